@@ -1,1 +1,100 @@
-export {}
+export { admit, type Verdict } from './admit.ts'
+export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
+export { deadLetterHeaders, deadLetterOf, type RawRecord } from './dead-letter.ts'
+export {
+  type Delivery,
+  type DeriveId,
+  idsOf,
+  recallFor,
+  type Request,
+  requestId,
+  stepKey,
+  stepOf,
+} from './delivery.ts'
+export {
+  document,
+  type DocumentDeclaration,
+  documentName,
+  type DocumentRef,
+  type DocumentType,
+  type Json,
+} from './document.ts'
+export {
+  avroContentType,
+  type Envelope,
+  envelopeOf,
+  headerNames,
+  headersOf,
+  type HeaderValue,
+  nameLengthMax,
+  type RecordHeaders,
+  type RecordPlace,
+  typeHeaderOf,
+} from './envelope.ts'
+export {
+  isTroupeError,
+  messageOf,
+  TroupeError,
+  type TroupeErrorCode,
+  type TroupeErrorOptions,
+} from './errors.ts'
+export type {
+  AnyEventType,
+  AvroRecordSchema,
+  DataOf,
+  Event,
+  EventDraft,
+  EventOf,
+  EventType,
+  InputOf,
+} from './event-type.ts'
+export {
+  type Claim,
+  type Codec,
+  commandLane,
+  type DocumentName,
+  type DocumentPage,
+  type DocumentWrite,
+  type EventName,
+  type InboxEntry,
+  laneOf,
+  type Ledger,
+  type Log,
+  type Outcome,
+  type OutgoingRecord,
+  type PositionMove,
+  type RecallRequest,
+  type Recollection,
+  type Settlement,
+  type StepName,
+  type StepState,
+  type StepWrite,
+  type StoredAnswer,
+  type StoredDocument,
+  type StoredStep,
+  type TopicPartition,
+} from './ports.ts'
+export { type Deciding, decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
+export {
+  type Each,
+  type OneOrMore,
+  type PerformContext,
+  type ReactContext,
+  type Reaction,
+  reaction,
+  type ReactionDeclaration,
+  undo,
+  type UndoContext,
+  type UndoDeclaration,
+} from './reaction.ts'
+export {
+  type BoundReaction,
+  isService,
+  type Service,
+  service,
+  type ServiceDeclaration,
+  topicOf,
+} from './service.ts'
+export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
+export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'
+export { type Changes, type WorkingSet, workingSet } from './working-set.ts'

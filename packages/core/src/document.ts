@@ -1,0 +1,93 @@
+import { nameLengthMax } from './envelope.ts'
+import { TroupeError, messageOf } from './errors.ts'
+
+/** A JSON value: what a document may hold. */
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json | undefined }
+
+/**
+ * A kind of state document: typed, keyed, versioned by the ledger.
+ *
+ * Called with a key it names one document: `stock('book')`.
+ */
+export interface DocumentType<State extends object = object> {
+  (key: string): DocumentRef<State>
+  readonly kind: string
+  /** What the document holds before anybody wrote it. */
+  initial(key: string): State
+  /** The document out of what the database holds. @throws TroupeError `TROUPE_DOCUMENT_INVALID` */
+  parse(stored: unknown, key: string): State
+}
+
+/** One document, by name; nothing is read until a reaction declares it in `reads`. */
+export interface DocumentRef<State extends object = object> {
+  readonly document: DocumentType<State>
+  readonly kind: string
+  readonly key: string
+}
+
+export interface DocumentDeclaration<State extends object> {
+  readonly name: string
+  /** What a document holds before its first write. Pure. */
+  readonly initial: (key: string) => State
+  /** Turns what is stored into today's type, and throws if it cannot. Default: what is stored is trusted. */
+  readonly parse?: (stored: unknown) => State
+}
+
+/**
+ * Declares a kind of state document.
+ *
+ * @example const stock = document({ name: 'stock', initial: () => ({ free: 0, held: 0 }) })
+ */
+export function document<State extends object>(declaration: DocumentDeclaration<State>): DocumentType<State> {
+  const { name, initial, parse } = declaration
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `A document cannot be named "${name}". Use lower-case letters, digits and dashes, such as "order" or "opening-hours".`,
+      { details: { name } },
+    )
+  }
+  const type: DocumentType<State> = Object.assign(
+    (key: string): DocumentRef<State> => {
+      refuseUnfitKey(name, key)
+      return { document: type, kind: name, key }
+    },
+    {
+      kind: name,
+      initial,
+      parse(stored: unknown, key: string): State {
+        if (!parse) return stored as State
+        try {
+          return parse(stored)
+        } catch (cause) {
+          throw new TroupeError(
+            'TROUPE_DOCUMENT_INVALID',
+            `The stored document ${name}/${key} does not fit its type: ${messageOf(cause)} Teach its \`parse\` the older form.`,
+            { cause, details: { kind: name, key } },
+          )
+        }
+      },
+    },
+  )
+  return type
+}
+
+/** The name of one document as a single string, for maps. */
+export function documentName(ref: { readonly kind: string; readonly key: string }): string {
+  return `${ref.kind}/${ref.key}`
+}
+
+function refuseUnfitKey(kind: string, key: string): void {
+  if (key !== '' && key.length <= nameLengthMax && !key.includes('\0')) return
+  throw new TroupeError(
+    'TROUPE_DOCUMENT_INVALID',
+    `A ${kind} document cannot have the key ${JSON.stringify(key.slice(0, 80))}. Use 1 to ${nameLengthMax} characters, none of them NUL.`,
+    { details: { kind } },
+  )
+}

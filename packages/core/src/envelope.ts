@@ -1,0 +1,153 @@
+import { TroupeError } from './errors.ts'
+
+/**
+ * What travels around an event: CloudEvents 1.0 attributes plus Troupe's two extensions.
+ * Source: CloudEvents 1.0, Kafka protocol binding, binary content mode.
+ */
+export interface Envelope {
+  /** Unique within `source`. Derived from the cause, so that doing it again gives the same id. */
+  readonly id: string
+  /** Name of the event type, such as `OrderReceived`. */
+  readonly type: string
+  /** Name of the service that emitted the event. */
+  readonly source: string
+  /** When it was emitted, in milliseconds since the epoch, by the emitter's clock. For people only. */
+  readonly timeMs: number
+  /** The record's key: order is kept per key. */
+  readonly key: string
+  /** The saga. */
+  readonly correlationId: string
+  /** Id of the event that caused this one; undefined where a saga begins. */
+  readonly causationId: string | undefined
+  /** W3C trace context, passed through. */
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+}
+
+/** Record headers as a Kafka client hands them over: one value, or several under one name. */
+export type RecordHeaders = Readonly<Record<string, HeaderValue | readonly HeaderValue[] | undefined>>
+export type HeaderValue = Uint8Array | string
+
+/** Header names of the envelope, the only place that spells them. */
+export const headerNames = {
+  specVersion: 'ce_specversion',
+  id: 'ce_id',
+  type: 'ce_type',
+  source: 'ce_source',
+  time: 'ce_time',
+  correlationId: 'ce_correlationid',
+  causationId: 'ce_causationid',
+  contentType: 'content-type',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+} as const
+
+/** Longest id, source, type, correlation id, document key and idempotency key, in UTF-16 units. */
+export const nameLengthMax = 512
+
+/** The content type of an Avro payload in Confluent wire format. */
+export const avroContentType = 'application/avro'
+
+/** The envelope as record headers; the key travels as the record's key. */
+export function headersOf(envelope: Envelope): Record<string, string> {
+  const headers: Record<string, string> = {
+    [headerNames.specVersion]: '1.0',
+    [headerNames.id]: envelope.id,
+    [headerNames.type]: envelope.type,
+    [headerNames.source]: envelope.source,
+    [headerNames.time]: new Date(envelope.timeMs).toISOString(),
+    [headerNames.correlationId]: envelope.correlationId,
+    [headerNames.contentType]: avroContentType,
+  }
+  if (envelope.causationId !== undefined) headers[headerNames.causationId] = envelope.causationId
+  if (envelope.traceparent !== undefined) headers[headerNames.traceparent] = envelope.traceparent
+  if (envelope.tracestate !== undefined) headers[headerNames.tracestate] = envelope.tracestate
+  return headers
+}
+
+/** The event type a record claims to carry, without looking at anything else; undefined if it has none. */
+export function typeHeaderOf(headers: RecordHeaders): string | undefined {
+  return textOf(headers[headerNames.type])
+}
+
+/** Where a record without an id stands: its identity, if its emitter gave it none. */
+export interface RecordPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: string
+  /** The record's key; null where the producer set none. */
+  readonly key: string | null
+  /** The record's own timestamp, in milliseconds since the epoch. */
+  readonly timestampMs: number
+}
+
+/**
+ * Reads the envelope of a record.
+ *
+ * Only the type is required. A missing id becomes `topic/partition/offset`, a missing source the
+ * topic, a missing correlation id the key: an event of another team's producer is as welcome as
+ * Troupe's own.
+ *
+ * @throws TroupeError `TROUPE_ENVELOPE_INVALID` when there is neither a type nor a correlation id nor a key.
+ */
+export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope {
+  const at = `${place.topic}[${place.partition}]@${place.offset}`
+  const type = typeHeaderOf(headers)
+  if (type === undefined) {
+    throw new TroupeError(
+      'TROUPE_ENVELOPE_INVALID',
+      `The record at ${at} has no ${headerNames.type} header, so its event type is unknown. Let its producer set the CloudEvents headers.`,
+      { details: { ...place } },
+    )
+  }
+  const correlationId = textOf(headers[headerNames.correlationId]) ?? place.key
+  if (correlationId === null || correlationId === '') {
+    throw new TroupeError(
+      'TROUPE_ENVELOPE_INVALID',
+      `${type} at ${at} has neither a ${headerNames.correlationId} header nor a key, so it belongs to no saga. Let its producer set one of them.`,
+      { details: { ...place, type } },
+    )
+  }
+  const id = textOf(headers[headerNames.id]) ?? `${place.topic}/${place.partition}/${place.offset}`
+  const source = textOf(headers[headerNames.source]) ?? place.topic
+  for (const [name, text] of Object.entries({ id, source, type, 'correlation id': correlationId }))
+    refuseUnfit(name, text, at, place)
+  const time = Date.parse(textOf(headers[headerNames.time]) ?? '')
+  return {
+    id,
+    type,
+    source,
+    timeMs: Number.isNaN(time) ? place.timestampMs : time,
+    key: place.key ?? correlationId,
+    correlationId,
+    causationId: textOf(headers[headerNames.causationId]),
+    traceparent: textOf(headers[headerNames.traceparent]),
+    tracestate: textOf(headers[headerNames.tracestate]),
+  }
+}
+
+/** What goes into the ledger's keys has a size that fits its indexes, and no character that its text refuses. */
+function refuseUnfit(name: string, text: string, at: string, place: RecordPlace): void {
+  const problem = text.includes('\0')
+    ? 'holds a NUL character'
+    : text.length > nameLengthMax
+      ? `has ${text.length} characters, more than ${nameLengthMax}`
+      : undefined
+  if (!problem) return
+  throw new TroupeError(
+    'TROUPE_ENVELOPE_INVALID',
+    `The ${name} of the record at ${at} ${problem}. Let its producer set another.`,
+    { details: { ...place } },
+  )
+}
+
+function textOf(value: RecordHeaders[string]): string | undefined {
+  const one = Array.isArray(value)
+    ? (value[0] as Uint8Array | string | undefined)
+    : (value as Uint8Array | string | undefined)
+  if (one === undefined || one === null) return undefined
+  const text = typeof one === 'string' ? one : decoder.decode(one)
+  return text === '' ? undefined : text
+}
+
+const decoder = new TextDecoder()

@@ -1,0 +1,75 @@
+/**
+ * Every way Troupe can refuse or fail, as one closed list. A code is stable: logs, alerts and
+ * documentation refer to it. Add a line here before you throw anything new.
+ */
+export type TroupeErrorCode =
+  // Declarations
+  | 'TROUPE_DECLARATION_INVALID'
+  // Events and their bytes
+  | 'TROUPE_EVENT_INVALID'
+  | 'TROUPE_EVENT_NOT_DECLARED'
+  | 'TROUPE_EVENT_TOO_LARGE'
+  | 'TROUPE_ENVELOPE_INVALID'
+  | 'TROUPE_WIRE_FORMAT_FOREIGN'
+  | 'TROUPE_WIRE_FORMAT_TRUNCATED'
+  | 'TROUPE_SCHEMA_ID_UNKNOWN'
+  | 'TROUPE_SCHEMA_MISMATCH'
+  | 'TROUPE_SCHEMA_INVALID'
+  | 'TROUPE_SCHEMA_INCOMPATIBLE'
+  // Reactions and documents
+  | 'TROUPE_DOCUMENT_NOT_READ'
+  | 'TROUPE_DOCUMENT_INVALID'
+  | 'TROUPE_REACTION_FAILED'
+  | 'TROUPE_REACTION_ASYNC'
+  | 'TROUPE_COMMAND_UNKNOWN'
+  | 'TROUPE_IDEMPOTENCY_KEY_REUSED'
+  // The ledger
+  | 'TROUPE_FENCED'
+  | 'TROUPE_CONFLICT'
+  | 'TROUPE_LEDGER_NEWER'
+  | 'TROUPE_POSITION_OUT_OF_RANGE'
+  // The world around a service
+  | 'TROUPE_SETTING_INVALID'
+  | 'TROUPE_KAFKA_UNREACHABLE'
+  | 'TROUPE_REGISTRY_UNREACHABLE'
+  | 'TROUPE_DATABASE_UNREACHABLE'
+  | 'TROUPE_TOPIC_MISSING'
+  | 'TROUPE_STOPPED'
+
+const brand = Symbol.for('troupe.error')
+
+export interface TroupeErrorOptions {
+  readonly cause?: unknown
+  /** Facts for machines and logs. Never secrets, never whole payloads. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/** The only error class of Troupe. Recognise it by {@link isTroupeError}, never by `instanceof`. */
+export class TroupeError extends Error {
+  override readonly name = 'TroupeError'
+  readonly code: TroupeErrorCode
+  readonly details: Readonly<Record<string, unknown>>
+
+  /** `message` says what happened, to which event or setting, and what to do next. */
+  constructor(code: TroupeErrorCode, message: string, options: TroupeErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.details = options.details ?? {}
+    Object.defineProperty(this, brand, { value: true })
+  }
+}
+
+/** True for a TroupeError of any copy of this package, optionally only for one `code`. */
+export function isTroupeError(error: unknown, code?: TroupeErrorCode): error is TroupeError {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    brand in error &&
+    (code === undefined || (error as unknown as TroupeError).code === code)
+  )
+}
+
+/** What an error says, whatever was thrown: handlers throw strings and `undefined` too. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,209 @@
+import type { AnyEventType, DataOf } from './event-type.ts'
+import type { Json } from './document.ts'
+import type { RecordHeaders } from './envelope.ts'
+
+/** A log line's facts come first, as in pino. */
+export interface Log {
+  debug(facts: object, message: string): void
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/**
+ * Turns events into bytes and back.
+ *
+ * Only types that were made `ready` can be encoded. Decoding resolves the writer's schema, whatever
+ * version it is, into the type's own.
+ */
+export interface Codec {
+  /** Registers the schemas of the types this service emits. Safe to call again. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_REGISTRY_UNREACHABLE` */
+  register(types: readonly AnyEventType[]): Promise<void>
+  /** Synchronous: the reaction that emits learns at once that its event cannot be written. @throws TroupeError `TROUPE_EVENT_INVALID` */
+  encode(type: AnyEventType, data: object): Uint8Array
+  /**
+   * Resolves synchronously where the writer's schema is known, so that a batch costs no await per event.
+   * @throws TroupeError `TROUPE_WIRE_FORMAT_FOREIGN`, `TROUPE_WIRE_FORMAT_TRUNCATED`, `TROUPE_SCHEMA_ID_UNKNOWN`,
+   *   `TROUPE_SCHEMA_MISMATCH` for bytes that will never decode; `TROUPE_REGISTRY_UNREACHABLE` where trying again may help.
+   */
+  decode<Type extends AnyEventType>(type: Type, bytes: Uint8Array): DataOf<Type> | Promise<DataOf<Type>>
+}
+
+/** A record on its way to Kafka, as the outbox keeps it. */
+export interface OutgoingRecord {
+  /** The event's id; unique in the outbox. */
+  readonly id: string
+  /**
+   * Who publishes it after a crash: `topic/partition` of the event that caused it, whose next owner drains
+   * it before it consumes anything new; {@link commandLane} for what commands emitted.
+   */
+  readonly lane: string
+  readonly topic: string
+  /** Text for events; a dead letter keeps the bytes that came. */
+  readonly key: string | Uint8Array | null
+  readonly headers: RecordHeaders
+  readonly value: Uint8Array | null
+}
+
+/** The lane of records that no consumed event caused. */
+export const commandLane = 'commands'
+
+/** The lane of records that an event of this partition caused. */
+export function laneOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
+/** Names an event in the inbox: ids are unique per source only. */
+export interface EventName {
+  readonly source: string
+  readonly id: string
+}
+
+export interface DocumentName {
+  readonly kind: string
+  readonly key: string
+}
+
+export interface StoredDocument extends DocumentName {
+  /** Counts writes, from 1. A document that was never written is not stored. */
+  readonly version: number
+  readonly state: unknown
+}
+
+/** What the ledger remembers of one step of one saga. See `steps.ts` for the table of states. */
+export type StepState = 'done' | 'undone' | 'barred'
+
+export interface StepName {
+  readonly saga: string
+  readonly step: string
+}
+
+export interface StoredStep extends StepName {
+  readonly state: StepState
+  /** The encoded event by which the step said that it was done; null on a barred step. */
+  readonly done: Uint8Array | null
+  /** The documents that the step read: its undo gets them too. */
+  readonly touched: readonly DocumentName[]
+}
+
+export interface StoredAnswer {
+  readonly command: string
+  readonly idempotencyKey: string
+  /** Hash of the input that was answered: another input under the same key is refused. */
+  readonly inputHash: string
+  readonly answer: Json | undefined
+}
+
+/** What a batch needs to know before it can decide. */
+export interface RecallRequest {
+  readonly events: readonly EventName[]
+  readonly documents: readonly DocumentName[]
+  /** `withDocuments`: also recall the documents that the step touched. */
+  readonly steps: readonly (StepName & { readonly withDocuments: boolean })[]
+  readonly answers: readonly { readonly command: string; readonly idempotencyKey: string }[]
+}
+
+/** The answer to a {@link RecallRequest}: only what is stored. */
+export interface Recollection {
+  readonly seen: readonly EventName[]
+  readonly documents: readonly StoredDocument[]
+  readonly steps: readonly StoredStep[]
+  readonly answers: readonly StoredAnswer[]
+}
+
+/** How an event ended, as the inbox keeps it. */
+export type Outcome =
+  | 'applied'
+  | 'step-barred'
+  | 'step-repeated'
+  | 'barred'
+  | 'undo-repeated'
+  | 'dead-lettered'
+
+export interface InboxEntry extends EventName {
+  readonly type: string
+  readonly saga: string
+  readonly outcome: Outcome
+}
+
+/** A write that counts only if the document still has `expectedVersion`; 0 for one that is not stored yet. */
+export interface DocumentWrite extends DocumentName {
+  readonly expectedVersion: number
+  readonly state: object
+}
+
+/** A write that counts only if the step still is in `expectedState`; undefined for one that is not stored yet. */
+export interface StepWrite extends StoredStep {
+  readonly expectedState: StepState | undefined
+}
+
+/** The move of one partition's position; it counts only if `epoch` and `from` are still what is stored. */
+export interface PositionMove extends TopicPartition {
+  readonly epoch: number
+  readonly from: bigint | undefined
+  /** The offset to be consumed next. */
+  readonly to: bigint
+}
+
+/** Everything one batch changes, written in one transaction or not at all. */
+export interface Settlement {
+  readonly position: PositionMove | undefined
+  readonly inbox: readonly InboxEntry[]
+  readonly documents: readonly DocumentWrite[]
+  readonly steps: readonly StepWrite[]
+  readonly answers: readonly StoredAnswer[]
+  readonly outbox: readonly OutgoingRecord[]
+  /** Ids of outbox records that Kafka has acknowledged since the last write. */
+  readonly published: readonly string[]
+}
+
+/** A partition as its present owner holds it. */
+export interface Claim extends TopicPartition {
+  /** Goes up with every claim; an older owner's settle fails. */
+  readonly epoch: number
+  /** The offset to be consumed next; undefined if nothing of this partition was ever settled. */
+  readonly next: bigint | undefined
+}
+
+export interface DocumentPage {
+  /** Keys after this one, in the order of the keys' bytes. */
+  readonly after?: string
+  /** At most this many; 1 to 1,000. */
+  readonly limit: number
+}
+
+/**
+ * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers.
+ *
+ * Every method may fail with `TROUPE_DATABASE_UNREACHABLE`, which says nothing about the work itself:
+ * try again. Safe to call concurrently. `close` waits for what is under way.
+ */
+export interface Ledger {
+  /** Brings the database to this code's form. @throws TroupeError `TROUPE_LEDGER_NEWER` if it is ahead. */
+  migrate(): Promise<void>
+  /** Takes a partition over from whoever held it. */
+  claim(partition: TopicPartition): Promise<Claim>
+  /** One round trip. */
+  recall(request: RecallRequest): Promise<Recollection>
+  /**
+   * One transaction, one round trip.
+   * @throws TroupeError `TROUPE_FENCED` if another owner has claimed the partition or the position moved;
+   *   `TROUPE_CONFLICT` if a document, step, inbox entry or answer changed since it was recalled: recall and decide again.
+   *   After either, nothing was written. After `TROUPE_DATABASE_UNREACHABLE` the outcome is unknown: {@link positionOf} tells.
+   */
+  settle(settlement: Settlement): Promise<void>
+  /** The stored claim, read without taking it; undefined if there is none. */
+  positionOf(partition: TopicPartition): Promise<Claim | undefined>
+  /** Records of a lane that are not known to be published, oldest first. */
+  unpublished(lane: string): Promise<readonly OutgoingRecord[]>
+  document(name: DocumentName): Promise<StoredDocument | undefined>
+  documents(kind: string, page: DocumentPage): Promise<readonly StoredDocument[]>
+  /** Resolves if the database answers. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}

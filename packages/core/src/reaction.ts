@@ -1,0 +1,196 @@
+import type { DocumentRef } from './document.ts'
+import { TroupeError } from './errors.ts'
+import type { AnyEventType, DataOf, EventOf, InputOf } from './event-type.ts'
+
+/** One event type or several. */
+export type OneOrMore<T> = T | readonly T[]
+export type Each<T> = T extends readonly (infer One)[] ? One : T
+
+/**
+ * What `react` may do. Everything it says takes effect together, in the ledger's transaction, or not at all.
+ */
+export interface ReactContext<Emits extends AnyEventType = AnyEventType, Performed = unknown> {
+  /**
+   * The document as it stands now, earlier events of the same batch included. Do not mutate it: `put` a new one.
+   * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it.
+   */
+  get<State extends object>(ref: DocumentRef<State>): Readonly<State>
+  /** Replaces a document that `reads` named. */
+  put<State extends object>(ref: DocumentRef<State>, state: State): void
+  /**
+   * Emits an event, which is published once the transaction has committed.
+   * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path.
+   */
+  emit<Type extends Emits>(type: Type, data: InputOf<Type>): void
+  /** What `perform` resolved to. */
+  readonly performed: Performed
+  /** An id that is the same each time this event is handled; `name` tells several apart. A UUID. */
+  id(name?: string): string
+  /** When the service took the event up, in milliseconds since the epoch. */
+  readonly timeMs: number
+}
+
+/** What `perform` gets for its call to the outside. */
+export interface PerformContext {
+  /** The same for every attempt at this event: hand it to the other side. */
+  readonly idempotencyKey: string
+  /** Aborted when the service stops or the partition is lost. */
+  readonly signal: AbortSignal
+}
+
+export interface ReactionDeclaration<
+  On extends OneOrMore<AnyEventType>,
+  Emits extends readonly AnyEventType[],
+  Performed,
+> {
+  /** The event, or events, it hears. */
+  readonly on: On
+  /** Everything it may emit; what is not in here does not compile. */
+  readonly emits: Emits
+  /** The documents it needs. Pure. Default: none. */
+  readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
+  /** The call to the outside, before `react`. May run more than once, with the same idempotency key. */
+  readonly perform?: (event: EventOf<Each<On>>, context: PerformContext) => Promise<Performed>
+  /** Decides. Pure and synchronous: no I/O, no clock, no randomness. */
+  readonly react: (event: EventOf<Each<On>>, context: ReactContext<Emits[number], Performed>) => void
+}
+
+/** What one service does on hearing one event. Inert: nothing happens until a service that holds it is started. */
+export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends AnyEventType = AnyEventType> {
+  readonly form: 'reaction' | 'undo'
+  readonly on: readonly On[]
+  readonly emits: readonly Emits[]
+  readonly reads: ((event: never) => readonly DocumentRef[]) | undefined
+  readonly perform: ((event: never, context: PerformContext) => Promise<unknown>) | undefined
+  readonly react: (event: never, context: never) => void
+  /** Set on an undo: the step it undoes, and the event that says that the step was done. */
+  readonly undoes: { readonly step: Reaction; readonly done: AnyEventType } | undefined
+}
+
+/**
+ * Declares a reaction.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice.
+ */
+export function reaction<
+  const On extends OneOrMore<AnyEventType>,
+  const Emits extends readonly AnyEventType[],
+  Performed = undefined,
+>(declaration: ReactionDeclaration<On, Emits, Performed>): Reaction<Each<On>, Emits[number]> {
+  const on = eachOf(declaration.on) as readonly Each<On>[]
+  return {
+    form: 'reaction',
+    on,
+    emits: declaration.emits,
+    reads: declaration.reads as Reaction['reads'],
+    perform: declaration.perform as Reaction['perform'],
+    react: declaration.react as Reaction['react'],
+    undoes: undefined,
+  }
+}
+
+/** What an undo's `react` gets beside the rest. */
+export interface UndoContext<Emits extends AnyEventType, Performed, Done extends AnyEventType>
+  extends ReactContext<Emits, Performed> {
+  /** The event by which the step said that it was done: what there is to undo. */
+  readonly done: DataOf<Done>
+}
+
+export interface UndoDeclaration<
+  Done extends AnyEventType,
+  On extends OneOrMore<AnyEventType>,
+  Emits extends readonly AnyEventType[],
+  Performed,
+> {
+  /** Which of the step's events says that there is something to undo. */
+  readonly undoes: Done
+  /** The event, or events, that call for it. Never one that the step itself hears or emits. */
+  readonly on: On
+  readonly emits: Emits
+  /** Documents beyond those that the step read, which are there anyway. */
+  readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
+  /** The call to the outside, with what the step said. */
+  readonly perform?: (
+    event: EventOf<Each<On>>,
+    context: PerformContext & { readonly done: DataOf<Done> },
+  ) => Promise<Performed>
+  readonly react: (event: EventOf<Each<On>>, context: UndoContext<Emits[number], Performed, Done>) => void
+}
+
+type OnOf<Step> = Step extends Reaction<infer On, infer _Emits> ? On : never
+type EmitsOf<Step> = Step extends Reaction<infer _On, infer Emits> ? Emits : never
+/** Refuses, at compile time, an undo on an event that the step itself hears or emits. */
+type NotOf<Step, On extends OneOrMore<AnyEventType>> =
+  Extract<EventTypeName<Each<On>>, EventTypeName<OnOf<Step> | EmitsOf<Step>>> extends never ? On : never
+type EventTypeName<E> = E extends { readonly type: infer Name } ? Name : never
+
+/**
+ * Declares the compensating reaction of a step, which thereby becomes one.
+ *
+ * It runs at most once per saga, and only if the step was done: the ledger keeps each step's state. Heard
+ * before the step, it bars the step; heard again, it does nothing.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if the step does not emit `undoes`.
+ */
+export function undo<
+  Step extends Reaction,
+  const Done extends EmitsOf<Step>,
+  const On extends OneOrMore<AnyEventType>,
+  const Emits extends readonly AnyEventType[],
+  Performed = undefined,
+>(
+  step: Step,
+  declaration: UndoDeclaration<Done, On, Emits, Performed> & { readonly on: NotOf<Step, On> },
+): Reaction<Each<On>, Emits[number]> {
+  const on = eachOf(declaration.on as On) as readonly Each<On>[]
+  if (step.undoes) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `The undo on ${namesOf(on)} names another undo as its step. An undo cannot be undone: name the reaction that did it.`,
+    )
+  }
+  if (!step.emits.includes(declaration.undoes)) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `The undo on ${namesOf(on)} undoes ${declaration.undoes.type}, which its step never emits. Name one of: ${namesOf(step.emits)}.`,
+    )
+  }
+  const own = on.find((type) => step.on.includes(type) || step.emits.includes(type))
+  if (own) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `The undo on ${own.type} would undo its step by an event that the step itself hears or emits. Name the event of whoever failed later.`,
+    )
+  }
+  return {
+    form: 'undo',
+    on,
+    emits: declaration.emits,
+    reads: declaration.reads as Reaction['reads'],
+    perform: declaration.perform as Reaction['perform'],
+    react: declaration.react as Reaction['react'],
+    undoes: { step, done: declaration.undoes },
+  }
+}
+
+function eachOf(on: OneOrMore<AnyEventType>): readonly AnyEventType[] {
+  const types = (Array.isArray(on) ? on : [on]) as readonly AnyEventType[]
+  if (types.length === 0) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      'A reaction hears no event. Name at least one in `on`.',
+    )
+  }
+  const twice = types.find((type, index) => types.indexOf(type) !== index)
+  if (twice) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `A reaction names ${twice.type} twice in \`on\`. Name it once.`,
+    )
+  }
+  return types
+}
+
+function namesOf(types: readonly AnyEventType[]): string {
+  return types.map(({ type }) => type).join(', ')
+}

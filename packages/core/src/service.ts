@@ -1,0 +1,157 @@
+import type { Command } from './command.ts'
+import { TroupeError } from './errors.ts'
+import type { AnyEventType } from './event-type.ts'
+import type { Reaction } from './reaction.ts'
+
+const brand = Symbol.for('troupe.service')
+
+export interface ServiceDeclaration {
+  /** Lower-case; owns the topic `<name>.events`, the dead letters `<name>.dlq` and the consumer group `<name>`. */
+  readonly name: string
+  /** Its reactions, each under the name of what it does. */
+  readonly reactions: Readonly<Record<string, Reaction>>
+  /** Its commands, each under the name of what is asked for. */
+  readonly commands?: Readonly<Record<string, Command>>
+}
+
+/** One reaction as a service knows it: under a name, and with the steps' relations resolved. */
+export interface BoundReaction {
+  readonly name: string
+  readonly reaction: Reaction
+  /** True if some undo of the same service undoes it. */
+  readonly isStep: boolean
+  /** Under which name the ledger keeps the step: its own, or the one that this undo undoes. */
+  readonly step: string | undefined
+  /** Type of the event by which the step says that it was done. */
+  readonly doneType: string | undefined
+}
+
+/** A named set of reactions with its own database. Inert until it is run. */
+export interface Service {
+  readonly name: string
+  readonly topic: string
+  readonly deadLetterTopic: string
+  /** By the type of the event that is heard. */
+  readonly reactions: ReadonlyMap<string, BoundReaction>
+  readonly commands: ReadonlyMap<string, Command>
+  /** Every event type it hears, each once. */
+  readonly hears: readonly AnyEventType[]
+  /** Every event type it may emit, each once. */
+  readonly says: readonly AnyEventType[]
+}
+
+/**
+ * Declares a service.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
+ *   event that another service owns, if an undo's step is not its own, or if a name is malformed.
+ */
+export function service(declaration: ServiceDeclaration): Service {
+  const { name } = declaration
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
+    refuse(
+      `A service cannot be named "${name}". Use lower-case letters, digits and dashes, starting with a letter.`,
+    )
+  }
+  const declared = Object.entries(declaration.reactions)
+  const says = distinct([
+    ...declared.flatMap(([, { emits }]) => emits),
+    ...Object.values(declaration.commands ?? {}).flatMap(({ emits }) => emits),
+  ])
+  const foreign = says.find(({ owner }) => owner !== name)
+  if (foreign) {
+    refuse(
+      `Service ${name} emits ${foreign.type}, which ${foreign.owner} owns. Emit an event of its own instead, and let others react to that.`,
+    )
+  }
+  const reactions = new Map<string, BoundReaction>()
+  for (const [reactionName, reaction] of declared) {
+    const bound = bind(name, reactionName, reaction, declared)
+    for (const { type } of reaction.on) {
+      const other = reactions.get(type)
+      if (other) {
+        refuse(
+          `Service ${name} hears ${type} twice, in ${other.name} and in ${reactionName}. Do both in one reaction.`,
+        )
+      }
+      reactions.set(type, bound)
+    }
+  }
+  const made: Service = {
+    name,
+    topic: topicOf(name),
+    deadLetterTopic: `${name}.dlq`,
+    reactions,
+    commands: new Map(Object.entries(declaration.commands ?? {})),
+    hears: distinct(declared.flatMap(([, { on }]) => on)),
+    says,
+  }
+  Object.defineProperty(made, brand, { value: true })
+  return made
+}
+
+/** True for what {@link service} made, of any copy of this package. */
+export function isService(value: unknown): value is Service {
+  return typeof value === 'object' && value !== null && brand in value
+}
+
+/** The topic in which a service keeps all its events, so that its facts stay in order. */
+export function topicOf(serviceName: string): string {
+  return `${serviceName}.events`
+}
+
+function bind(
+  serviceName: string,
+  name: string,
+  reaction: Reaction,
+  declared: readonly (readonly [string, Reaction])[],
+): BoundReaction {
+  if (reaction.undoes) {
+    const { step, done } = reaction.undoes
+    const found = declared.find(([, other]) => other === step)
+    if (!found) {
+      refuse(
+        `${name} of service ${serviceName} undoes a step that the service does not list. List the step among its reactions.`,
+      )
+    }
+    return { name, reaction, isStep: false, step: stepName(step), doneType: done.type }
+  }
+  const undos = declared.filter(([, other]) => other.undoes?.step === reaction)
+  const [first, second] = undos
+  if (second) {
+    refuse(
+      `${name} of service ${serviceName} is undone twice, by ${first?.[0]} and by ${second[0]}. Let one undo hear all the events that call for it.`,
+    )
+  }
+  const done = first?.[1].undoes?.done
+  return {
+    name,
+    reaction,
+    isStep: done !== undefined,
+    step: done && stepName(reaction),
+    doneType: done?.type,
+  }
+}
+
+/** Named for what it hears, not for its variable: a rename must not orphan the steps of running sagas. */
+function stepName(step: Reaction): string {
+  return step.on.map(({ type }) => type).join('+')
+}
+
+function distinct(types: readonly AnyEventType[]): readonly AnyEventType[] {
+  const byType = new Map<string, AnyEventType>()
+  for (const type of types) {
+    const known = byType.get(type.type)
+    if (known && known !== type) {
+      refuse(
+        `Two different event types are named ${type.type}, of ${known.owner} and of ${type.owner}. Give one of them another name.`,
+      )
+    }
+    byType.set(type.type, type)
+  }
+  return [...byType.values()]
+}
+
+function refuse(message: string): never {
+  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
+}

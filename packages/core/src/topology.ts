@@ -1,0 +1,73 @@
+import type { BoundReaction, Service } from './service.ts'
+
+/** Who hears what and who says what, as plain data. */
+export interface Topology {
+  readonly services: readonly TopologyService[]
+  readonly events: readonly TopologyEvent[]
+}
+
+export interface TopologyService {
+  readonly name: string
+  readonly commands: readonly { readonly name: string; readonly says: readonly string[] }[]
+  readonly reactions: readonly {
+    readonly name: string
+    readonly form: 'reaction' | 'step' | 'undo'
+    readonly hears: readonly string[]
+    readonly says: readonly string[]
+    /** For an undo: the name of the step that it undoes. */
+    readonly undoes?: string
+  }[]
+}
+
+export interface TopologyEvent {
+  readonly type: string
+  readonly owner: string
+  readonly topic: string
+  /** Services that emit it: its owner, or none if the owner is not in this set. */
+  readonly saidBy: readonly string[]
+  readonly heardBy: readonly string[]
+}
+
+/** Reads the topology off a set of services. Starts nothing. */
+export function topologyOf(services: readonly Service[]): Topology {
+  const events = new Map<
+    string,
+    { type: string; owner: string; topic: string; saidBy: string[]; heardBy: string[] }
+  >()
+  for (const service of services) {
+    for (const [types, side] of [
+      [service.says, 'saidBy'],
+      [service.hears, 'heardBy'],
+    ] as const) {
+      for (const { type, owner, topic } of types) {
+        const event = events.get(type) ?? { type, owner, topic, saidBy: [], heardBy: [] }
+        event[side].push(service.name)
+        events.set(type, event)
+      }
+    }
+  }
+  return { services: services.map(describe), events: [...events.values()] }
+}
+
+function describe(service: Service): TopologyService {
+  const bound = new Set(service.reactions.values())
+  return {
+    name: service.name,
+    commands: [...service.commands].map(([name, { emits }]) => ({
+      name,
+      says: emits.map(({ type }) => type),
+    })),
+    reactions: [...bound].map((one) => ({
+      name: one.name,
+      form: one.reaction.undoes ? 'undo' : one.isStep ? 'step' : 'reaction',
+      hears: one.reaction.on.map(({ type }) => type),
+      says: one.reaction.emits.map(({ type }) => type),
+      ...undoneStep(one, bound),
+    })),
+  }
+}
+
+function undoneStep(one: BoundReaction, all: ReadonlySet<BoundReaction>): { undoes?: string } {
+  const step = [...all].find(({ reaction }) => reaction === one.reaction.undoes?.step)
+  return step ? { undoes: step.name } : {}
+}
