@@ -1,0 +1,118 @@
+import { chmodSync, chownSync, lstatSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EmbeddedError } from '../embedded-error.ts'
+import { isHeld, lockAgeMs, lockFolder, lockOwner, type FolderLock } from '../stack/folder-lock.ts'
+import { openFolder } from '../stack/open-folder.ts'
+import { commandOf } from '../stack/process-identity.ts'
+import type { Binaries } from './binaries.ts'
+import { closedFolderOnTheWayTo, type Identity } from './identity.ts'
+import { endOrphan } from './server.ts'
+
+const throwawayPrefix = 'embedded-postgres-'
+/** A dead parent's watchdog gets this long to clean up by itself before another start does it. */
+const abandonedAfterMs = 60_000
+
+/** The folder of one cluster: its data, its log, its lock, and for kept ones its password. */
+export interface ClusterFolder {
+  root: string
+  data: string
+  log: string
+  passwords: string
+  isThrowaway: boolean
+  lock: FolderLock
+}
+
+/** Opens (or makes) the caller's folder, which is kept. */
+export function openKeptFolder(dir: string): ClusterFolder {
+  const { folder, lock } = openFolder(dir)
+  return layout(folder, lock, false)
+}
+
+/** Makes a folder of its own for one run. */
+export function makeThrowawayFolder(identity: Identity): ClusterFolder {
+  const bases = [tmpdir(), '/tmp', '/var/tmp']
+  const base = bases.find((folder) => closedFolderOnTheWayTo(folder, identity) === undefined) ?? tmpdir()
+  const root = mkdtempSync(join(base, throwawayPrefix))
+  return layout(root, lockFolder(root), true)
+}
+
+/** Gives the cluster's folder to whom the server runs as, and checks that he can get there. */
+export function giveTo(identity: Identity, { root }: ClusterFolder): void {
+  const { uid, gid } = identity
+  if (uid === undefined || gid === undefined) return
+  chownSync(root, uid, gid)
+  chmodSync(root, 0o700)
+  const closed = closedFolderOnTheWayTo(root, identity)
+  if (closed === undefined) return
+  throw new EmbeddedError(
+    'FOLDER_UNUSABLE',
+    `PostgreSQL does not run as root, and the user it runs as instead (uid ${uid}) may not enter ${closed}, ` +
+      `where ${root} is. Choose a folder elsewhere, or open that one: chmod o+x ${closed}`,
+  )
+}
+
+/** Refuses data that these binaries cannot open. */
+export function checkDataVersion({ data }: ClusterFolder, { major, version }: Binaries): void {
+  let found: string
+  try {
+    found = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
+  } catch (error) {
+    throw new EmbeddedError(
+      'FOLDER_MISMATCH',
+      `${data} is not a PostgreSQL data folder (no PG_VERSION in it). Choose another folder, or remove it.`,
+      { cause: error },
+    )
+  }
+  if (found === String(major)) return
+  throw new EmbeddedError(
+    'FOLDER_MISMATCH',
+    `${data} was written by PostgreSQL ${found}; these binaries are ${version} and cannot open it. ` +
+      'Dump and restore it with the old version, or choose another folder.',
+  )
+}
+
+/** Stops a server that outlived the process which started it on this folder; says its pid. */
+export async function endServerOf(data: string): Promise<number | undefined> {
+  return endOrphan(data, (pid) => {
+    const command = commandOf(pid)
+    // Where command lines cannot be read, the pid in the data folder is taken at its word.
+    return command === '' || command.includes(data)
+  })
+}
+
+/**
+ * Removes throwaway folders whose process is dead and whose watchdog did not get to it (both were
+ * killed at once, the machine lost power). Those of living processes are left alone.
+ */
+export async function removeAbandonedFolders(identity: Identity): Promise<void> {
+  const base = tmpdir()
+  const owners = [process.getuid?.(), identity.uid]
+  for (const name of readdirSync(base).filter((entry) => entry.startsWith(throwawayPrefix))) {
+    const root = join(base, name)
+    const stat = lstatSync(root, { throwIfNoEntry: false })
+    if (!stat?.isDirectory() || !owners.includes(process.getuid ? stat.uid : undefined)) continue
+    const owner = lockOwner(root)
+    const ageMs = lockAgeMs(root) ?? Date.now() - stat.mtimeMs
+    if (ageMs < abandonedAfterMs || (owner && isHeld(owner))) continue
+    await endServerOf(join(root, 'data'))
+    await rm(root, { recursive: true, force: true })
+  }
+}
+
+function layout(root: string, lock: FolderLock, isThrowaway: boolean): ClusterFolder {
+  return {
+    root,
+    data: join(root, 'data'),
+    log: join(root, 'server.log'),
+    passwords: join(root, 'superuser.json'),
+    isThrowaway,
+    lock,
+  }
+}
+
+/** Whether the folder holds a cluster already. */
+export function hasData({ data }: ClusterFolder): boolean {
+  return lstatSync(data, { throwIfNoEntry: false }) !== undefined
+}
