@@ -98,3 +98,4 @@ export {
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'
 export { type Changes, type WorkingSet, workingSet } from './working-set.ts'
+export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
