@@ -1,2 +1,3 @@
 export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 export { EmbeddedError, type EmbeddedErrorCode } from './embedded-error.ts'
+export { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'

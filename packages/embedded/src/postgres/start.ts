@@ -90,7 +90,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
     const identity = await identityFor(kept?.data)
     const binaries = await executableBinaries(located, identity, cache)
     await removeAbandonedFolders(identity).catch((error: unknown) => {
-      log(`Folders left behind by earlier crashes could not be removed: ${messageOf(error)}`)
+      log('warn', `Folders left behind by earlier crashes could not be removed: ${messageOf(error)}`)
     })
     const folder = kept ?? makeThrowawayFolder(identity)
     if (!kept)
@@ -98,7 +98,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
         () => folder.lock.release(),
         () => rm(folder.root, { recursive: true, force: true }),
       )
-    const watchdog = startWatchdog(folder.data, folder.isThrowaway ? folder.root : undefined, log)
+    const watchdog = startWatchdog(folder.data, folder.isThrowaway ? folder.root : undefined, (message) =>
+      log('warn', message),
+    )
     undo.push(() => watchdog.dismiss())
     giveTo(identity, folder)
     const cluster: Cluster = { binaries, identity, folder, watchdog, log }
@@ -132,7 +134,8 @@ async function prepareData(
   if (hasData(folder)) {
     checkDataVersion(folder, binaries)
     const orphan = await endServerOf(folder.data)
-    if (orphan !== undefined) log(`Stopped PostgreSQL (process ${orphan}), which had outlived its parent.`)
+    if (orphan !== undefined)
+      log('warn', `Stopped PostgreSQL (process ${orphan}), which had outlived its parent.`)
     return JSON.parse(await readFile(folder.passwords, 'utf8')) as string[]
   }
   const template = await ensureTemplate(binaries, identity, cache)
@@ -181,7 +184,7 @@ function handle(
   let lastCreated: Promise<unknown> = Promise.resolve()
   void server.exited.then(({ expected, reason }) => {
     if (!expected)
-      log(`PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
+      log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
   })
   return {
     ...address,
