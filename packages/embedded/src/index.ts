@@ -1,3 +1,15 @@
-export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 export { EmbeddedError, type EmbeddedErrorCode } from './embedded-error.ts'
+export { BrokerError, type BrokerErrorCode } from './kafka/broker-error.ts'
+export {
+  startBroker,
+  type Broker,
+  type BrokerGroup,
+  type BrokerOptions,
+  type BrokerTopic,
+} from './kafka/broker.ts'
+export type { DatabaseOptions } from './postgres/databases.ts'
+export type { ServerExit } from './postgres/server.ts'
+export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 export { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'
+export { startStack, type EmbeddedStack, type StackOptions, type StackTimings } from './stack.ts'
+export type { EmbeddedLog } from './stack/log.ts'

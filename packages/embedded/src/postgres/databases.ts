@@ -76,6 +76,10 @@ export async function createDatabase(
   const client = await connectWithAny(address, [superuserPassword])
   const [database, role] = [escapeIdentifier(name), escapeIdentifier(user)]
   try {
+    // Calls for the same names wait for each other (until this session ends), others run side by side.
+    // Everybody takes the database's lock before the role's, so nobody waits in a circle.
+    await client.query('SELECT pg_advisory_lock(1, hashtext($1))', [name])
+    await client.query('SELECT pg_advisory_lock(2, hashtext($1))', [user])
     const known = await client.query<{ role: boolean; database: boolean }>(
       `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS role,
               EXISTS (SELECT FROM pg_database WHERE datname = $2) AS database`,
@@ -106,6 +110,8 @@ async function connectWithAny(address: Address, passwords: readonly string[]): P
       user: superuser,
       password,
       database: 'postgres',
+      // Whatever PGSSLMODE says: this server has no TLS, and is on this machine.
+      ssl: false,
       connectionTimeoutMillis: 10_000,
     })
     try {

@@ -1,15 +1,18 @@
-import { chmodSync, chownSync, lstatSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { chmodSync, chownSync, lstatSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { EmbeddedError } from '../embedded-error.ts'
+import { promisify } from 'node:util'
+import { EmbeddedError, messageOf } from '../embedded-error.ts'
 import { isHeld, lockAgeMs, lockFolder, lockOwner, type FolderLock } from '../stack/folder-lock.ts'
 import { openFolder } from '../stack/open-folder.ts'
 import { commandOf } from '../stack/process-identity.ts'
+import { removeFolder } from '../stack/remove-folder.ts'
 import type { Binaries } from './binaries.ts'
 import { closedFolderOnTheWayTo, type Identity } from './identity.ts'
 import { endOrphan } from './server.ts'
 
+const run = promisify(execFile)
 const throwawayPrefix = 'embedded-postgres-'
 /** A dead parent's watchdog gets this long to clean up by itself before another start does it. */
 const abandonedAfterMs = 60_000
@@ -32,9 +35,7 @@ export function openKeptFolder(dir: string): ClusterFolder {
 
 /** Makes a folder of its own for one run. */
 export function makeThrowawayFolder(identity: Identity): ClusterFolder {
-  const bases = [tmpdir(), '/tmp', '/var/tmp']
-  const base = bases.find((folder) => closedFolderOnTheWayTo(folder, identity) === undefined) ?? tmpdir()
-  const root = mkdtempSync(join(base, throwawayPrefix))
+  const root = mkdtempSync(join(throwawayBase(identity), throwawayPrefix))
   return layout(root, lockFolder(root), true)
 }
 
@@ -73,6 +74,28 @@ export function checkDataVersion({ data }: ClusterFolder, { major, version }: Bi
   )
 }
 
+/** Data that was restored by root (a copied backup) is given back to whom the server runs as. */
+export async function correctOwner({ data }: ClusterFolder, { uid, gid }: Identity): Promise<void> {
+  const stat = statSync(data)
+  if (uid !== undefined && stat.uid !== uid) await run('chown', ['-R', `${uid}:${gid}`, data])
+  // PostgreSQL opens nothing that others could read.
+  if (process.platform !== 'win32' && (stat.mode & 0o027) !== 0) chmodSync(data, 0o700)
+}
+
+/** The superuser's password, and before it was last changed. */
+export function readPasswords({ passwords, data }: ClusterFolder): string[] {
+  try {
+    return (JSON.parse(readFileSync(passwords, 'utf8')) as unknown[]).map(String)
+  } catch (error) {
+    throw new EmbeddedError(
+      'FOLDER_MISMATCH',
+      `${data} is there, but the superuser's password beside it (${passwords}) is not: ${messageOf(error)}. ` +
+        'A folder is copied and restored as a whole; choose another folder, or put the file back.',
+      { cause: error },
+    )
+  }
+}
+
 /** Stops a server that outlived the process which started it on this folder; says its pid. */
 export async function endServerOf(data: string): Promise<number | undefined> {
   return endOrphan(data, (pid) => {
@@ -87,7 +110,7 @@ export async function endServerOf(data: string): Promise<number | undefined> {
  * killed at once, the machine lost power). Those of living processes are left alone.
  */
 export async function removeAbandonedFolders(identity: Identity): Promise<void> {
-  const base = tmpdir()
+  const base = throwawayBase(identity)
   const owners = [process.getuid?.(), identity.uid]
   for (const name of readdirSync(base).filter((entry) => entry.startsWith(throwawayPrefix))) {
     const root = join(base, name)
@@ -97,8 +120,14 @@ export async function removeAbandonedFolders(identity: Identity): Promise<void> 
     const ageMs = lockAgeMs(root) ?? Date.now() - stat.mtimeMs
     if (ageMs < abandonedAfterMs || (owner && isHeld(owner))) continue
     await endServerOf(join(root, 'data'))
-    await rm(root, { recursive: true, force: true })
+    await removeFolder(root)
   }
+}
+
+/** The system's temporary folder, or for root another one that the server's user may enter. */
+function throwawayBase(identity: Identity): string {
+  const bases = [tmpdir(), '/tmp', '/var/tmp']
+  return bases.find((folder) => closedFolderOnTheWayTo(folder, identity) === undefined) ?? tmpdir()
 }
 
 function layout(root: string, lock: FolderLock, isThrowaway: boolean): ClusterFolder {

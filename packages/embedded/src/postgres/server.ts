@@ -6,7 +6,7 @@
 // | stopping | SIGINT, 10 s SIGQUIT, 5 s SIGKILL | exit → ended (expected)                          |
 // | ended    | gone                              |                                                  |
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { EmbeddedError } from '../embedded-error.ts'
 import { isAlive } from '../stack/process-identity.ts'
@@ -44,6 +44,7 @@ const immediateStopMs = 5_000
 /** Recovery after a crash can take long; as long as the process lives it is making progress. */
 const startTimeoutMs = 120_000
 const pollMs = 5
+const logTailBytes = 8192
 
 /**
  * Starts a postmaster and waits until it accepts connections.
@@ -162,10 +163,17 @@ function pidFileLines(dataFolder: string): string[] {
 
 /** The last lines of the server's log. */
 export function logTail(logFile: string): string {
+  let file: number | undefined
   try {
-    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
+    file = openSync(logFile, 'r')
+    const { size } = fstatSync(file)
+    const end = Buffer.alloc(Math.min(size, logTailBytes))
+    readSync(file, end, 0, end.length, size - end.length)
+    return end.toString('utf8').trimEnd().split('\n').slice(-15).join('\n')
   } catch {
     return '(no log)'
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 

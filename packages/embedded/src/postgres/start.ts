@@ -4,10 +4,11 @@
 // the watchdog (from here on a crash is cleaned up), then data, server and password.
 // Stopping goes the other way round: server, folder, watchdog, lock.
 import { execFile } from 'node:child_process'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { EmbeddedError, messageOf } from '../embedded-error.ts'
 import type { EmbeddedLog } from '../stack/log.ts'
+import { removeFolder } from '../stack/remove-folder.ts'
 import { replaceFile } from '../stack/write-file.ts'
 import { executableBinaries, locateBinaries, type Binaries } from './binaries.ts'
 import { cacheFolder } from './cache.ts'
@@ -15,11 +16,13 @@ import { connectionUrl, createDatabase, takeOver, type DatabaseOptions } from '.
 import { serverEnvironment } from './environment.ts'
 import {
   checkDataVersion,
+  correctOwner,
   endServerOf,
   giveTo,
   hasData,
   makeThrowawayFolder,
   openKeptFolder,
+  readPasswords,
   removeAbandonedFolders,
   type ClusterFolder,
 } from './folders.ts'
@@ -84,7 +87,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
   serverSettings({ host, port, fsync, settings })
   const located = locateBinaries()
   const kept = options.dir === undefined ? undefined : openKeptFolder(options.dir)
-  const undo: (() => unknown)[] = [() => kept?.lock.release()]
+  const undo: (() => Promise<void> | void)[] = [() => kept?.lock.release()]
   try {
     const cache = options.cacheDir ?? cacheFolder()
     const identity = await identityFor(kept?.data)
@@ -93,15 +96,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
       log('warn', `Folders left behind by earlier crashes could not be removed: ${messageOf(error)}`)
     })
     const folder = kept ?? makeThrowawayFolder(identity)
-    if (!kept)
-      undo.push(
-        () => folder.lock.release(),
-        () => rm(folder.root, { recursive: true, force: true }),
-      )
-    const watchdog = startWatchdog(folder.data, folder.isThrowaway ? folder.root : undefined, (message) =>
-      log('warn', message),
-    )
+    const watchdog = startWatchdog(folder.data, folder.isThrowaway ? folder.root : undefined, (message) => {
+      log('warn', message)
+    })
     undo.push(() => watchdog.dismiss())
+    if (folder.isThrowaway) undo.push(() => removeFolder(folder.root))
     giveTo(identity, folder)
     const cluster: Cluster = { binaries, identity, folder, watchdog, log }
     const known = await prepareData(cluster, { cache, fsync })
@@ -109,11 +108,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
     const started = await startOnFreePort(cluster, { host, port, fsync, settings })
     undo.push(() => started.server.stop())
     const password = randomPassword()
+    // Whichever of these two lines a crash comes after, the file holds a password that opens.
     if (kept) await replaceFile(folder.passwords, JSON.stringify([password, ...known]))
     await takeOver({ host, port: started.port }, known, password)
+    if (kept) await replaceFile(folder.passwords, JSON.stringify([password]))
     return handle(cluster, { host, port: started.port }, started.server, password)
   } catch (error) {
-    for (const step of undo.toReversed()) await step()
+    for (const step of undo.toReversed()) {
+      await Promise.resolve(step()).catch((failure: unknown) => log('warn', messageOf(failure)))
+    }
     throw error
   }
 }
@@ -134,13 +137,19 @@ async function prepareData(
   if (hasData(folder)) {
     checkDataVersion(folder, binaries)
     const orphan = await endServerOf(folder.data)
-    if (orphan !== undefined)
+    if (orphan !== undefined) {
       log('warn', `Stopped PostgreSQL (process ${orphan}), which had outlived its parent.`)
-    return JSON.parse(await readFile(folder.passwords, 'utf8')) as string[]
+    }
+    await correctOwner(folder, identity)
+    return readPasswords(folder)
   }
   const template = await ensureTemplate(binaries, identity, cache)
-  if (!folder.isThrowaway) await replaceFile(folder.passwords, JSON.stringify([template.password]))
-  await copyTemplate(template, folder.data, identity)
+  try {
+    if (!folder.isThrowaway) await replaceFile(folder.passwords, JSON.stringify([template.password]))
+    await copyTemplate(template, folder.data)
+  } finally {
+    if (template.isForOneStart) await removeFolder(template.folder)
+  }
   if (!folder.isThrowaway && fsync) {
     const sync = ['--sync-only', `--pgdata=${folder.data}`]
     await run(binaries.initdb, sync, { ...identity, cwd: folder.root, env: serverEnvironment() })
@@ -181,29 +190,25 @@ function handle(
   password: string,
 ): EmbeddedPostgres {
   let stopped: Promise<void> | undefined
-  let lastCreated: Promise<unknown> = Promise.resolve()
   void server.exited.then(({ expected, reason }) => {
-    if (!expected)
-      log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
+    if (expected) return
+    log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
   })
   return {
     ...address,
     url: connectionUrl(address, { user: superuser, password, database: 'postgres' }),
     pid: server.pid,
     exited: server.exited,
-    createDatabase: (options) => {
-      if (stopped) return Promise.reject(new EmbeddedError('STOPPED', 'This PostgreSQL has been stopped.'))
-      // One after the other: two for one role at once would collide in the catalogue.
-      const created = lastCreated.then(() => createDatabase(address, password, options))
-      lastCreated = created.catch(() => {})
-      return created
+    createDatabase: async (options) => {
+      if (stopped) throw new EmbeddedError('STOPPED', 'This PostgreSQL has been stopped.')
+      return createDatabase(address, password, options)
     },
     stop: () => {
       stopped ??= (async () => {
         await server.stop()
-        if (folder.isThrowaway) await rm(folder.root, { recursive: true, force: true })
+        if (folder.isThrowaway) await removeFolder(folder.root)
+        else folder.lock.release()
         await watchdog.dismiss()
-        folder.lock.release()
       })()
       return stopped
     },

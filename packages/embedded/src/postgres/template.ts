@@ -8,13 +8,14 @@
 //    (the file is 0600 in a 0700 folder) and is replaced in every copy before the copy is handed out.
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { chown, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chown, cp, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EmbeddedError } from '../embedded-error.ts'
 import type { Binaries } from './binaries.ts'
+import { removeFolder } from '../stack/remove-folder.ts'
 import { serverEnvironment } from './environment.ts'
 import type { Identity } from './identity.ts'
 
@@ -23,12 +24,16 @@ export interface Template {
   folder: string
   data: string
   password: string
+  /** There was no cache folder: whoever copies it removes it afterwards. */
+  isForOneStart: boolean
 }
 
 /** The role that owns the cluster. */
 export const superuser = 'postgres'
 
 const run = promisify(execFile)
+const buildPrefix = 'building-cluster-'
+const abandonedAfterMs = 10 * 60_000
 
 /** Finds the template, or makes it. Without a cache folder it is made for this one start. */
 export async function ensureTemplate(
@@ -36,38 +41,42 @@ export async function ensureTemplate(
   identity: Identity,
   cache: string | undefined,
 ): Promise<Template> {
-  if (cache === undefined) return read(await build(binaries, identity, tmpdir()))
+  if (cache === undefined) return read(await build(binaries, identity, tmpdir()), true)
+  await removeAbandonedBuilds(cache)
   const final = join(cache, `cluster-${binaries.version}-${process.arch}-${identity.uid ?? 'self'}`)
-  if (existsSync(final)) return read(final)
+  if (existsSync(final)) {
+    if (isIntact(final)) return read(final, false)
+    await removeFolder(final)
+  }
   const built = await build(binaries, identity, cache)
   try {
     await rename(built, final)
   } catch (error) {
-    await rm(built, { recursive: true, force: true })
+    await removeFolder(built)
     if (!existsSync(final)) throw error
   }
-  return read(final)
+  return read(final, false)
 }
 
 /**
- * Copies the template's cluster to `target`, which must not exist, owned by the identity.
+ * Copies the template's cluster to `target`, which must not exist.
  * The copy appears complete or not at all.
  */
-export async function copyTemplate(template: Template, target: string, identity: Identity): Promise<void> {
+export async function copyTemplate(template: Template, target: string): Promise<void> {
   const aside = `${target}.new`
-  await rm(aside, { recursive: true, force: true })
+  await removeFolder(aside)
   if (process.platform === 'win32') {
     await cp(template.data, aside, { recursive: true })
   } else {
-    // A thousand files: cp does it in 60 ms off this process, Node's own copy in 100 to 250 ms on it.
+    // A thousand files: cp takes 60 ms, Node's own copy 100 to 250. It keeps the owner, who is the
+    // one the server runs as: templates are made for each of them.
     await run('cp', ['-R', '-p', template.data, aside])
-    if (identity.uid !== undefined) await run('chown', ['-R', `${identity.uid}:${identity.gid}`, aside])
   }
   await rename(aside, target)
 }
 
 async function build(binaries: Binaries, identity: Identity, parent: string): Promise<string> {
-  const folder = await mkdtemp(join(parent, 'building-cluster-'))
+  const folder = await mkdtemp(join(parent, buildPrefix))
   try {
     if (identity.uid !== undefined && identity.gid !== undefined)
       await chown(folder, identity.uid, identity.gid)
@@ -77,10 +86,12 @@ async function build(binaries: Binaries, identity: Identity, parent: string): Pr
     if (identity.uid !== undefined && identity.gid !== undefined) {
       await chown(passwordFile, identity.uid, identity.gid)
     }
-    await initialise(binaries, identity, join(folder, 'data'), passwordFile)
+    const data = join(folder, 'data')
+    await initialise(binaries, identity, data, passwordFile)
+    await writeFile(join(folder, 'files'), String(countFiles(data)))
     return folder
   } catch (error) {
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
     throw error
   }
 }
@@ -91,7 +102,6 @@ async function initialise(
   data: string,
   passwordFile: string,
 ): Promise<void> {
-  await mkdir(join(data, '..'), { recursive: true })
   const options = [
     `--pgdata=${data}`,
     `--username=${superuser}`,
@@ -115,7 +125,29 @@ async function initialise(
   }
 }
 
-async function read(folder: string): Promise<Template> {
+async function read(folder: string, isForOneStart: boolean): Promise<Template> {
   const password = await readFile(join(folder, 'password'), 'utf8')
-  return { folder, data: join(folder, 'data'), password }
+  return { folder, data: join(folder, 'data'), password, isForOneStart }
+}
+
+/** Cleaners of temporary folders take single old files out of a cache; a cluster misses each of them. */
+function isIntact(folder: string): boolean {
+  try {
+    return Number(readFileSync(join(folder, 'files'), 'utf8')) === countFiles(join(folder, 'data'))
+  } catch {
+    return false
+  }
+}
+
+function countFiles(folder: string): number {
+  return readdirSync(folder, { recursive: true }).length
+}
+
+/** What processes left behind that were killed while they built. */
+async function removeAbandonedBuilds(cache: string): Promise<void> {
+  for (const name of readdirSync(cache).filter((entry) => entry.startsWith(buildPrefix))) {
+    const folder = join(cache, name)
+    const startedAtMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+    if (Date.now() - startedAtMs > abandonedAfterMs) await removeFolder(folder)
+  }
 }
