@@ -1,1 +1,1 @@
-export {}
+export { avroEvent, type AvroEventDeclaration } from './event/avro-event.ts'
