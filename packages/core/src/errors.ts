@@ -21,6 +21,7 @@ export type TroupeErrorCode =
   | 'TROUPE_DOCUMENT_INVALID'
   | 'TROUPE_REACTION_FAILED'
   | 'TROUPE_REACTION_ASYNC'
+  | 'TROUPE_STEP_DONE_TWICE'
   | 'TROUPE_COMMAND_UNKNOWN'
   | 'TROUPE_IDEMPOTENCY_KEY_REUSED'
   | 'TROUPE_IDEMPOTENCY_KEY_INVALID'
@@ -37,6 +38,8 @@ export type TroupeErrorCode =
   | 'TROUPE_DATABASE_UNREACHABLE'
   | 'TROUPE_TOPIC_MISSING'
   | 'TROUPE_STOPPED'
+  // Tests
+  | 'TROUPE_EXPECTATION_FAILED'
 
 const brand = Symbol.for('troupe.error')
 
@@ -73,5 +76,17 @@ export function isTroupeError(error: unknown, code?: TroupeErrorCode): error is 
 
 /** What an error says, whatever was thrown: handlers throw strings and `undefined` too. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (
+    typeof error === 'object' &&
+    error !== null &&
+    'message' in error &&
+    typeof error.message === 'string'
+  ) {
+    return error.message
+  }
+  try {
+    return String(error)
+  } catch {
+    return 'something that cannot be printed'
+  }
 }
