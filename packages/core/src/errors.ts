@@ -30,6 +30,7 @@ export type TroupeErrorCode =
   | 'TROUPE_FENCED'
   | 'TROUPE_CONFLICT'
   | 'TROUPE_LEDGER_NEWER'
+  | 'TROUPE_LEDGER_ALTERED'
   | 'TROUPE_POSITION_OUT_OF_RANGE'
   // The world around a service
   | 'TROUPE_SETTING_INVALID'
