@@ -1,1 +1,1 @@
-export {}
+export { postgresLedger, type PostgresLedgerOptions } from './postgres-ledger.ts'

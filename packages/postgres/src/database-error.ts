@@ -1,0 +1,108 @@
+import { messageOf, TroupeError } from '@troupe/core'
+
+/**
+ * What an error of the database means for the work that met it.
+ *
+ * - `unreachable`: nothing is said about the work; it is tried again when the database is back.
+ * - `conflict`: another transaction was faster; nothing was written.
+ * - `fenced`: the partition has another owner, or its position moved; nothing was written.
+ * - `bug`: this very work cannot succeed, however often it is tried.
+ */
+export type Trouble = 'unreachable' | 'conflict' | 'fenced' | 'bug'
+
+/** SQLSTATEs of `refuse`, the ledger's own function: class `TR` is free for users. */
+export const refusal = { fenced: 'TR001', conflict: 'TR002' } as const
+
+/** By SQLSTATE, or else by its class (the first two characters). What is not listed is a bug. */
+const troubleBySqlState: Readonly<Record<string, Trouble>> = {
+  [refusal.fenced]: 'fenced',
+  [refusal.conflict]: 'conflict',
+  // Another transaction was faster.
+  '23505': 'conflict', // unique_violation; on the outbox it is a bug, see `troubleOf`
+  '40001': 'conflict', // serialization_failure
+  '40P01': 'conflict', // deadlock_detected
+  '55P03': 'conflict', // lock_not_available
+  // The server cannot be used now, whatever is asked of it.
+  '08': 'unreachable', // connection exceptions
+  '25006': 'unreachable', // read_only_sql_transaction: a standby, until the failover is through
+  '25P03': 'unreachable', // idle_in_transaction_session_timeout
+  '25P04': 'unreachable', // transaction_timeout
+  '28': 'unreachable', // the password or pg_hba.conf refuses us
+  '3D000': 'unreachable', // the database does not exist (yet, or while it is restored)
+  '40003': 'unreachable', // statement_completion_unknown
+  '53': 'unreachable', // disk full, out of memory, too many connections
+  '55000': 'unreachable', // object_not_in_prerequisite_state: connections are not allowed
+  '57': 'unreachable', // shut down, starting up, statement timeout, backend terminated
+  '58': 'unreachable', // I/O errors
+  XX001: 'unreachable', // data_corrupted
+  XX002: 'unreachable', // index_corrupted
+}
+
+/** What a database error carries, of pg's many fields. */
+interface ServerError extends Error {
+  readonly code: string
+  readonly severity: string
+  readonly table?: string
+}
+
+/** Where the ledger is, for people: never the password. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+}
+
+/** True if the server itself said it, so that the connection is still in step. */
+function isServerError(error: unknown): error is ServerError {
+  return error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string'
+}
+
+/** The verdict on an error that came up while talking to the database. */
+export function troubleOf(error: unknown): Trouble {
+  // No answer from the server: refused, reset, timed out, name not found. All of it is the network's.
+  if (!isServerError(error)) return 'unreachable'
+  if (error.code === '23505' && error.table === 'outbox') return 'bug'
+  return troubleBySqlState[error.code] ?? troubleBySqlState[error.code.slice(0, 2)] ?? 'bug'
+}
+
+/** The error for callers. `during` names the statement, or what else was being done. */
+export function ledgerError(error: unknown, during: string, address: Address): Error {
+  const sqlState = isServerError(error) ? error.code : undefined
+  const said = saidBy(error)
+  const trouble = troubleOf(error)
+  switch (trouble) {
+    case 'unreachable':
+      return new TroupeError(
+        'TROUPE_DATABASE_UNREACHABLE',
+        `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. Check that it runs and that the database's URL is right; the work is tried again.`,
+        { cause: error, details: { ...address, during, sqlState } },
+      )
+    case 'conflict':
+      return new TroupeError(
+        'TROUPE_CONFLICT',
+        `Another transaction was faster (${during}): ${said}. Nothing was written; recall and decide again.`,
+        { cause: error, details: { during, sqlState } },
+      )
+    case 'fenced':
+      return new TroupeError(
+        'TROUPE_FENCED',
+        `The partition's position is not what this settlement started from. Nothing was written; let go of the partition.`,
+        { cause: error, details: { during, sqlState } },
+      )
+    case 'bug':
+      return new Error(`The ledger's statement ${during} failed: ${said}`, { cause: error })
+  }
+}
+
+function placeOf({ host, port, database }: Address): string {
+  return `${host}:${port}/${database}`
+}
+
+/** An AggregateError, which a refused connection to `localhost` is, has no message of its own. */
+function saidBy(error: unknown): string {
+  const said =
+    error instanceof AggregateError && error.message === ''
+      ? error.errors.map(messageOf).join('; ')
+      : messageOf(error)
+  return said.replace(/\.$/, '')
+}

@@ -1,0 +1,95 @@
+import {
+  type Claim,
+  type RecallRequest,
+  type Recollection,
+  type Settlement,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
+
+/** What an explanation reads. */
+export interface Stored {
+  recall(request: RecallRequest): Promise<Recollection>
+  positionOf(partition: TopicPartition): Promise<Claim | undefined>
+}
+
+/** How many names a message and its details carry. */
+const namesMax = 10
+
+/** `TROUPE_FENCED` with what was expected and what is stored. */
+export async function explainFence(
+  { position }: Settlement,
+  refused: TroupeError,
+  stored: Stored,
+): Promise<TroupeError> {
+  if (!position) return refused
+  const { topic, partition, epoch, from } = position
+  const found = await stored.positionOf(position)
+  const what = !found
+    ? 'was never claimed'
+    : found.epoch === epoch
+      ? `stands at ${found.next ?? 'no position'}, not at ${from ?? 'no position'}`
+      : `was claimed by another owner: its epoch is ${found.epoch}, not ${epoch}`
+  return new TroupeError(
+    'TROUPE_FENCED',
+    `${topic}[${partition}] ${what}. Nothing was written; let go of the partition.`,
+    {
+      cause: refused.cause,
+      details: {
+        topic,
+        partition,
+        expected: { epoch, next: from === undefined ? null : String(from) },
+        found: found
+          ? { epoch: found.epoch, next: found.next === undefined ? null : String(found.next) }
+          : null,
+      },
+    },
+  )
+}
+
+/**
+ * `TROUPE_CONFLICT` naming what changed, or undefined if nothing did: then the settlement contradicts
+ * itself, and trying again cannot help.
+ *
+ * Exact, though it reads after the refusal: versions, states and inbox entries never go back.
+ */
+export async function explainConflict(
+  { inbox, documents, steps, answers }: Settlement,
+  refused: TroupeError,
+  stored: Stored,
+): Promise<TroupeError | undefined> {
+  const now = await stored.recall({
+    events: inbox,
+    documents,
+    steps: steps.map(({ saga, step }) => ({ saga, step, withDocuments: false })),
+    answers,
+  })
+  const versions = new Map(now.documents.map((one) => [nameOf(one.kind, one.key), one.version]))
+  const states = new Map(now.steps.map((one) => [nameOf(one.saga, one.step), one.state]))
+  const changed = [
+    ...now.seen.map(({ source, id }) => `event ${source}/${id} is in the inbox`),
+    ...now.answers.map(({ command, idempotencyKey }) => `${command} with key ${idempotencyKey} is answered`),
+    ...steps.flatMap(({ saga, step, expectedState = 'open' }) => {
+      const state = states.get(nameOf(saga, step)) ?? 'open'
+      return state === expectedState ? [] : [`step ${step} of saga ${saga} is ${state}, not ${expectedState}`]
+    }),
+    ...documents.flatMap(({ kind, key, expectedVersion }) => {
+      const version = versions.get(nameOf(kind, key)) ?? 0
+      return version === expectedVersion
+        ? []
+        : [`document ${kind}/${key} has version ${version}, not ${expectedVersion}`]
+    }),
+  ]
+  if (changed.length === 0) return undefined
+  const named = changed.slice(0, namesMax)
+  const rest = changed.length - named.length
+  return new TroupeError(
+    'TROUPE_CONFLICT',
+    `Another transaction was faster: ${named.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}. Nothing was written; recall and decide again.`,
+    { cause: refused.cause, details: { changed: named, changedCount: changed.length } },
+  )
+}
+
+function nameOf(first: string, second: string): string {
+  return JSON.stringify([first, second])
+}

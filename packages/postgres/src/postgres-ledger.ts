@@ -1,0 +1,161 @@
+import {
+  type Claim,
+  type DocumentPage,
+  isTroupeError,
+  type Ledger,
+  type Log,
+  type RecallRequest,
+  type Recollection,
+  type Settlement,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
+import { refusal } from './database-error.ts'
+import { explainConflict, explainFence } from './explain-refusal.ts'
+import { migrate } from './migrations/migrate.ts'
+import { quoted, settingsOf } from './settings.ts'
+import { settleCalls } from './settle.ts'
+import { claimPosition } from './statements/claim-position.ts'
+import { listDocuments } from './statements/list-documents.ts'
+import { listUnpublished } from './statements/list-unpublished.ts'
+import { ping } from './statements/ping.ts'
+import { readDocument } from './statements/read-document.ts'
+import { readPosition } from './statements/read-position.ts'
+import { recall as recallStatement, type Recalled } from './statements/recall.ts'
+import { openConnections } from './wire/connections.ts'
+import { callOf, type Statement } from './wire/statement.ts'
+
+/** The most documents that a page holds. */
+const documentsMax = 1_000
+
+export interface PostgresLedgerOptions {
+  /** `postgres://user:password@host:port/database`, with pg's parameters (`sslmode`, …). */
+  readonly url: string
+  /** Two keep two cores busy; more add little. Default 4. */
+  readonly connectionsMax?: number
+  /** A schema of the ledger's own, made by `migrate`. Default `troupe`. */
+  readonly schema?: string
+  /** The server gives up on a statement after this long. Default 30,000. */
+  readonly statementTimeoutMs?: number
+  readonly log: Log
+}
+
+/**
+ * A {@link Ledger} in a PostgreSQL database. Connects when it is first used.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID`
+ */
+export function postgresLedger(options: PostgresLedgerOptions): Ledger {
+  const settings = settingsOf(options)
+  const schema = quoted(settings.schema)
+  const connections = openConnections(settings)
+
+  async function rowsOf<Input, Row>(statement: Statement<Input, Row>, input: Input): Promise<readonly Row[]> {
+    const call = callOf(statement, schema, input)
+    await connections.fly([call])
+    return call.rows
+  }
+
+  async function recall(request: RecallRequest): Promise<Recollection> {
+    const { events, documents, steps, answers } = request
+    const isEmpty = [events, documents, steps, answers].every(({ length }) => length === 0)
+    return recollectionOf(isEmpty ? [] : await rowsOf(recallStatement, request))
+  }
+
+  async function positionOf({ topic, partition }: TopicPartition): Promise<Claim | undefined> {
+    const [row] = await rowsOf(readPosition, { topic, partition })
+    return row && { topic, partition, ...row }
+  }
+
+  return {
+    migrate: () => connections.whileOpen(() => migrate(settings)),
+    async claim({ topic, partition }) {
+      const [row] = await rowsOf(claimPosition, { topic, partition })
+      if (!row) throw new Error(`Claiming ${topic}[${partition}] returned no row.`)
+      return { topic, partition, ...row }
+    },
+    recall,
+    async settle(settlement) {
+      const calls = settleCalls(settlement, schema)
+      if (calls.length === 0) return
+      try {
+        await connections.fly(calls)
+      } catch (error) {
+        throw await explained(settlement, error, { recall, positionOf })
+      }
+    },
+    positionOf,
+    unpublished: (lane) => rowsOf(listUnpublished, lane),
+    document: async ({ kind, key }) => (await rowsOf(readDocument, { kind, key }))[0],
+    async documents(kind, page) {
+      refuseUnfitPage(page)
+      return rowsOf(listDocuments, { kind, ...page })
+    },
+    async ping() {
+      await rowsOf(ping, undefined)
+    },
+    close: () => connections.close(),
+  }
+}
+
+function recollectionOf(recalled: readonly Recalled[]): Recollection {
+  const seen: Recollection['seen'][number][] = []
+  const documents: Recollection['documents'][number][] = []
+  const steps: Recollection['steps'][number][] = []
+  const answers: Recollection['answers'][number][] = []
+  for (const one of recalled) {
+    switch (one.part) {
+      case 'seen':
+        seen.push(one.stored)
+        break
+      case 'documents':
+        documents.push(one.stored)
+        break
+      case 'steps':
+        steps.push(one.stored)
+        break
+      case 'answers':
+        answers.push(one.stored)
+        break
+    }
+  }
+  return { seen, documents, steps, answers }
+}
+
+/** The same refusal with names in it. If those cannot be read, the refusal as it is: its code is what counts. */
+async function explained(
+  settlement: Settlement,
+  error: unknown,
+  stored: Pick<Ledger, 'recall' | 'positionOf'>,
+): Promise<unknown> {
+  try {
+    if (isTroupeError(error, 'TROUPE_FENCED')) return await explainFence(settlement, error, stored)
+    if (isTroupeError(error, 'TROUPE_CONFLICT') && !isRace(error)) {
+      return (await explainConflict(settlement, error, stored)) ?? contradiction(error)
+    }
+  } catch {
+    return error
+  }
+  return error
+}
+
+/** A deadlock or serialization failure names nothing that changed. */
+function isRace({ details }: TroupeError): boolean {
+  return details['sqlState'] !== '23505' && details['sqlState'] !== refusal.conflict
+}
+
+function contradiction({ cause }: TroupeError): Error {
+  return new Error(
+    'The settlement was refused though nothing of it has changed since it was recalled: it names something twice.',
+    { cause },
+  )
+}
+
+function refuseUnfitPage({ limit }: DocumentPage): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= documentsMax) return
+  throw new TroupeError(
+    'TROUPE_DOCUMENT_INVALID',
+    `A page of documents cannot hold ${limit}. Ask for 1 to ${documentsMax}.`,
+    { details: { limit } },
+  )
+}

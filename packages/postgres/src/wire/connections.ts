@@ -1,0 +1,112 @@
+// The connections of one ledger.
+//
+// | state   | fly                | a flight ends          | close                  |
+// |---------|--------------------|------------------------|------------------------|
+// | open    | takes a connection | gives it back          | closing                |
+// | closing | TROUPE_STOPPED     | the last one: closed   | the same promise again |
+// | closed  | TROUPE_STOPPED     | (none is left)         | the same promise again |
+//
+// Invariants
+// 1. A connection carries one flight at a time, and goes back to the pool only if the server answered
+//    that flight: one that broke or timed out is destroyed.
+// 2. Nothing waits for ever: for a connection `connectTimeoutMs`, for an answer `answerTimeoutMs`.
+// 3. No error of a connection, idle or not, is left without a listener: it would end the process.
+
+import { messageOf, TroupeError } from '@troupe/core'
+import { Pool, type PoolClient } from 'pg'
+import { ledgerError, troubleOf } from '../database-error.ts'
+import type { LedgerSettings } from '../settings.ts'
+import { fly } from './flight.ts'
+import type { Call } from './statement.ts'
+
+export interface Connections {
+  /**
+   * Runs the calls in one round trip and one transaction; their rows are in them afterwards.
+   * @throws as {@link ledgerError}, and TroupeError `TROUPE_STOPPED`
+   */
+  fly(calls: readonly Call[]): Promise<void>
+  /** Work on a connection of its own, which `close` waits for too. @throws TroupeError `TROUPE_STOPPED` */
+  whileOpen(work: () => Promise<void>): Promise<void>
+  /** Waits for every flight that is under way. */
+  close(): Promise<void>
+}
+
+/** A new connection and a busy pool are both given this long. */
+export const connectTimeoutMs = 10_000
+/** What an answer may take beyond the server's own limit before the network is taken for dead. */
+const answerGraceMs = 2_000
+
+export function openConnections(options: LedgerSettings): Connections {
+  const { address, log } = options
+  const pool = new Pool({
+    ...connectionSettings(options),
+    max: options.connectionsMax,
+    idleTimeoutMillis: 60_000,
+  })
+  pool.on('error', (error) => {
+    log.warn({ ...address, error: messageOf(error) }, 'lost an idle connection to PostgreSQL')
+  })
+  const answerTimeoutMs = options.statementTimeoutMs + answerGraceMs
+  const underWay = new Set<Promise<void>>()
+  let closing: Promise<void> | undefined
+
+  async function flyOnce(calls: readonly Call[]): Promise<void> {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw ledgerError(error, 'connecting', address)
+    })
+    // The flight hears of a broken connection by itself; this only keeps the process alive.
+    const onError = () => {}
+    client.on('error', onError)
+    const outcome = await answerOf(client, calls, answerTimeoutMs)
+    client.release(!outcome.ok && troubleOf(outcome.error) === 'unreachable')
+    client.off('error', onError)
+    if (!outcome.ok) throw ledgerError(outcome.error, outcome.statement, address)
+  }
+
+  async function whileOpen(work: () => Promise<void>): Promise<void> {
+    if (closing) throw stopped()
+    const working = work()
+    const ended = working.catch(() => {})
+    underWay.add(ended)
+    try {
+      await working
+    } finally {
+      underWay.delete(ended)
+    }
+  }
+
+  return {
+    fly: (calls) => whileOpen(() => flyOnce(calls)),
+    whileOpen,
+    close() {
+      closing ??= Promise.all(underWay).then(() => pool.end())
+      return closing
+    },
+  }
+}
+
+/** What every connection of the ledger starts with. */
+export function connectionSettings({ url, statementTimeoutMs }: LedgerSettings) {
+  return {
+    connectionString: url,
+    application_name: 'troupe',
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    keepAlive: true,
+  }
+}
+
+async function answerOf(client: PoolClient, calls: readonly Call[], timeoutMs: number) {
+  const timer = setTimeout(() => {
+    client.connection.stream.destroy(new Error(`no answer within ${timeoutMs} ms`))
+  }, timeoutMs)
+  try {
+    return await fly(client, calls)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function stopped(): TroupeError {
+  return new TroupeError('TROUPE_STOPPED', 'The ledger was closed. Open another one.')
+}
