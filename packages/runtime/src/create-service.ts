@@ -1,0 +1,279 @@
+// One running service: the only place where all rooms meet.
+//
+// | state    | start()                       | stop()                                    | readiness |
+// |----------|-------------------------------|-------------------------------------------|-----------|
+// | new      | starting                      | stopped                                   | no        |
+// | starting | (the same promise)            | stopping, once the start has ended        | no        |
+// | running  | (the same promise)            | stopping                                  | if all dependencies answer |
+// | stopping | refused                       | (the same promise)                        | no        |
+// | stopped  | refused                       | (the same promise)                        | no        |
+//
+// Stopping goes against the stream: no new commands, no new events, what is under way is settled, what
+// is settled is published, what is published is deleted, and only then are connections closed.
+
+import { createCodec } from '@troupe/avro'
+import {
+  type Command,
+  commandLane,
+  laneOf,
+  type DocumentRef,
+  type DocumentType,
+  type Log,
+  type Service,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
+import { connectKafka, createReceiver, createRelay, ensureTopics } from '@troupe/kafka'
+import { postgresLedger } from '@troupe/postgres'
+import { createDecider, type DecideCommandOptions } from './decider.ts'
+import {
+  createDependencies,
+  dependencyNames,
+  type DependencyName,
+  type DependencyState,
+} from './dependencies.ts'
+import type { Settings } from './environment.ts'
+import { type HttpServer, type Routes, serveHttp } from './http.ts'
+import { deriveId } from './ids.ts'
+import { createLocks } from './locks.ts'
+import { claimPartition, publishLeftovers } from './partition.ts'
+import { settle } from './settle.ts'
+import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
+import { createSweeper } from './sweeper.ts'
+
+const batchEventsMax = 500
+const performsMax = 64
+const performAttemptsMax = 5
+const commandsWaitingMax = 10_000
+/** How long published records may stay in an idle service's outbox. */
+const outboxIdleMs = 200
+const forgetTimeoutMs = 2_000
+
+export type ServiceState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
+
+export interface Status {
+  readonly state: ServiceState
+  readonly isReady: boolean
+  readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
+}
+
+/** How far this process has handled a partition: `next` is the offset it handles next. */
+export interface Progress extends TopicPartition {
+  readonly next: bigint | undefined
+}
+
+export interface ListPage {
+  /** Keys after this one. */
+  readonly after?: string
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number
+}
+
+/** A service in this process. */
+export interface RunningService {
+  readonly service: Service
+  /** Where its HTTP server listens, once it does. */
+  readonly httpUrl: string | undefined
+  /** Resolves when the service has joined its consumer group. @throws what refused the start */
+  start(): Promise<void>
+  /** Lets everything under way finish, for `stopTimeoutMs` at most. Safe to call in any state. */
+  stop(): Promise<void>
+  status(): Status
+  /** Resolves once all that was emitted so far is published, with how far each partition has been handled. */
+  progress(): Promise<readonly Progress[]>
+  /** Decides on a command: one transaction of documents and outbox, the same answer for the same key. */
+  decide<Input extends object, Answer>(
+    command: Command<Input, Answer>,
+    input: Input,
+    options?: DecideCommandOptions,
+  ): Promise<Answer>
+  /** A document, or its initial state. */
+  read<State extends object>(ref: DocumentRef<State>): Promise<State>
+  /** Documents of one kind, by key. */
+  list<State extends object>(
+    type: DocumentType<State>,
+    page?: ListPage,
+  ): Promise<readonly { readonly key: string; readonly state: State }[]>
+}
+
+export interface ServiceOptions {
+  readonly log: Log
+  /** Registers the service's own routes beside the health checks. */
+  readonly routes?: Routes
+}
+
+/** Creates a service, unconnected. */
+export function createService(
+  service: Service,
+  settings: Settings,
+  { log, routes }: ServiceOptions,
+): RunningService {
+  const now = Date.now
+  const callOff = new AbortController()
+  const dependencies = createDependencies({ log, now })
+  const ledger = postgresLedger({ url: settings.databaseUrl, log })
+  const codec = createCodec({ registryUrl: settings.registryUrl, log })
+  const kafka = connectKafka({ clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers }, log)
+  const relay = createRelay({ connection: kafka, log })
+  const sweeper = createSweeper(forgetPublished, outboxIdleMs)
+  const base = {
+    ledger,
+    relay,
+    sweeper,
+    dependencies,
+    locks: createLocks(),
+    signal: callOff.signal,
+    service,
+    codec,
+    log,
+    now,
+  }
+  const deciding = {
+    service: service.name,
+    deriveId,
+    encode: codec.encode,
+    eventBytesMax: settings.eventBytesMax,
+  }
+  const decider = createDecider({
+    ...base,
+    deciding,
+    batchCommandsMax: batchEventsMax,
+    waitingMax: commandsWaitingMax,
+  })
+  const heardTopics = [...new Set(service.hears.map(({ topic }) => topic))]
+  const receiver = createReceiver({
+    connection: kafka,
+    groupId: service.name,
+    topics: heardTopics,
+    log,
+    assign: (place) =>
+      claimPartition(place, {
+        ...base,
+        deciding,
+        batchEventsMax,
+        performsMax,
+        performAttemptsMax,
+        onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+      }),
+  })
+  const reached = new Map<string, Progress>()
+  let state: ServiceState = 'new'
+  let started: Promise<void> | undefined
+  let stopped: Promise<void> | undefined
+  let http: HttpServer | undefined
+
+  const running: RunningService = {
+    service,
+    get httpUrl() {
+      return http?.url
+    },
+    start() {
+      if (state === 'stopping' || state === 'stopped') {
+        return Promise.reject(
+          new TroupeError('TROUPE_STOPPED', `${service.name} was stopped. Create it anew to start it again.`),
+        )
+      }
+      started ??= start()
+      return started
+    },
+    stop() {
+      stopped ??= stop()
+      return stopped
+    },
+    status() {
+      const states = dependencies.states()
+      const isReady = state === 'running' && dependencyNames.every((name) => states[name].state === 'up')
+      return { state, isReady, dependencies: states }
+    },
+    async progress() {
+      await relay.drained()
+      return [...reached.values()]
+    },
+    decide: (command, input, options) => decider.decide(command, input, options),
+    async read(ref) {
+      const stored = await ledger.document(ref)
+      return stored ? ref.document.parse(stored.state, ref.key) : ref.document.initial(ref.key)
+    },
+    async list(type, { after, limit = 100 } = {}) {
+      const stored = await ledger.documents(type.kind, { limit, ...(after === undefined ? {} : { after }) })
+      return stored.map(({ key, state: body }) => ({ key, state: type.parse(body, key) }))
+    },
+  }
+
+  async function start(): Promise<void> {
+    state = 'starting'
+    const sinceMs = now()
+    if (settings.http) http = await serveHttp(running, settings.http, { log, ...(routes ? { routes } : {}) })
+    const deadline = AbortSignal.timeout(settings.startTimeoutMs)
+    const need = <T>(name: DependencyName, doing: string, attempt: () => Promise<T>) =>
+      insistUntil(deadline, callOff.signal, dependencies, {
+        name,
+        doing,
+        attempt,
+        sinceMs,
+        where: whereIs(name, settings),
+      })
+    await allOrFirstRefusal([
+      need('database', 'prepare the ledger', () => ledger.migrate()),
+      need('registry', 'register the schemas', () => codec.register(service.says)),
+      need('kafka', 'prepare the topics', () => ensureTopics(kafka, topicsOf(service, settings))),
+    ])
+    await need('kafka', 'start publishing', () => relay.start())
+    await publishLeftovers(commandLane, base)
+    if (heardTopics.length > 0) await need('kafka', 'join the consumer group', () => receiver.start())
+    if (state !== 'starting')
+      throw new TroupeError('TROUPE_STOPPED', `${service.name} was stopped while it started.`)
+    state = 'running'
+    log.info(
+      { service: service.name, startMs: now() - sinceMs, http: http?.url },
+      `${service.name} is running`,
+    )
+  }
+
+  async function stop(): Promise<void> {
+    const was = state
+    state = 'stopping'
+    const grace = setTimeout(() => callOff.abort(), settings.stopTimeoutMs).unref()
+    try {
+      if (was === 'starting') {
+        callOff.abort()
+        await started?.catch(() => {})
+      }
+      await http?.close()
+      await decider.stop()
+      await receiver.stop()
+      await relay.stop({ graceMs: settings.stopTimeoutMs })
+      sweeper.stop()
+      if (was === 'running') await forgetPublished()
+    } finally {
+      clearTimeout(grace)
+      callOff.abort()
+      await ledger.close()
+      state = 'stopped'
+      log.info({ service: service.name }, `${service.name} has stopped`)
+    }
+  }
+
+  /** Deletes from the outbox what Kafka has acknowledged, where no next write does it. */
+  async function forgetPublished(): Promise<void> {
+    try {
+      await settle(nothing, { ...base, signal: AbortSignal.timeout(forgetTimeoutMs) })
+    } catch (error) {
+      // They are published again after the next start, under the same ids.
+      log.debug({ err: error }, 'published events stay in the outbox for now')
+    }
+  }
+
+  return running
+}
+
+const nothing = { position: undefined, inbox: [], documents: [], steps: [], answers: [], outbox: [] } as const
+
+function topicsOf(service: Service, { topicPartitions, topicReplication }: Settings) {
+  const topics = new Set([service.topic, service.deadLetterTopic, ...service.hears.map(({ topic }) => topic)])
+  return [...topics].map((topic) => ({
+    topic,
+    partitions: topicPartitions,
+    replicationFactor: topicReplication,
+  }))
+}

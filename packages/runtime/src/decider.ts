@@ -1,0 +1,196 @@
+// Decides on commands. Those that arrive while a transaction is under way share the next one.
+//
+// Invariants
+// 1. One transaction is under way at a time; what waits is bounded by `waitingMax`.
+// 2. A command that throws is answered with what it threw, and takes no part in the transaction.
+// 3. The answer is given after the commit, never before.
+
+import {
+  type Command,
+  decideOn,
+  type Deciding,
+  type DocumentName,
+  idsOf,
+  isTroupeError,
+  recallFor,
+  type Request,
+  retryVerdictOf,
+  type Service,
+  TroupeError,
+  type WorkingSet,
+  nameLengthMax,
+} from '@troupe/core'
+import { inputHashOf, newIdempotencyKey } from './ids.ts'
+import { recallAndSettle, type SettleOptions } from './settle.ts'
+
+export interface DeciderOptions extends SettleOptions {
+  readonly service: Service
+  readonly deciding: Omit<Deciding, 'timeMs'>
+  readonly now: () => number
+  /** How many commands one transaction takes at most. */
+  readonly batchCommandsMax: number
+  /** How many commands may wait before new ones are refused. */
+  readonly waitingMax: number
+}
+
+export interface Decider {
+  /** @throws TroupeError `TROUPE_COMMAND_UNKNOWN`, `TROUPE_IDEMPOTENCY_KEY_REUSED`, `TROUPE_STOPPED`; whatever the command throws */
+  decide<Input extends object, Answer>(
+    command: Command<Input, Answer>,
+    input: Input,
+    options?: DecideCommandOptions,
+  ): Promise<Answer>
+  /** Refuses new commands; resolves when those under way are answered. */
+  stop(): Promise<void>
+}
+
+export interface DecideCommandOptions {
+  /** The same key gets the same answer, and nothing is done a second time. Default: a new key. */
+  readonly idempotencyKey?: string
+}
+
+interface Waiting {
+  readonly request: Request
+  resolve(answer: unknown): void
+  reject(error: unknown): void
+}
+
+/** Creates the decider of one service. */
+export function createDecider(options: DeciderOptions): Decider {
+  const { service, batchCommandsMax, waitingMax } = options
+  const names = new Map([...service.commands].map(([name, command]) => [command as unknown, name]))
+  const waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+  let isStopped = false
+
+  async function work(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, batchCommandsMax)
+      try {
+        await decideBatch(batch, options)
+      } catch (error) {
+        // One command that the database refuses must not fail its neighbours: each again, alone.
+        if (retryVerdictOf(error) === 'blame' && batch.length > 1) {
+          for (const one of batch) await decideBatch([one], options).catch((own: unknown) => one.reject(own))
+        } else for (const { reject } of batch) reject(error)
+      }
+    }
+    running = undefined
+  }
+
+  return {
+    decide(command, input, { idempotencyKey = newIdempotencyKey() } = {}) {
+      return new Promise((resolve, reject) => {
+        const name = names.get(command)
+        if (name === undefined) {
+          throw new TroupeError(
+            'TROUPE_COMMAND_UNKNOWN',
+            `The service ${service.name} does not list this command. List it under \`commands\`.`,
+          )
+        }
+        if (isStopped)
+          throw new TroupeError(
+            'TROUPE_STOPPED',
+            `${service.name} is stopping and takes no more commands. Ask again in a moment.`,
+          )
+        if (waiting.length >= waitingMax) {
+          throw new TroupeError(
+            'TROUPE_OVERLOADED',
+            `${service.name} has ${waiting.length} commands waiting already. Ask again in a moment.`,
+          )
+        }
+        refuseUnfitKey(idempotencyKey)
+        const request: Request = {
+          form: 'command',
+          name,
+          command: command as never,
+          input,
+          inputHash: inputHashOf(input),
+          idempotencyKey,
+        }
+        waiting.push({ request, resolve: resolve as (answer: unknown) => void, reject })
+        running ??= work()
+      })
+    },
+    async stop() {
+      isStopped = true
+      await running
+    },
+  }
+}
+
+async function decideBatch(batch: readonly Waiting[], options: DeciderOptions): Promise<void> {
+  const { service, deciding, now } = options
+  const requests = batch.map(({ request }) => request)
+  const { request, reads, failed } = recallFor(requests, (causeId) =>
+    idsOf(deciding.deriveId, service.name, causeId),
+  )
+  let ends: (() => void)[] = []
+  await recallAndSettle(
+    request,
+    undefined,
+    (set) => {
+      const timed = { ...deciding, timeMs: now() }
+      ends = batch.map((one, index) =>
+        endOf(
+          one,
+          reads[index] ?? [],
+          failed.has(index) ? { error: failed.get(index) } : undefined,
+          set,
+          timed,
+        ),
+      )
+    },
+    options,
+  )
+  for (const end of ends) end()
+}
+
+/** Decides on one command and returns how to answer it once the transaction has committed. */
+function endOf(
+  { request, resolve, reject }: Waiting,
+  reads: readonly DocumentName[],
+  failure: { readonly error: unknown } | undefined,
+  set: WorkingSet,
+  deciding: Deciding,
+): () => void {
+  try {
+    if (failure) throw failure.error
+    const known = set.answer(request.name, request.idempotencyKey)
+    if (known) {
+      if (known.inputHash !== request.inputHash) refuseReusedKey(request)
+      return () => resolve(known.answer)
+    }
+    const changes = decideOn(request, reads, set, deciding)
+    set.apply(changes)
+    return () => resolve(changes.answer.answer)
+  } catch (error) {
+    return () => reject(error)
+  }
+}
+
+function refuseReusedKey({ name, idempotencyKey }: Request): never {
+  throw new TroupeError(
+    'TROUPE_IDEMPOTENCY_KEY_REUSED',
+    `The idempotency key ${idempotencyKey} was used for another ${name} before. Use a new key for a new request.`,
+    { details: { command: name, idempotencyKey } },
+  )
+}
+
+function refuseUnfitKey(idempotencyKey: string): void {
+  if (idempotencyKey !== '' && idempotencyKey.length <= nameLengthMax && !idempotencyKey.includes('\0'))
+    return
+  throw new TroupeError(
+    'TROUPE_IDEMPOTENCY_KEY_INVALID',
+    `An idempotency key has 1 to ${nameLengthMax} characters, none of them NUL.`,
+  )
+}
+
+/** True for what a client should be told to try again in a moment. */
+export function isPassing(error: unknown): boolean {
+  return (
+    isTroupeError(error, 'TROUPE_STOPPED') ||
+    isTroupeError(error, 'TROUPE_OVERLOADED') ||
+    retryVerdictOf(error) === 'wait'
+  )
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals'
+import { environment } from './environment.ts'
+
+const good = {
+  KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
+  SCHEMA_REGISTRY_URL: 'http://registry:8081',
+  DATABASE_URL: 'postgres://order:secret@database:5432/order',
+}
+
+function problemsOf(variables: Record<string, string | undefined>): readonly string[] {
+  const read = environment({ ...good, ...variables })
+  return 'problems' in read ? read.problems : []
+}
+
+describe('environment', () => {
+  it('reads the three addresses and fills in the rest', () => {
+    expect(environment(good)).toEqual({
+      settings: {
+        kafkaBrokers: ['kafka-1:9092', 'kafka-2:9092'],
+        registryUrl: 'http://registry:8081',
+        databaseUrl: 'postgres://order:secret@database:5432/order',
+        http: { host: '127.0.0.1', port: 0 },
+        logLevel: 'info',
+        topicPartitions: 3,
+        topicReplication: 1,
+        startTimeoutMs: 60_000,
+        stopTimeoutMs: 10_000,
+        eventBytesMax: 900_000,
+        isStoppedWithParent: false,
+      },
+    })
+  })
+
+  it('names every missing setting at once, each with an example', () => {
+    expect(environment({})).toEqual({
+      problems: [
+        'KAFKA_BROKERS is missing. Set it, for example: KAFKA_BROKERS=127.0.0.1:9092',
+        'SCHEMA_REGISTRY_URL is missing. Set it, for example: SCHEMA_REGISTRY_URL=http://127.0.0.1:8081',
+        'DATABASE_URL is missing. Set it, for example: DATABASE_URL=postgres://order:secret@127.0.0.1:5432/order',
+      ],
+    })
+  })
+
+  it('takes an empty setting for a missing one', () => {
+    expect(problemsOf({ KAFKA_BROKERS: '' })).toEqual([expect.stringMatching(/^KAFKA_BROKERS is missing/)])
+  })
+
+  it.each([
+    ['KAFKA_BROKERS', 'kafka', /"kafka" is not host:port/],
+    ['KAFKA_BROKERS', 'kafka:9092,', /"" is not host:port/],
+    ['KAFKA_BROKERS', 'kafka:99999', /"kafka:99999" is not host:port/],
+    ['KAFKA_BROKERS', 'http://kafka:9092', /is not host:port/],
+    ['SCHEMA_REGISTRY_URL', 'registry:8081', /is not a URL with http:\/\/ or https:\/\//],
+    ['SCHEMA_REGISTRY_URL', 'ftp://registry', /is not a URL with http:\/\/ or https:\/\//],
+    ['DATABASE_URL', 'mysql://database/order', /is not a URL with postgres:\/\//],
+    ['DATABASE_URL', 'order', /is not a URL with postgres:\/\//],
+    ['HTTP_ADDRESS', '8080', /"8080" is not host:port/],
+    ['TROUPE_LOG_LEVEL', 'loud', /TROUPE_LOG_LEVEL/],
+    ['TROUPE_TOPIC_PARTITIONS', '0', /"0" is not a whole number from 1 to 1000/],
+    ['TROUPE_TOPIC_PARTITIONS', '3.5', /"3.5" is not a whole number/],
+    ['TROUPE_START_TIMEOUT_MS', '1e3', /"1e3" is not a whole number/],
+    ['TROUPE_STOP_WITH_PARENT', 'yes', /TROUPE_STOP_WITH_PARENT/],
+  ])('refuses %s=%s by name', (name, value, message) => {
+    const problems = problemsOf({ [name]: value })
+    expect(problems).toEqual([expect.stringMatching(message)])
+    expect(problems[0]).toMatch(new RegExp(`^${name}`))
+  })
+
+  it('never repeats a database URL, which may hold a password', () => {
+    expect(problemsOf({ DATABASE_URL: 'mysql://root:hunter2@database/order' }).join()).not.toContain('hunter2')
+  })
+
+  it('reads IPv6 addresses', () => {
+    const read = environment({ ...good, KAFKA_BROKERS: '[::1]:9092', HTTP_ADDRESS: '[::1]:8080' })
+    expect(read).toMatchObject({ settings: { kafkaBrokers: ['[::1]:9092'], http: { host: '::1', port: 8080 } } })
+  })
+})

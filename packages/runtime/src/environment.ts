@@ -1,0 +1,129 @@
+import { z } from 'zod'
+
+/** The settings of one service process. */
+export interface Settings {
+  /** `host:port` of one or more brokers. */
+  readonly kafkaBrokers: readonly string[]
+  readonly registryUrl: string
+  /** With the password; never logged. */
+  readonly databaseUrl: string
+  /** Undefined: no HTTP server. */
+  readonly http: { readonly host: string; readonly port: number } | undefined
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** For topics that are not there yet. */
+  readonly topicPartitions: number
+  readonly topicReplication: number
+  /** How long a start may wait for a dependency before it is refused. */
+  readonly startTimeoutMs: number
+  /** How long a stop may take to finish what is under way. */
+  readonly stopTimeoutMs: number
+  readonly eventBytesMax: number
+  /** Stop when the process that started this one goes away. */
+  readonly isStoppedWithParent: boolean
+}
+
+/** Settings, or what is wrong with them: `run` refuses to start on the latter. */
+export type Environment = { readonly settings: Settings } | { readonly problems: readonly string[] }
+
+const address = /^(\[[0-9a-fA-F:]+\]|[^\s:,/]+):(\d{1,5})$/
+
+const brokers = z.string().transform((text, context) => {
+  const all = text.split(',').map((one) => one.trim())
+  const wrong = all.find((one) => !isAddress(one))
+  if (wrong !== undefined)
+    context.addIssue(
+      `"${wrong}" is not host:port. Separate several brokers by commas: kafka-1:9092,kafka-2:9092`,
+    )
+  return all
+})
+
+const httpAddress = z.string().transform((text, context) => {
+  if (!isAddress(text))
+    context.addIssue(`"${text}" is not host:port, such as 127.0.0.1:8080 (port 0 takes a free one)`)
+  const at = text.lastIndexOf(':')
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
+})
+
+const variables = z.object({
+  KAFKA_BROKERS: brokers,
+  SCHEMA_REGISTRY_URL: urlOf(['http:', 'https:'], 'http://127.0.0.1:8081'),
+  DATABASE_URL: urlOf(['postgres:', 'postgresql:'], 'postgres://order:secret@127.0.0.1:5432/order'),
+  HTTP_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
+  TROUPE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  TROUPE_TOPIC_PARTITIONS: wholeNumber(1, 1_000).default(3),
+  TROUPE_TOPIC_REPLICATION: wholeNumber(1, 32_767).default(1),
+  TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
+  TROUPE_STOP_TIMEOUT_MS: wholeNumber(100, 3_600_000).default(10_000),
+  TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
+  TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
+})
+
+const examples: Partial<Record<keyof z.infer<typeof variables>, string>> = {
+  KAFKA_BROKERS: '127.0.0.1:9092',
+  SCHEMA_REGISTRY_URL: 'http://127.0.0.1:8081',
+  DATABASE_URL: 'postgres://order:secret@127.0.0.1:5432/order',
+}
+
+/** Reads and checks the settings. Call it in `main.ts` only. An empty variable counts as a missing one. */
+export function environment(
+  variablesGiven: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  const given = Object.fromEntries(
+    Object.entries(variablesGiven).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const parsed = variables.safeParse(given)
+  if (!parsed.success) {
+    return {
+      problems: parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given)),
+    }
+  }
+  const of = parsed.data
+  return {
+    settings: {
+      kafkaBrokers: of.KAFKA_BROKERS,
+      registryUrl: of.SCHEMA_REGISTRY_URL,
+      databaseUrl: of.DATABASE_URL,
+      http: of.HTTP_ADDRESS,
+      logLevel: of.TROUPE_LOG_LEVEL,
+      topicPartitions: of.TROUPE_TOPIC_PARTITIONS,
+      topicReplication: of.TROUPE_TOPIC_REPLICATION,
+      startTimeoutMs: of.TROUPE_START_TIMEOUT_MS,
+      stopTimeoutMs: of.TROUPE_STOP_TIMEOUT_MS,
+      eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
+      isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
+    },
+  }
+}
+
+function problemOf(name: string, message: string, given: Readonly<Record<string, unknown>>): string {
+  if (name in given) return `${name}: ${message}`
+  const example = examples[name as keyof typeof examples]
+  return `${name} is missing${example === undefined ? '' : `. Set it, for example: ${name}=${example}`}`
+}
+
+function wholeNumber(min: number, max: number) {
+  return z.string().transform((text, context) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= min && value <= max))
+      context.addIssue(`"${text}" is not a whole number from ${min} to ${max}`)
+    return value
+  })
+}
+
+/** A URL of one of these protocols. The value itself may hold a password and is never repeated. */
+function urlOf(protocols: readonly string[], example: string) {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (!url || !protocols.includes(url.protocol) || url.hostname === '') {
+      context.addIssue(
+        `is not a URL with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, such as ${example}`,
+      )
+    }
+    return text
+  })
+}
+
+function isAddress(text: string): boolean {
+  const port = address.exec(text)?.[2]
+  return port !== undefined && Number(port) <= 65_535
+}
