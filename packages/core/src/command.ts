@@ -1,5 +1,6 @@
-import type { DocumentRef, Json } from './document.ts'
+import type { DocumentRef } from './document.ts'
 import type { AnyEventType } from './event-type.ts'
+import type { Json } from './json.ts'
 import type { ReactContext } from './reaction.ts'
 
 /** What a command's `react` gets: a reaction's context, and no `performed`. */

@@ -11,15 +11,16 @@ export interface RawRecord extends TopicPartition {
   readonly timestampMs: number
 }
 
-/** Header names of KIP-1191, and Troupe's own beside them. */
+/** Header names of KIP-1191, and Troupe's own beside them. Every value is UTF-8 text. */
 export const deadLetterHeaders = {
   topic: '__dlq.errors.topic',
   partition: '__dlq.errors.partition',
   offset: '__dlq.errors.offset',
-  message: '__dlq.errors.exception.message',
+  group: '__dlq.errors.group',
+  attempts: '__dlq.errors.delivery.count',
+  message: '__dlq.errors.message',
   code: 'troupe_error_code',
   failedAt: 'troupe_failed_at',
-  attempts: 'troupe_attempts',
 } as const
 
 const messageLengthMax = 2_000
@@ -32,7 +33,13 @@ export function deadLetterOf(
     deadLetterTopic,
     timeMs,
     attempts,
-  }: { readonly deadLetterTopic: string; readonly timeMs: number; readonly attempts: number },
+    group,
+  }: {
+    readonly deadLetterTopic: string
+    readonly timeMs: number
+    readonly attempts: number
+    readonly group?: string
+  },
 ): OutgoingRecord {
   return {
     id: `dead-letter:${record.topic}/${record.partition}/${record.offset}`,
@@ -45,10 +52,17 @@ export function deadLetterOf(
       [deadLetterHeaders.topic]: record.topic,
       [deadLetterHeaders.partition]: String(record.partition),
       [deadLetterHeaders.offset]: String(record.offset),
-      [deadLetterHeaders.message]: messageOf(error).slice(0, messageLengthMax),
+      ...(group === undefined ? {} : { [deadLetterHeaders.group]: group }),
+      [deadLetterHeaders.message]: fitText(messageOf(error)),
       [deadLetterHeaders.code]: isTroupeError(error) ? error.code : 'TROUPE_REACTION_FAILED',
       [deadLetterHeaders.failedAt]: new Date(timeMs).toISOString(),
       [deadLetterHeaders.attempts]: String(attempts),
     },
   }
+}
+
+/** An error may quote the bytes that caused it: what the outbox could not keep must not hold up the dead letter. */
+function fitText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
+  return text.slice(0, messageLengthMax).replace(/\0|\p{Surrogate}/gu, '\uFFFD')
 }

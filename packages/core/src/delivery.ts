@@ -1,4 +1,6 @@
 import type { Event } from './event-type.ts'
+import { documentName } from './document.ts'
+import { pairKey, pairMap } from './name.ts'
 import type { DocumentName, EventName, RecallRequest, StepName } from './ports.ts'
 import type { Command } from './command.ts'
 import type { BoundReaction } from './service.ts'
@@ -20,10 +22,21 @@ export interface Request {
   readonly idempotencyKey: string
 }
 
-/** Derives an id from what it depends on: the same parts, the same UUID. Given by the edge. */
+/**
+ * Derives an id from what it depends on: the same parts, the same UUID; any other list of parts, another
+ * one, however the parts are cut (`'ab', 'c'` is not `'a', 'bc'`). Given by the edge.
+ */
 export type DeriveId = (...parts: readonly string[]) => string
 
-/** The id that stands for a command, as an event's id stands for the event. */
+/**
+ * Stands for an event wherever something is derived from it: emitted events' ids, `id()`, the key that
+ * `perform` hands to the outside. Names the source too: an id is unique within its source only.
+ */
+export function causeIdOf({ source, id }: EventName): string {
+  return `event:${pairKey(source, id)}`
+}
+
+/** Stands for a command, as {@link causeIdOf} stands for an event: a command's name holds no colon. */
 export function requestId(request: Request): string {
   return `command:${request.name}:${request.idempotencyKey}`
 }
@@ -41,6 +54,7 @@ export function stepOf({ event, bound }: Delivery): StepName | undefined {
 /**
  * Everything a batch must recall before it can be decided. Calls the users' `reads`; a `reads` that
  * throws does so here, with the delivery's index in `failed`, and the rest of the batch is asked all the same.
+ * Look at `failed` once the delivery is admitted, not before: what does not run need not have read.
  */
 export function recallFor(
   work: readonly (Delivery | Request)[],
@@ -52,33 +66,36 @@ export function recallFor(
 } {
   const events: EventName[] = []
   const documents = new Map<string, DocumentName>()
-  const steps = new Map<string, StepName & { withDocuments: boolean }>()
+  const steps = pairMap<StepName & { withDocuments: boolean }>()
   const answers: { command: string; idempotencyKey: string }[] = []
   const reads: (readonly DocumentName[])[] = []
   const failed = new Map<number, unknown>()
   for (const [index, one] of work.entries()) {
-    let refs: readonly DocumentName[] = []
     try {
-      refs = readsOf(one, ids)
+      const refs = readsOf(one, ids)
+      for (const ref of refs) {
+        const name = documentName(ref)
+        if (!documents.has(name)) documents.set(name, { kind: ref.kind, key: ref.key })
+      }
+      reads.push(refs)
     } catch (error) {
       failed.set(index, error)
+      reads.push([])
     }
-    reads.push(refs)
-    for (const { kind, key } of refs) documents.set(`${kind}/${key}`, { kind, key })
     if (one.form === 'command') {
       answers.push({ command: one.name, idempotencyKey: one.idempotencyKey })
       continue
     }
     events.push({ source: one.event.source, id: one.event.id })
-    const step = stepOf(one)
-    if (step) {
-      const name = stepKey(step)
-      const withDocuments = one.bound.reaction.form === 'undo' || (steps.get(name)?.withDocuments ?? false)
-      steps.set(name, { ...step, withDocuments })
+    const { step } = one.bound
+    if (step !== undefined) {
+      const saga = one.event.correlationId
+      const withDocuments = one.bound.reaction.form === 'undo'
+      if (withDocuments || !steps.get(step, saga)) steps.set(step, saga, { saga, step, withDocuments })
     }
   }
   return {
-    request: { events, documents: [...documents.values()], steps: [...steps.values()], answers },
+    request: { events, documents: [...documents.values()], steps: steps.values(), answers },
     reads,
     failed,
   }
@@ -86,12 +103,7 @@ export function recallFor(
 
 /** One string for a step's name, for maps. */
 export function stepKey({ saga, step }: StepName): string {
-  return JSON.stringify([saga, step])
-}
-
-/** One string for an event's name, for sets. */
-export function eventKey({ source, id }: EventName): string {
-  return `${source}\n${id}`
+  return pairKey(saga, step)
 }
 
 function readsOf(

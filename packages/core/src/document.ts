@@ -1,17 +1,9 @@
-import { nameLengthMax } from './envelope.ts'
 import { TroupeError, messageOf } from './errors.ts'
-
-/** A JSON value: what a document may hold. */
-export type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [key: string]: Json | undefined }
+import { flawOfName, nameLengthMax } from './name.ts'
 
 /**
- * A kind of state document: typed, keyed, versioned by the ledger.
+ * A kind of state document: typed, keyed, versioned by the ledger. Its state is JSON: objects, arrays,
+ * strings, numbers, booleans, null.
  *
  * Called with a key it names one document: `stock('book')`.
  */
@@ -46,10 +38,10 @@ export interface DocumentDeclaration<State extends object> {
  */
 export function document<State extends object>(declaration: DocumentDeclaration<State>): DocumentType<State> {
   const { name, initial, parse } = declaration
-  if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
     throw new TroupeError(
       'TROUPE_DECLARATION_INVALID',
-      `A document cannot be named "${name}". Use lower-case letters, digits and dashes, such as "order" or "opening-hours".`,
+      `A document cannot be named "${name}". Use up to 63 lower-case letters, digits and dashes, such as "order" or "opening-hours".`,
       { details: { name } },
     )
   }
@@ -84,10 +76,11 @@ export function documentName(ref: { readonly kind: string; readonly key: string 
 }
 
 function refuseUnfitKey(kind: string, key: string): void {
-  if (key !== '' && key.length <= nameLengthMax && !key.includes('\0')) return
+  const flaw = flawOfName(key)
+  if (!flaw) return
   throw new TroupeError(
     'TROUPE_DOCUMENT_INVALID',
-    `A ${kind} document cannot have the key ${JSON.stringify(key.slice(0, 80))}. Use 1 to ${nameLengthMax} characters, none of them NUL.`,
+    `A ${kind} document cannot have the key ${JSON.stringify(key.slice(0, 80))}, which ${flaw}. Use 1 to ${nameLengthMax} characters of text.`,
     { details: { kind } },
   )
 }

@@ -1,4 +1,5 @@
 import { TroupeError } from './errors.ts'
+import { flawOfName } from './name.ts'
 
 /**
  * What travels around an event: CloudEvents 1.0 attributes plus Troupe's two extensions.
@@ -19,7 +20,7 @@ export interface Envelope {
   readonly correlationId: string
   /** Id of the event that caused this one; undefined where a saga begins. */
   readonly causationId: string | undefined
-  /** W3C trace context, passed through. */
+  /** W3C trace context, passed through; undefined if it is malformed, as its specification asks for. */
   readonly traceparent: string | undefined
   readonly tracestate: string | undefined
 }
@@ -42,9 +43,6 @@ export const headerNames = {
   tracestate: 'tracestate',
 } as const
 
-/** Longest id, source, type, correlation id, document key and idempotency key, in UTF-16 units. */
-export const nameLengthMax = 512
-
 /** The content type of an Avro payload in Confluent wire format. */
 export const avroContentType = 'application/avro'
 
@@ -55,7 +53,7 @@ export function headersOf(envelope: Envelope): Record<string, string> {
     [headerNames.id]: envelope.id,
     [headerNames.type]: envelope.type,
     [headerNames.source]: envelope.source,
-    [headerNames.time]: new Date(envelope.timeMs).toISOString(),
+    [headerNames.time]: timeText(envelope.timeMs),
     [headerNames.correlationId]: envelope.correlationId,
     [headerNames.contentType]: avroContentType,
   }
@@ -88,7 +86,8 @@ export interface RecordPlace {
  * topic, a missing correlation id the key: an event of another team's producer is as welcome as
  * Troupe's own.
  *
- * @throws TroupeError `TROUPE_ENVELOPE_INVALID` when there is neither a type nor a correlation id nor a key.
+ * @throws TroupeError `TROUPE_ENVELOPE_INVALID` when there is no type, neither a correlation id nor a key, or
+ *   one of the names in it could not be kept apart from another's in a ledger.
  */
 export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope {
   const at = `${place.topic}[${place.partition}]@${place.offset}`
@@ -97,21 +96,23 @@ export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope
     throw new TroupeError(
       'TROUPE_ENVELOPE_INVALID',
       `The record at ${at} has no ${headerNames.type} header, so its event type is unknown. Let its producer set the CloudEvents headers.`,
-      { details: { ...place } },
+      { details: whereIs(place) },
     )
   }
+  refuseUnfit('type', type, at, place)
   const correlationId = textOf(headers[headerNames.correlationId]) ?? place.key
   if (correlationId === null || correlationId === '') {
     throw new TroupeError(
       'TROUPE_ENVELOPE_INVALID',
       `${type} at ${at} has neither a ${headerNames.correlationId} header nor a key, so it belongs to no saga. Let its producer set one of them.`,
-      { details: { ...place, type } },
+      { details: { ...whereIs(place), type } },
     )
   }
   const id = textOf(headers[headerNames.id]) ?? `${place.topic}/${place.partition}/${place.offset}`
   const source = textOf(headers[headerNames.source]) ?? place.topic
-  for (const [name, text] of Object.entries({ id, source, type, 'correlation id': correlationId }))
-    refuseUnfit(name, text, at, place)
+  refuseUnfit('id', id, at, place)
+  refuseUnfit('source', source, at, place)
+  refuseUnfit('correlation id', correlationId, at, place)
   const time = Date.parse(textOf(headers[headerNames.time]) ?? '')
   return {
     id,
@@ -121,24 +122,37 @@ export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope
     key: place.key ?? correlationId,
     correlationId,
     causationId: textOf(headers[headerNames.causationId]),
-    traceparent: textOf(headers[headerNames.traceparent]),
-    tracestate: textOf(headers[headerNames.tracestate]),
+    ...traceOf(headers),
   }
 }
 
-/** What goes into the ledger's keys has a size that fits its indexes, and no character that its text refuses. */
+/** What is malformed is left out: it would travel on with everything that this event causes. */
+function traceOf(headers: RecordHeaders): Pick<Envelope, 'traceparent' | 'tracestate'> {
+  const traceparent = textOf(headers[headerNames.traceparent])
+  if (traceparent === undefined || !traceparentForm.test(traceparent)) return untraced
+  const tracestate = textOf(headers[headerNames.tracestate])
+  return { traceparent, tracestate: tracestate && tracestateForm.test(tracestate) ? tracestate : undefined }
+}
+
+const untraced = { traceparent: undefined, tracestate: undefined }
+/** W3C Trace Context, section 3.2: later versions may append fields. */
+const traceparentForm = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[ -~]{1,100})?$/
+/** Section 3.3: printable ASCII; 512 characters are what everybody has to pass on. */
+const tracestateForm = /^[ -~]{1,512}$/
+
 function refuseUnfit(name: string, text: string, at: string, place: RecordPlace): void {
-  const problem = text.includes('\0')
-    ? 'holds a NUL character'
-    : text.length > nameLengthMax
-      ? `has ${text.length} characters, more than ${nameLengthMax}`
-      : undefined
-  if (!problem) return
+  const flaw = flawOfName(text)
+  if (!flaw) return
   throw new TroupeError(
     'TROUPE_ENVELOPE_INVALID',
-    `The ${name} of the record at ${at} ${problem}. Let its producer set another.`,
-    { details: { ...place } },
+    `The ${name} of the record at ${at} ${flaw}. Let its producer set another.`,
+    { details: whereIs(place) },
   )
+}
+
+/** Without the key, which may be as large as a record. */
+function whereIs({ topic, partition, offset }: RecordPlace): Omit<RecordPlace, 'key' | 'timestampMs'> {
+  return { topic, partition, offset }
 }
 
 function textOf(value: RecordHeaders[string]): string | undefined {
@@ -151,3 +165,11 @@ function textOf(value: RecordHeaders[string]): string | undefined {
 }
 
 const decoder = new TextDecoder()
+
+/** A batch's events share their time, and making its text is the dearest part of an envelope. */
+function timeText(timeMs: number): string {
+  if (timeMs !== lastTime.ms) lastTime = { ms: timeMs, text: new Date(timeMs).toISOString() }
+  return lastTime.text
+}
+
+let lastTime = { ms: 0, text: new Date(0).toISOString() }

@@ -59,5 +59,11 @@ export interface Event<Type extends string = string, Data extends object = objec
 export type DataOf<E> = E extends EventType<string, infer Data, infer _Input> ? Data : never
 /** What `emit` and constructors of an event type take. */
 export type InputOf<E> = E extends EventType<string, infer _Data, infer Input> ? Input : never
+/** What fits every one of a union of event types: who does not know which one it is cannot guess its data. */
+export type InputOfAll<E> = (E extends unknown ? (input: InputOf<E>) => void : never) extends (
+  input: infer Input,
+) => void
+  ? Input
+  : never
 /** The event of an event type; a union for a union of types. */
 export type EventOf<E> = E extends EventType<infer Type, infer Data, infer _Input> ? Event<Type, Data> : never

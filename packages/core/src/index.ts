@@ -2,6 +2,7 @@ export { admit, type Verdict } from './admit.ts'
 export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
 export { deadLetterHeaders, deadLetterOf, type RawRecord } from './dead-letter.ts'
 export {
+  causeIdOf,
   type Delivery,
   type DeriveId,
   idsOf,
@@ -17,7 +18,6 @@ export {
   documentName,
   type DocumentRef,
   type DocumentType,
-  type Json,
 } from './document.ts'
 export {
   avroContentType,
@@ -26,7 +26,6 @@ export {
   headerNames,
   headersOf,
   type HeaderValue,
-  nameLengthMax,
   type RecordHeaders,
   type RecordPlace,
   typeHeaderOf,
@@ -48,6 +47,8 @@ export type {
   EventType,
   InputOf,
 } from './event-type.ts'
+export type { Json } from './json.ts'
+export { nameLengthMax } from './name.ts'
 export {
   type Claim,
   type Codec,
@@ -74,7 +75,8 @@ export {
   type StoredStep,
   type TopicPartition,
 } from './ports.ts'
-export { type Deciding, decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
+export type { Deciding } from './handling.ts'
+export { decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
 export {
   type Each,
   type OneOrMore,

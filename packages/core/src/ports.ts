@@ -1,6 +1,6 @@
 import type { AnyEventType, DataOf } from './event-type.ts'
-import type { Json } from './document.ts'
 import type { RecordHeaders } from './envelope.ts'
+import type { Json } from './json.ts'
 
 /** A log line's facts come first, as in pino. */
 export interface Log {
@@ -18,13 +18,17 @@ export interface TopicPartition {
 /**
  * Turns events into bytes and back.
  *
- * Only types that were made `ready` can be encoded. Decoding resolves the writer's schema, whatever
+ * Only types that were registered can be encoded. Decoding resolves the writer's schema, whatever
  * version it is, into the type's own.
  */
 export interface Codec {
   /** Registers the schemas of the types this service emits. Safe to call again. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_REGISTRY_UNREACHABLE` */
   register(types: readonly AnyEventType[]): Promise<void>
-  /** Synchronous: the reaction that emits learns at once that its event cannot be written. @throws TroupeError `TROUPE_EVENT_INVALID` */
+  /**
+   * Synchronous: the reaction that emits learns at once that its event cannot be written. The bytes are
+   * the caller's to keep: no later call writes into them.
+   * @throws TroupeError `TROUPE_EVENT_INVALID`
+   */
   encode(type: AnyEventType, data: object): Uint8Array
   /**
    * Resolves synchronously where the writer's schema is known, so that a batch costs no await per event.

@@ -1,6 +1,6 @@
 import type { DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
-import type { AnyEventType, DataOf, EventOf, InputOf } from './event-type.ts'
+import type { AnyEventType, DataOf, EventOf, InputOfAll } from './event-type.ts'
 
 /** One event type or several. */
 export type OneOrMore<T> = T | readonly T[]
@@ -21,7 +21,7 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
    * Emits an event, which is published once the transaction has committed.
    * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path.
    */
-  emit<Type extends Emits>(type: Type, data: InputOf<Type>): void
+  emit<Type extends Emits>(type: Type, data: InputOfAll<Type>): void
   /** What `perform` resolved to. */
   readonly performed: Performed
   /** An id that is the same each time this event is handled; `name` tells several apart. A UUID. */

@@ -8,7 +8,7 @@ const brand = Symbol.for('troupe.service')
 export interface ServiceDeclaration {
   /** Lower-case; owns the topic `<name>.events`, the dead letters `<name>.dlq` and the consumer group `<name>`. */
   readonly name: string
-  /** Its reactions, each under the name of what it does. */
+  /** Its reactions, each under the name of what it does: a letter, then letters, digits, dashes and underscores. */
   readonly reactions: Readonly<Record<string, Reaction>>
   /** Its commands, each under the name of what is asked for. */
   readonly commands?: Readonly<Record<string, Command>>
@@ -20,7 +20,7 @@ export interface BoundReaction {
   readonly reaction: Reaction
   /** True if some undo of the same service undoes it. */
   readonly isStep: boolean
-  /** Under which name the ledger keeps the step: its own, or the one that this undo undoes. */
+  /** Under which name the ledger keeps the step: for an undo, that of the step that it undoes. See {@link stepName}. */
   readonly step: string | undefined
   /** Type of the event by which the step says that it was done. */
   readonly doneType: string | undefined
@@ -44,7 +44,8 @@ export interface Service {
  * Declares a service.
  *
  * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
- *   event that another service owns, if an undo's step is not its own, or if a name is malformed.
+ *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
+ *   steps say by one event that they are done, or if a name is malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
   const { name } = declaration
@@ -54,6 +55,9 @@ export function service(declaration: ServiceDeclaration): Service {
     )
   }
   const declared = Object.entries(declaration.reactions)
+  for (const own of [...Object.keys(declaration.reactions), ...Object.keys(declaration.commands ?? {})]) {
+    refuseUnfitName(name, own)
+  }
   const says = distinct([
     ...declared.flatMap(([, { emits }]) => emits),
     ...Object.values(declaration.commands ?? {}).flatMap(({ emits }) => emits),
@@ -71,7 +75,11 @@ export function service(declaration: ServiceDeclaration): Service {
       const other = reactions.get(type)
       if (other) {
         refuse(
-          `Service ${name} hears ${type} twice, in ${other.name} and in ${reactionName}. Do both in one reaction.`,
+          `Service ${name} hears ${type} twice, in ${other.name} and in ${reactionName}. ${
+            other.reaction.undoes || reaction.undoes
+              ? 'Let the one that comes second hear an event that the first one emits.'
+              : 'Do both in one reaction.'
+          }`,
         )
       }
       reactions.set(type, bound)
@@ -114,7 +122,7 @@ function bind(
         `${name} of service ${serviceName} undoes a step that the service does not list. List the step among its reactions.`,
       )
     }
-    return { name, reaction, isStep: false, step: stepName(step), doneType: done.type }
+    return { name, reaction, isStep: false, step: stepName(done), doneType: done.type }
   }
   const undos = declared.filter(([, other]) => other.undoes?.step === reaction)
   const [first, second] = undos
@@ -124,18 +132,35 @@ function bind(
     )
   }
   const done = first?.[1].undoes?.done
+  const rival = done && declared.find(([, { undoes }]) => undoes?.done === done && undoes.step !== reaction)
+  if (rival) {
+    refuse(
+      `Two steps of service ${serviceName} say by ${done.type} that they are done, so its undos ${first?.[0]} and ${rival[0]} could not tell them apart. Let each step emit an event of its own.`,
+    )
+  }
   return {
     name,
     reaction,
     isStep: done !== undefined,
-    step: done && stepName(reaction),
+    step: done && stepName(done),
     doneType: done?.type,
   }
 }
 
-/** Named for what it hears, not for its variable: a rename must not orphan the steps of running sagas. */
-function stepName(step: Reaction): string {
-  return step.on.map(({ type }) => type).join('+')
+/**
+ * A step is named for the event by which it says that it is done, which the ledger keeps with it. Sagas
+ * outlive deployments: the reaction may be renamed, and the list of what it hears may grow or change its
+ * order, without orphaning the steps of sagas that are under way.
+ */
+function stepName(done: AnyEventType): string {
+  return done.type
+}
+
+function refuseUnfitName(serviceName: string, own: string): void {
+  if (/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(own)) return
+  refuse(
+    `Service ${serviceName} has a reaction or command named ${JSON.stringify(own)}. Use a letter, then letters, digits, dashes and underscores, 63 in all, such as "reserveStock".`,
+  )
 }
 
 function distinct(types: readonly AnyEventType[]): readonly AnyEventType[] {

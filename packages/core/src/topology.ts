@@ -40,9 +40,11 @@ export function topologyOf(services: readonly Service[]): Topology {
       [service.hears, 'heardBy'],
     ] as const) {
       for (const { type, owner, topic } of types) {
-        const event = events.get(type) ?? { type, owner, topic, saidBy: [], heardBy: [] }
+        // Two services may each own an event of one name.
+        const name = `${owner}/${type}`
+        const event = events.get(name) ?? { type, owner, topic, saidBy: [], heardBy: [] }
         event[side].push(service.name)
-        events.set(type, event)
+        events.set(name, event)
       }
     }
   }

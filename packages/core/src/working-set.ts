@@ -3,15 +3,16 @@
 // Invariants
 // 1. What a reaction reads includes what earlier deliveries of the same batch wrote.
 // 2. A delivery's changes enter the set all together, by `apply`, or not at all: a reaction that
-//    throws half-way leaves no trace.
+//    throws half-way leaves no trace, not even in the documents it got: they are frozen.
 // 3. The set never forgets what was stored when it was recalled: every write carries the version or
 //    state that it expects to find, so that the ledger can refuse it.
 //
 // Owned by one batch; lives from recall to settle, and is thrown away when the batch is tried again.
 
-import { eventKey, stepKey } from './delivery.ts'
 import { documentName, type DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
+import { freeze } from './json.ts'
+import { pairMap } from './name.ts'
 import type {
   DocumentName,
   DocumentWrite,
@@ -30,8 +31,9 @@ import type {
 export interface Changes {
   readonly inbox?: InboxEntry
   readonly answer?: StoredAnswer
+  /** By {@link documentName}; each state frozen. */
   readonly documents: ReadonlyMap<string, { readonly name: DocumentName; readonly state: object }>
-  readonly step?: StoredStep
+  readonly step?: StoredStep | undefined
   readonly outbox: readonly OutgoingRecord[]
 }
 
@@ -55,7 +57,7 @@ export interface WorkingSet {
 interface HeldDocument {
   readonly name: DocumentName
   readonly version: number
-  /** As stored, until first read as its type; then the typed state. */
+  /** As stored, until first read; then as its type, and frozen. */
   state: unknown
   isParsed: boolean
   isChanged: boolean
@@ -63,7 +65,8 @@ interface HeldDocument {
 
 /** Opens a working set on what the ledger recalled. */
 export function workingSet(recalled: Recollection): WorkingSet {
-  const seen = new Set(recalled.seen.map(eventKey))
+  const seen = pairMap<true>()
+  for (const { source, id } of recalled.seen) seen.set(source, id, true)
   const documents = new Map<string, HeldDocument>()
   for (const { kind, key, version, state } of recalled.documents) {
     documents.set(documentName({ kind, key }), {
@@ -74,27 +77,24 @@ export function workingSet(recalled: Recollection): WorkingSet {
       isChanged: false,
     })
   }
-  const stepsBefore = new Map(recalled.steps.map((step) => [stepKey(step), step]))
-  const steps = new Map<
-    string,
-    { readonly step: StoredStep; readonly expectedState: StepState | undefined }
-  >()
-  const answers = new Map(
-    recalled.answers.map((answer) => [answerKey(answer.command, answer.idempotencyKey), answer]),
-  )
+  const stepsBefore = pairMap<StoredStep>()
+  for (const step of recalled.steps) stepsBefore.set(step.step, step.saga, step)
+  const steps = pairMap<{ readonly step: StoredStep; readonly expectedState: StepState | undefined }>()
+  const answers = pairMap<StoredAnswer>()
+  for (const answer of recalled.answers) answers.set(answer.command, answer.idempotencyKey, answer)
   const inbox: InboxEntry[] = []
   const newAnswers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
 
   return {
-    hasSeen: (event) => seen.has(eventKey(event)),
-    step: (name) => steps.get(stepKey(name))?.step ?? stepsBefore.get(stepKey(name)),
-    answer: (command, idempotencyKey) => answers.get(answerKey(command, idempotencyKey)),
+    hasSeen: ({ source, id }) => seen.get(source, id) === true,
+    step: ({ saga, step }) => steps.get(step, saga)?.step ?? stepsBefore.get(step, saga),
+    answer: (command, idempotencyKey) => answers.get(command, idempotencyKey),
     get<State extends object>(ref: DocumentRef<State>): State {
       const held = documents.get(documentName(ref))
-      if (!held) return ref.document.initial(ref.key)
+      if (!held) return freeze(ref.document.initial(ref.key))
       if (!held.isParsed) {
-        held.state = ref.document.parse(held.state, ref.key)
+        held.state = freeze(ref.document.parse(held.state, ref.key))
         held.isParsed = true
       }
       return held.state as State
@@ -102,29 +102,48 @@ export function workingSet(recalled: Recollection): WorkingSet {
     apply(changes) {
       for (const [name, { name: ref, state }] of changes.documents) {
         const version = documents.get(name)?.version ?? 0
-        documents.set(name, { name: ref, version, state, isParsed: true, isChanged: true })
+        documents.set(name, {
+          name: ref,
+          version,
+          state,
+          isParsed: true,
+          isChanged: true,
+        })
       }
       if (changes.step) {
-        const name = stepKey(changes.step)
-        const expectedState = steps.has(name) ? steps.get(name)?.expectedState : stepsBefore.get(name)?.state
-        steps.set(name, { step: changes.step, expectedState })
+        const { saga, step } = changes.step
+        const earlier = steps.get(step, saga)
+        const expectedState = earlier ? earlier.expectedState : stepsBefore.get(step, saga)?.state
+        steps.set(step, saga, { step: changes.step, expectedState })
       }
       if (changes.inbox) {
-        seen.add(eventKey(changes.inbox))
+        seen.set(changes.inbox.source, changes.inbox.id, true)
         inbox.push(changes.inbox)
       }
       if (changes.answer) {
-        answers.set(answerKey(changes.answer.command, changes.answer.idempotencyKey), changes.answer)
+        answers.set(changes.answer.command, changes.answer.idempotencyKey, changes.answer)
         newAnswers.push(changes.answer)
       }
-      outbox.push(...changes.outbox)
+      for (const record of changes.outbox) outbox.push(record)
     },
     writes: () => ({
       inbox,
       documents: [...documents.values()]
         .filter(({ isChanged }) => isChanged)
-        .map(({ name, version, state }) => ({ ...name, expectedVersion: version, state: state as object })),
-      steps: [...steps.values()].map(({ step, expectedState }) => ({ ...step, expectedState })),
+        .map(({ name, version, state }) => ({
+          kind: name.kind,
+          key: name.key,
+          expectedVersion: version,
+          state: state as object,
+        })),
+      steps: steps.values().map(({ step, expectedState }) => ({
+        saga: step.saga,
+        step: step.step,
+        state: step.state,
+        done: step.done,
+        touched: step.touched,
+        expectedState,
+      })),
       answers: newAnswers,
       outbox,
     }),
@@ -138,8 +157,4 @@ export function refuseUnread(ref: DocumentName, reader: string): never {
     `${reader} touched the document ${ref.kind}/${ref.key}, which its \`reads\` did not name. Add it to \`reads\`.`,
     { details: { ...ref, reader } },
   )
-}
-
-function answerKey(command: string, idempotencyKey: string): string {
-  return JSON.stringify([command, idempotencyKey])
 }
