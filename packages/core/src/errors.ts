@@ -41,6 +41,11 @@ export type TroupeErrorCode =
   | 'TROUPE_STOPPED'
   // Tests
   | 'TROUPE_EXPECTATION_FAILED'
+  // The command line and the ecosystem that it runs
+  | 'TROUPE_SERVICE_NOT_FOUND'
+  | 'TROUPE_SERVICE_DIED'
+  | 'TROUPE_SAGA_OVERDUE'
+  | 'TROUPE_HTTP_UNEXPECTED'
 
 const brand = Symbol.for('troupe.error')
 
