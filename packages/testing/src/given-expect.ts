@@ -1,0 +1,149 @@
+import { AssertionError, deepStrictEqual } from 'node:assert'
+import { inspect } from 'node:util'
+import { type DocumentRef, isTroupeError, messageOf, type Service } from '@troupe/core'
+import { dataCopy, jsonCopy } from './given-copy.ts'
+import { type ExpectedEvent, isLike, narrowedTo } from './given-like.ts'
+import type { Emitted, Ending } from './given-world.ts'
+
+/** What happened last in a story. */
+export interface Happening {
+  /** In words, such as `on PaymentProcessed`. */
+  readonly what: string
+  readonly ending: Ending | 'failed'
+  readonly emitted: readonly Emitted[]
+  readonly answer: unknown
+  /** What the reaction threw; present only where it did. */
+  readonly error?: unknown
+}
+
+/** `then(...)`: exactly these events, in this order. */
+export function expectEmitted(
+  service: Service,
+  happening: Happening,
+  expected: readonly ExpectedEvent[],
+): void {
+  refuseFailed(service, happening)
+  const actual = happening.emitted.map(({ type, data }, index) => {
+    const wanted = expected[index]
+    const isPart = wanted !== undefined && isLike(wanted) && wanted.type === type
+    return { type, data: isPart ? narrowedTo(wanted.part, data) : data }
+  })
+  const wanted = expected.map((one) => ({
+    type: one.type,
+    data: dataCopy(isLike(one) ? one.part : one.data),
+  }))
+  equal(`${subject(service, happening)} emitted other events than expected`, actual, wanted)
+}
+
+/** `thenDocument(...)`: the document holds exactly this. */
+export function expectDocument<State extends object>(
+  service: Service,
+  happening: Happening,
+  {
+    ref,
+    actual,
+    expected,
+  }: { readonly ref: DocumentRef<State>; readonly actual: State; readonly expected: State },
+): void {
+  const wanted = ref.document.parse(jsonCopy(expected), ref.key)
+  equal(
+    `${subject(service, happening)} left ${ref.kind}/${ref.key} in another state than expected`,
+    actual,
+    wanted,
+  )
+}
+
+/** `thenOutcome(...)`: how the event ended. */
+export function expectEnding(service: Service, happening: Happening, expected: Ending): void {
+  refuseFailed(service, happening)
+  equal(`${subject(service, happening)} ended otherwise than expected`, happening.ending, expected)
+}
+
+/** `thenAnswers(...)`: what the command answered. */
+export function expectAnswer(service: Service, happening: Happening, expected: unknown): void {
+  refuseFailed(service, happening)
+  const actual = dataCopy(happening.answer)
+  equal(`${subject(service, happening)} answered otherwise than expected`, actual, dataCopy(expected))
+}
+
+/** `thenThrows(...)`: by code, by a part of the message, or by a pattern. */
+export function expectThrown(service: Service, happening: Happening, expected: string | RegExp): void {
+  if (!('error' in happening)) {
+    fail(
+      `${subject(service, happening)} should have thrown ${inspect(expected)}, and did not.${emittedList(happening)}`,
+    )
+  }
+  const { error } = happening
+  const message = messageOf(error)
+  const fits =
+    expected instanceof RegExp
+      ? expected.test(message)
+      : (isTroupeError(error) && error.code === expected) || message.includes(expected)
+  if (fits) return
+  fail(
+    `${subject(service, happening)} threw something other than ${inspect(expected)}: ${codeOf(error)}${message}`,
+    error,
+  )
+}
+
+/** The error that a reaction threw where none was expected, with the place in the story. */
+export function explain(service: Service, happening: Happening): AssertionError {
+  const { error } = happening
+  return failure(`${subject(service, happening)} threw ${codeOf(error)}${messageOf(error)}`, error)
+}
+
+/** A scenario has a method `then`, so `await` and a test runner take it for a promise. They are told. */
+export function refuseAwait(given: readonly unknown[]): void {
+  const [first] = given
+  if (typeof first !== 'function') return
+  if ('type' in first) {
+    throw new TypeError(
+      `then() takes events, not event types. Call ${String(first.type)}({ ... }) with all its data, or like(${String(first.type)}, { ... }) with some of it.`,
+    )
+  }
+  throw new TypeError(
+    'A given/when/then story was awaited, or returned to the test runner before it said .then(...). It is synchronous: drop the await, and end it with .then(...), which takes no arguments if nothing should be emitted.',
+  )
+}
+
+function refuseFailed(service: Service, happening: Happening): void {
+  if ('error' in happening) throw explain(service, happening)
+}
+
+function equal(heading: string, actual: unknown, expected: unknown): void {
+  try {
+    deepStrictEqual(actual, expected)
+  } catch (difference) {
+    throw new AssertionError({
+      message: `${heading}.\n${messageOf(difference).split('\n').slice(1).join('\n')}`,
+      actual,
+      expected,
+      operator: 'deepStrictEqual',
+      stackStartFn: equal,
+    })
+  }
+}
+
+function subject(service: Service, { what, ending }: Happening): string {
+  return ending === 'applied' || ending === 'failed'
+    ? `${service.name}, ${what},`
+    : `${service.name}, ${what} (${ending}),`
+}
+
+function emittedList({ emitted }: Happening): string {
+  return emitted.length === 0 ? ' It emitted nothing.' : ` It emitted ${inspect(emitted, { depth: 6 })}.`
+}
+
+function codeOf(error: unknown): string {
+  return isTroupeError(error) ? `${error.code}: ` : ''
+}
+
+function fail(message: string, cause?: unknown): never {
+  throw failure(message, cause)
+}
+
+function failure(message: string, cause: unknown): AssertionError {
+  const error = new AssertionError({ message, stackStartFn: failure })
+  if (cause !== undefined) error.cause = cause
+  return error
+}
