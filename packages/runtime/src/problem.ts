@@ -53,7 +53,9 @@ export function sendProblem(reply: FastifyReply, { status, title, detail, errors
  * Answers whatever a route throws: for fastify's `setErrorHandler` and `frameworkErrors`. What is the
  * service's own fault is logged, and not told to the outside.
  */
-export function problemHandler(log: Log): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+export function problemHandler(
+  log: Log,
+): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, { method, url, id }, reply) => {
     const known = problemIn(error)
     if (known) return void sendProblem(reply, known)
@@ -124,7 +126,10 @@ function problemOfTroupe(error: TroupeError): Problem | undefined {
       return { status: 422, title: 'Idempotency key reused', detail: error.message }
     case 'TROUPE_STOPPED':
     case 'TROUPE_CONFLICT':
-      return { status: 503, detail: 'The service cannot do this at the moment. Try again with the same idempotency key.' }
+      return {
+        status: 503,
+        detail: 'The service cannot do this at the moment. Try again with the same idempotency key.',
+      }
     default:
       return retryVerdictOf(error) === 'wait'
         ? { status: 503, detail: 'The service waits for something that it needs. Try again in a moment.' }

@@ -18,7 +18,12 @@ const limitDefault = 100
 
 const pageQuery = z.object({
   limit: z.coerce.number('Not a number.').int().min(1).max(limitMax).default(limitDefault),
-  after: z.string().min(1).max(512).regex(/^[^\0\p{Surrogate}]*$/u, 'Not the key of anything.').optional(),
+  after: z
+    .string()
+    .min(1)
+    .max(512)
+    .regex(/^[^\0\p{Surrogate}]*$/u, 'Not the key of anything.')
+    .optional(),
 })
 
 /** Which page a query string asks for, `?limit=10&after=key`. @throws a 400 problem */
