@@ -1,1 +1,5 @@
-export {}
+export { order } from './order.ts'
+export { orderRequest, type OrderRequest } from './order-request.ts'
+export { type HistoryEntry, type OrderState, type OrderStatus, orderStatus } from './order-status.ts'
+export { placeOrder } from './place-order.ts'
+export { routes } from './routes.ts'

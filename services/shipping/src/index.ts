@@ -1,1 +1,3 @@
-export {}
+export { routes } from './routes.ts'
+export { shipment, type Shipment } from './shipment.ts'
+export { shipping } from './shipping.ts'

@@ -1,0 +1,5 @@
+import { service } from '@troupe/core'
+import { releaseStock } from './release-stock.ts'
+import { reserveStock } from './reserve-stock.ts'
+
+export const inventory = service({ name: 'inventory', reactions: { reserveStock, releaseStock } })

@@ -1,0 +1,5 @@
+import { environment, run } from '@troupe/runtime'
+import { inventory } from './inventory.ts'
+import { routes } from './routes.ts'
+
+await run(inventory, environment(), { routes })

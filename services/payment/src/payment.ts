@@ -1,0 +1,5 @@
+import { service } from '@troupe/core'
+import { chargeCard } from './charge-card.ts'
+import { refundCard } from './refund-card.ts'
+
+export const payment = service({ name: 'payment', reactions: { chargeCard, refundCard } })

@@ -1,0 +1,4 @@
+import { service } from '@troupe/core'
+import { scheduleShipment } from './schedule-shipment.ts'
+
+export const shipping = service({ name: 'shipping', reactions: { scheduleShipment } })
