@@ -1,0 +1,187 @@
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import avsc from 'avsc'
+import type { Type } from 'avsc'
+import { type AnyEventType, type Log, messageOf, TroupeError } from '@troupe/core'
+import type { RegistryAddress } from './registry-address.ts'
+
+/** How far a subject's versions have to agree, as the registry understands it. */
+export type Compatibility = keyof typeof COMPATIBILITY
+
+export interface RegistryOptions {
+  readonly address: RegistryAddress
+  /** For one call of the registry, its retries included. */
+  readonly timeoutMs: number
+  readonly compatibility: Compatibility
+  readonly log: Log
+}
+
+/** What the codec wants of a Schema Registry. */
+export interface Registry {
+  /** Registers an event's schema and resolves to its id. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_SCHEMA_INVALID`, `TROUPE_REGISTRY_UNREACHABLE` */
+  register(type: AnyEventType): Promise<number>
+  /** The schema of an id; undefined if the registry says that it has none. @throws TroupeError `TROUPE_REGISTRY_UNREACHABLE`, `TROUPE_SCHEMA_MISMATCH` for one that is not Avro */
+  schema(id: number): Promise<Type | undefined>
+}
+
+/** A Schema Registry through its HTTP API. Connects when it is first asked. */
+export function registryAt(options: RegistryOptions): Registry {
+  const { url, auth } = options.address
+  const client = new SchemaRegistry({
+    host: url,
+    clientId: 'troupe',
+    ...(auth ? { auth } : {}),
+    // Only what was read may be asked for twice by the client itself; whoever calls decides about the rest.
+    retry: { retries: 2, initialRetryTimeInSecs: 0.05, maxRetryTimeInSecs: 0.5 },
+    middlewares: [
+      () => ({
+        prepareRequest: async (next) =>
+          (await next()).enhance({ signal: AbortSignal.timeout(options.timeoutMs) }),
+      }),
+    ],
+  })
+  return {
+    register: (type) => register(client, type, options),
+    schema: (id) => schemaOf(client, id, options),
+  }
+}
+
+/** TopicRecordNameStrategy: several event types share their owner's topic. */
+export function subjectOf({ topic, schema }: AnyEventType): string {
+  const { name, namespace } = schema
+  return `${topic}-${namespace === undefined || name.includes('.') ? name : `${namespace}.${name}`}`
+}
+
+async function register(
+  client: SchemaRegistry,
+  type: AnyEventType,
+  options: RegistryOptions,
+): Promise<number> {
+  const subject = subjectOf(type)
+  const schema = { type: SchemaType.AVRO, schema: JSON.stringify(type.schema) } as const
+  const registerAt = async (compatibility: Compatibility) =>
+    (await client.register(schema, { subject, compatibility: COMPATIBILITY[compatibility] })).id
+  try {
+    return await registerAt(options.compatibility)
+  } catch (error) {
+    const level = levelIn(error)
+    if (!level) throw refusal(error, type, subject, options)
+    options.log.warn(
+      { subject, type: type.type, level },
+      `The registry keeps the subject ${subject} ${level}, not ${options.compatibility}. It is left so: change it with PUT ${options.address.url}/config/${subject} {"compatibility":"${options.compatibility}"} if that is not meant.`,
+    )
+    try {
+      return await registerAt(level)
+    } catch (again) {
+      throw refusal(again, type, subject, options)
+    }
+  }
+}
+
+/**
+ * The level at which the registry keeps a subject, if that is why the client would not register: whoever
+ * runs the registry has the last word on it, and some registries answer their default for every subject.
+ */
+function levelIn(error: unknown): Compatibility | undefined {
+  const found = /^Compatibility does not match .*!= ([A-Z_]+)\)$/.exec(messageOf(error))?.[1]
+  return found !== undefined && found in COMPATIBILITY ? (found as Compatibility) : undefined
+}
+
+function refusal(
+  cause: unknown,
+  { type }: AnyEventType,
+  subject: string,
+  options: RegistryOptions,
+): TroupeError {
+  const details = { type, subject, url: options.address.url }
+  switch (statusOf(cause)) {
+    case 409:
+      return new TroupeError(
+        'TROUPE_SCHEMA_INCOMPATIBLE',
+        `The schema of ${type} does not agree with the versions of the subject ${subject} before it: ${said(cause)} Give new fields a default and take away only fields that have one; for any other change, name a new event.`,
+        { cause, details },
+      )
+    case 422:
+      return new TroupeError(
+        'TROUPE_SCHEMA_INVALID',
+        `The registry at ${options.address.url} refuses the schema of ${type} (subject ${subject}): ${said(cause)} Correct the schema.`,
+        { cause, details },
+      )
+    default:
+      return unreachable(cause, `register the schema of ${type} (subject ${subject})`, options)
+  }
+}
+
+async function schemaOf(
+  client: SchemaRegistry,
+  id: number,
+  options: RegistryOptions,
+): Promise<Type | undefined> {
+  let schema: unknown
+  try {
+    schema = await client.getSchema(id)
+  } catch (cause) {
+    // Either of these sends the event to the dead letters, so it has to be a registry's own word.
+    if (statusOf(cause) === 404 && (await answerOf(id, options)) === 'unknown') return undefined
+    if (statusOf(cause) === undefined && (await answerOf(id, options)) === 'schema') {
+      throw notAvro(id, said(cause), cause)
+    }
+    throw unreachable(cause, `look up the schema of id ${id}`, options)
+  }
+  if (!avsc.Type.isType(schema)) throw notAvro(id, 'it is a JSON or Protobuf schema', undefined)
+  return schema as Type
+}
+
+/**
+ * Asks again, for the body that the client keeps to itself: whether a registry answers at all, or whatever
+ * else listens at its address; undefined for the latter.
+ */
+async function answerOf(id: number, options: RegistryOptions): Promise<'schema' | 'unknown' | undefined> {
+  const { url, auth } = options.address
+  const credentials = auth && Buffer.from(`${auth.username}:${auth.password}`).toString('base64')
+  try {
+    const response = await fetch(`${url}/schemas/ids/${id}`, {
+      headers: credentials === undefined ? {} : { authorization: `Basic ${credentials}` },
+      signal: AbortSignal.timeout(options.timeoutMs),
+    })
+    const body = (await response.json()) as { error_code?: unknown; schema?: unknown } | null
+    if (response.status === 404 && body?.error_code === 40403) return 'unknown'
+    return response.ok && typeof body?.schema === 'string' ? 'schema' : undefined
+  } catch {
+    // No answer, or none in JSON.
+    return undefined
+  }
+}
+
+function notAvro(id: number, problem: string, cause: unknown): TroupeError {
+  return new TroupeError(
+    'TROUPE_SCHEMA_MISMATCH',
+    `The schema of id ${id} cannot be read as Avro: ${problem}. Let the producer of the event register an Avro schema.`,
+    { cause, details: { schemaId: id } },
+  )
+}
+
+function unreachable(cause: unknown, doing: string, { address, timeoutMs }: RegistryOptions): TroupeError {
+  const status = statusOf(cause)
+  const isRefused = status === 401 || status === 403
+  const next = isRefused
+    ? 'Check the user name and password.'
+    : 'Check that a Schema Registry runs at that address and can be reached; it is asked again later.'
+  return new TroupeError(
+    'TROUPE_REGISTRY_UNREACHABLE',
+    `The Schema Registry at ${address.url} could not ${doing}: ${said(cause)} (given ${timeoutMs} ms). ${next}`,
+    { cause, details: { url: address.url } },
+  )
+}
+
+/** What the registry, or the network, said: without the client's name and the status that it makes up. */
+function said(error: unknown): string {
+  return messageOf(error)
+    .replace(/^troupe - (?:Error, status 400: )?/, '')
+    .slice(0, 500)
+}
+
+/** The HTTP status of a client's error. The client gives 400 where there was no answer at all. */
+function statusOf(error: unknown): number | undefined {
+  const status = (error as { status?: unknown } | undefined)?.status
+  return typeof status === 'number' ? status : undefined
+}
