@@ -3,15 +3,20 @@
  * the top of its file in `requests/`.
  */
 import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { BrokerError } from './broker-error.ts'
-import { type BrokerOptions, resolveOptions } from './broker-options.ts'
+import { type BrokerOptions, type ResolvedOptions, resolveOptions } from './broker-options.ts'
 import type { GroupState } from './groups/group.ts'
-import { GroupCoordinator, noJournal } from './groups/group-coordinator.ts'
+import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { apis } from './requests/all.ts'
 import type { Answer } from './server/connection.ts'
 import { createDispatcher } from './server/dispatcher.ts'
 import { listen } from './server/listener.ts'
 import type { Services } from './server/services.ts'
+import { lockFolder } from './storage/folder-lock.ts'
+import { openOffsetJournal } from './storage/offset-journal.ts'
+import { openTopicFolder } from './storage/topic-folder.ts'
 import { memoryTopicStore } from './topics/memory-store.ts'
 import { isLegalTopicName, PARTITIONS_MAX, TopicCatalogue } from './topics/topic-catalogue.ts'
 
@@ -62,27 +67,21 @@ const NODE_ID = 1
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const settings = resolveOptions(options)
-  const { host, log } = settings
-  const topics = new TopicCatalogue(memoryTopicStore)
-  const groups = new GroupCoordinator(noJournal, settings.groupInitialRebalanceDelayMs)
-  let producerId = 0
-
-  let answer: Answer = () => null
-  const { requestBytesMax } = settings
-  const listener = await listen(host, settings.port, () => ({ requestBytesMax, answer, log }))
-  const { port } = listener
-  const services: Services = {
-    nodeId: NODE_ID,
-    clusterId: randomBytes(16).toString('base64url'),
-    host,
-    port,
-    topics,
-    groups,
-    nextProducerId: () => (producerId += 1),
-    settings,
-    apiRanges: apis,
+  const { host, log, requestBytesMax } = settings
+  const kept = openKept(settings)
+  const { topics, groups } = kept
+  let answer: Answer | undefined
+  // Nothing can connect before the dispatcher is there: both happen in the same turn of the event loop.
+  const listener = await listen(host, settings.port, log, () => ({
+    requestBytesMax,
+    answer: answer as Answer,
     log,
-  }
+  })).catch((error: unknown) => {
+    kept.close()
+    throw error
+  })
+  const { port } = listener
+  const services: Services = { nodeId: NODE_ID, host, port, ...kept, settings, apiRanges: apis, log }
   answer = createDispatcher(services)
 
   let stopped: Promise<void> | undefined
@@ -95,12 +94,59 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     groups: () => describeGroups(groups),
     setGroupOffsets: (groupId, topic, offsets) => setGroupOffsets(services, groupId, topic, offsets),
     stop() {
-      stopped ??= listener.close().then(() => {
-        groups.close()
-        topics.close()
-      })
+      stopped ??= listener.close().then(() => kept.close())
       return stopped
     },
+  }
+}
+
+/** What outlives a connection: with a folder, also the process. */
+interface Kept {
+  readonly clusterId: string
+  readonly topics: TopicCatalogue
+  readonly groups: GroupCoordinator
+  nextProducerId(): number
+  close(): void
+}
+
+function openKept({ dir, fsync, log, groupInitialRebalanceDelayMs }: ResolvedOptions): Kept {
+  if (dir === undefined) {
+    let producerId = 0
+    const topics = new TopicCatalogue(memoryTopicStore)
+    const groups = new GroupCoordinator(groupInitialRebalanceDelayMs)
+    return {
+      clusterId: randomBytes(16).toString('base64url'),
+      topics,
+      groups,
+      nextProducerId: () => (producerId += 1),
+      close() {
+        groups.close()
+        topics.close()
+      },
+    }
+  }
+  mkdirSync(dir, { recursive: true })
+  const unlock = lockFolder(dir)
+  try {
+    const folder = openTopicFolder(dir, fsync, log)
+    const topics = new TopicCatalogue(folder, folder.recovered)
+    const groups = new GroupCoordinator(groupInitialRebalanceDelayMs, (replay) =>
+      openOffsetJournal(join(dir, 'offsets.jsonl'), fsync, log, replay),
+    )
+    return {
+      clusterId: folder.clusterId,
+      topics,
+      groups,
+      nextProducerId: () => folder.nextProducerId(),
+      close() {
+        groups.close()
+        topics.close()
+        unlock()
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
   }
 }
 

@@ -11,16 +11,28 @@
 import { CommittedOffsets, type OffsetCommit } from './committed-offsets.ts'
 import { Group } from './group.ts'
 
-/** Where committed offsets are kept beyond the process, if anywhere. */
-export interface OffsetJournal {
+/** What can happen to committed offsets: told to a journal as it happens, and back at the next start. */
+export interface OffsetReplay {
   commit(group: string, commits: readonly OffsetCommit[]): void
   deleteGroup(group: string): void
   deleteTopic(topic: string): void
+}
+
+/** Where committed offsets are kept beyond the process, if anywhere. */
+export interface OffsetJournal extends OffsetReplay {
+  /** Gives the journal the chance to forget what no longer counts. */
+  compactIfDue(living: () => readonly { group: string; commits: readonly OffsetCommit[] }[]): void
   close(): void
 }
 
 /** A journal for groups that end with the process. */
-export const noJournal: OffsetJournal = { commit() {}, deleteGroup() {}, deleteTopic() {}, close() {} }
+const noJournal: OffsetJournal = {
+  commit() {},
+  deleteGroup() {},
+  deleteTopic() {},
+  compactIfDue() {},
+  close() {},
+}
 
 export interface GroupEntry {
   readonly group: Group
@@ -32,9 +44,18 @@ export class GroupCoordinator {
   readonly #journal: OffsetJournal
   readonly #initialDelayMs: number
 
-  constructor(journal: OffsetJournal, initialDelayMs: number) {
-    this.#journal = journal
+  /** `openJournal` tells what it holds before it returns. */
+  constructor(
+    initialDelayMs: number,
+    openJournal: (replay: OffsetReplay) => OffsetJournal = () => noJournal,
+  ) {
     this.#initialDelayMs = initialDelayMs
+    this.#journal = openJournal({
+      commit: (group, commits) => this.#remember(group, commits),
+      deleteGroup: (group) => this.#entries.delete(group),
+      deleteTopic: (topic) => this.all().forEach(({ offsets }) => offsets.deleteTopic(topic)),
+    })
+    this.#compactJournal()
   }
 
   get(groupId: string): GroupEntry | undefined {
@@ -58,8 +79,8 @@ export class GroupCoordinator {
   commit(groupId: string, commits: readonly OffsetCommit[]): void {
     if (commits.length === 0) return
     this.#journal.commit(groupId, commits)
-    const { offsets } = this.getOrCreate(groupId)
-    for (const commit of commits) offsets.set(commit)
+    this.#remember(groupId, commits)
+    this.#compactJournal()
   }
 
   /** The caller has checked that the group is Empty. */
@@ -78,5 +99,16 @@ export class GroupCoordinator {
   close(): void {
     for (const { group } of this.#entries.values()) group.close()
     this.#journal.close()
+  }
+
+  #remember(groupId: string, commits: readonly OffsetCommit[]): void {
+    const { offsets } = this.getOrCreate(groupId)
+    for (const commit of commits) offsets.set(commit)
+  }
+
+  #compactJournal(): void {
+    this.#journal.compactIfDue(() =>
+      this.all().map(({ group, offsets }) => ({ group: group.id, commits: offsets.all() })),
+    )
   }
 }

@@ -62,7 +62,5 @@ function whyNotAlterable(type: number, name: string, changes: readonly Change[],
 function replaceSettings(name: string, changes: readonly Change[], { topics }: Services): void {
   const topic = topics.get(name)
   if (topic === undefined) return
-  topic.settings.clear()
-  for (const change of changes) topic.settings.set(change.name, change.value ?? '')
-  topics.save()
+  topics.replaceSettings(topic, new Map(changes.map((change) => [change.name, change.value ?? ''])))
 }

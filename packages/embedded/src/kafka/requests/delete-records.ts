@@ -38,7 +38,7 @@ export const deleteRecords = defineApi({
         ...deleteBefore(name, index, offset, services),
       })),
     }))
-    services.topics.save()
+    services.topics.saveLogStarts()
     return { throttleTimeMs: 0, topics: answered }
   },
 })

@@ -42,7 +42,6 @@ export class Connection {
   readonly #frames: FrameReader
   readonly #slots: Slot[] = []
   readonly #parked = new Set<() => void>()
-  #isFull = false
   #isClosed = false
   /** `host:port` of the client, for log lines. */
   readonly peer: string
@@ -118,17 +117,15 @@ export class Connection {
     this.#socket.cork()
     for (let head = this.#slots[0]; head?.response !== undefined; head = this.#slots[0]) {
       this.#slots.shift()
-      for (const part of head.response ?? []) this.#isFull = !this.#socket.write(part)
+      for (const part of head.response ?? []) this.#socket.write(part)
     }
     this.#socket.uncork()
-    this.#isFull = this.#socket.writableNeedDrain
     this.#flow()
   }
 
   #flow(): void {
     if (this.#isClosed) return
-    this.#isFull = this.#socket.writableNeedDrain
-    if (this.#isFull || this.#slots.length >= UNANSWERED_MAX) this.#socket.pause()
+    if (this.#socket.writableNeedDrain || this.#slots.length >= UNANSWERED_MAX) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume()
   }
 

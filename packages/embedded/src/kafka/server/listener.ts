@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { BrokerError } from '../broker-error.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Connection, type ConnectionOptions, type Log } from './connection.ts'
 
 /** An open TCP port and its connections. */
 export interface Listener {
@@ -13,6 +13,7 @@ export interface Listener {
 export async function listen(
   host: string,
   port: number,
+  log: Log,
   connectionOptions: () => ConnectionOptions,
 ): Promise<Listener> {
   const connections = new Set<Connection>()
@@ -22,6 +23,8 @@ export async function listen(
     socket.on('close', () => connections.delete(connection))
   })
   await opened(server, host, port)
+  // For example no descriptor left for one more socket: that client is lost, the others go on.
+  server.on('error', (error) => log('error', `a connection could not be taken: ${error.message}`))
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

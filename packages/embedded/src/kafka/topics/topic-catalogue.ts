@@ -78,25 +78,47 @@ export class TopicCatalogue {
 
   /** The caller has checked that `partitionCount` is larger than now. */
   grow(topic: Topic, partitionCount: number): void {
-    for (let partition = topic.partitions.length; partition < partitionCount; partition += 1) {
+    const before = topic.partitions.length
+    for (let partition = before; partition < partitionCount; partition += 1) {
       topic.partitions.push(this.#store.openLog(topic, partition))
     }
-    this.save()
+    this.#saveOrUndo(() => topic.partitions.splice(before))
+  }
+
+  /** Replaces all settings of a topic; the caller has checked them. */
+  replaceSettings(topic: Topic, settings: ReadonlyMap<string, string>): void {
+    const before = new Map(topic.settings)
+    const set = (entries: ReadonlyMap<string, string>): void => {
+      topic.settings.clear()
+      for (const [name, value] of entries) topic.settings.set(name, value)
+    }
+    set(settings)
+    this.#saveOrUndo(() => set(before))
   }
 
   delete(topic: Topic): void {
     this.#topics.delete(topic.name)
-    this.save()
+    this.#saveOrUndo(() => this.#topics.set(topic.name, topic))
     for (const log of topic.partitions) log.remove()
     this.#store.forget(topic)
   }
 
-  /** To be called after settings or a log's start were changed from outside. */
-  save(): void {
+  /** To be called after the start of a log was moved. */
+  saveLogStarts(): void {
     this.#store.save(this.#topics.values())
   }
 
   close(): void {
     for (const topic of this.#topics.values()) for (const log of topic.partitions) log.close()
+  }
+
+  /** What cannot be kept must not be answered as done. */
+  #saveOrUndo(undo: () => void): void {
+    try {
+      this.#store.save(this.#topics.values())
+    } catch (error) {
+      undo()
+      throw error
+    }
   }
 }
