@@ -1,1 +1,14 @@
-export {}
+export {
+  type Checked,
+  type Scenario,
+  specify,
+  type SpecifyOptions,
+  type Unchecked,
+  type WhenOptions,
+} from './given.ts'
+export { type ExpectedEvent, type Like, like } from './given-like.ts'
+export type { Ending } from './given-world.ts'
+export { serviceTable } from './service-table.ts'
+export { EventTestHarness, type ExpectOptions, type HarnessOptions, type PublishOptions } from './harness.ts'
+export type { Part } from './match.ts'
+export type { Seen } from './recorder.ts'
