@@ -30,13 +30,22 @@ export class EmbeddedError extends Error {
   }
 }
 
-/** The text of anything that was thrown. */
+/**
+ * The text of anything that was thrown. Errors are known by their shape: under a test runner that gives
+ * each test file globals of its own, Node's errors are not instances of this file's `Error`.
+ */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const message = propertyOf(error, 'message')
+  return typeof message === 'string' ? message : String(error)
 }
 
 /** The `code` of a failed system call, such as `ENOENT`; undefined for any other value. */
 export function systemCodeOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = propertyOf(error, 'code')
   return typeof code === 'string' ? code : undefined
+}
+
+/** A property of something thrown, if it has it. */
+export function propertyOf(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
 }

@@ -1,10 +1,13 @@
 import pg from 'pg'
-import { EmbeddedError } from '../embedded-error.ts'
+import { EmbeddedError, systemCodeOf } from '../embedded-error.ts'
 import { randomPassword, scramVerifier } from './scram.ts'
 import { connectHost } from './settings.ts'
 import { superuser } from './template.ts'
 
 const { Client, escapeIdentifier, escapeLiteral } = pg
+
+/** SQLSTATE invalid_password. */
+const wrongPassword = '28P01'
 
 export interface DatabaseOptions {
   /** The database's name. */
@@ -122,8 +125,7 @@ async function connectWithAny(address: Address, passwords: readonly string[]): P
     } catch (error) {
       failure = error
       await client.end().catch(() => {})
-      const isWrongPassword = error instanceof Error && 'code' in error && error.code === '28P01'
-      if (!isWrongPassword) break
+      if (systemCodeOf(error) !== wrongPassword) break
     }
   }
   throw failure

@@ -1,12 +1,21 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, chownSync, lstatSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EmbeddedError, messageOf } from '../embedded-error.ts'
 import { isHeld, lockAgeMs, lockFolder, lockOwner, type FolderLock } from '../stack/folder-lock.ts'
 import { openFolder } from '../stack/open-folder.ts'
-import { commandOf } from '../stack/process-identity.ts'
+import { commandOf, workingFolderOf } from '../stack/process-identity.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
 import type { Binaries } from './binaries.ts'
 import { closedFolderOnTheWayTo, type Identity } from './identity.ts'
@@ -39,18 +48,29 @@ export function makeThrowawayFolder(identity: Identity): ClusterFolder {
   return layout(root, lockFolder(root), true)
 }
 
-/** Gives the cluster's folder to whom the server runs as, and checks that he can get there. */
-export function giveTo(identity: Identity, { root }: ClusterFolder): void {
+/**
+ * Gives the cluster's folder to whom the server runs as, and says the path by which he gets to the
+ * data: its own, or where root chose a folder that is closed to him, the folder he is put into before
+ * he is no longer root. Only Linux has a name for that one.
+ * @throws EmbeddedError FOLDER_UNUSABLE
+ */
+export function giveTo(identity: Identity, { root, data }: ClusterFolder): string {
   const { uid, gid } = identity
-  if (uid === undefined || gid === undefined) return
+  if (uid === undefined || gid === undefined) return data
   chownSync(root, uid, gid)
   chmodSync(root, 0o700)
   const closed = closedFolderOnTheWayTo(root, identity)
-  if (closed === undefined) return
-  throw new EmbeddedError(
+  if (closed === undefined) return data
+  if (process.platform === 'linux') return '/proc/self/cwd'
+  throw closedFolder(closed, root, identity)
+}
+
+/** Says that a folder is out of reach for the server's user. */
+export function closedFolder(closed: string, wanted: string, { uid }: Identity): EmbeddedError {
+  return new EmbeddedError(
     'FOLDER_UNUSABLE',
     `PostgreSQL does not run as root, and the user it runs as instead (uid ${uid}) may not enter ${closed}, ` +
-      `where ${root} is. Choose a folder elsewhere, or open that one: chmod o+x ${closed}`,
+      `where ${wanted} is. Choose a folder elsewhere, or open that one: chmod o+x ${closed}`,
   )
 }
 
@@ -99,8 +119,10 @@ export function readPasswords({ passwords, data }: ClusterFolder): string[] {
 /** Stops a server that outlived the process which started it on this folder; says its pid. */
 export async function endServerOf(data: string): Promise<number | undefined> {
   return endOrphan(data, (pid) => {
+    const workingFolder = workingFolderOf(pid)
+    if (workingFolder !== undefined) return workingFolder === realpathSync(data)
+    // Where neither can be read, the pid in the data folder is taken at its word.
     const command = commandOf(pid)
-    // Where command lines cannot be read, the pid in the data folder is taken at its word.
     return command === '' || command.includes(data)
   })
 }

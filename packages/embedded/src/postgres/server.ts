@@ -33,6 +33,8 @@ export interface ServerOptions {
   executable: string
   identity: Identity
   dataFolder: string
+  /** How the server itself calls its data folder; see `giveTo`. */
+  dataPath: string
   logFile: string
   settings: Readonly<Record<string, string>>
   /** Called as soon as there is a process. */
@@ -51,13 +53,13 @@ const logTailBytes = 8192
  * @throws EmbeddedError PORT_TAKEN, POSTGRES_NOT_STARTED with the end of its log.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { executable, identity, dataFolder, logFile, settings } = options
+  const { executable, identity, dataFolder, dataPath, logFile, settings } = options
   const log = openSync(logFile, 'a', 0o600)
   let child: ChildProcess
   try {
     child = spawn(
       executable,
-      ['-D', dataFolder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      ['-D', dataPath, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
       // Its own session: a Ctrl-C in the terminal must reach the services first, the database last.
       { ...identity, cwd: dataFolder, env: serverEnvironment(), detached: true, stdio: ['ignore', log, log] },
     )

@@ -16,6 +16,7 @@ import { connectionUrl, createDatabase, takeOver, type DatabaseOptions } from '.
 import { serverEnvironment } from './environment.ts'
 import {
   checkDataVersion,
+  closedFolder,
   correctOwner,
   endServerOf,
   giveTo,
@@ -26,7 +27,7 @@ import {
   removeAbandonedFolders,
   type ClusterFolder,
 } from './folders.ts'
-import { identityFor, type Identity } from './identity.ts'
+import { closedFolderOnTheWayTo, identityFor, type Identity } from './identity.ts'
 import { probePort } from './port.ts'
 import { randomPassword } from './scram.ts'
 import { logTail, startServer, type Server, type ServerExit } from './server.ts'
@@ -91,6 +92,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
   try {
     const cache = options.cacheDir ?? cacheFolder()
     const identity = await identityFor(kept?.data)
+    const closed = cache === undefined ? undefined : closedFolderOnTheWayTo(cache, identity)
+    if (cache !== undefined && closed !== undefined) throw closedFolder(closed, cache, identity)
     const binaries = await executableBinaries(located, identity, cache)
     await removeAbandonedFolders(identity).catch((error: unknown) => {
       log('warn', `Folders left behind by earlier crashes could not be removed: ${messageOf(error)}`)
@@ -101,8 +104,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
     })
     undo.push(() => watchdog.dismiss())
     if (folder.isThrowaway) undo.push(() => removeFolder(folder.root))
-    giveTo(identity, folder)
-    const cluster: Cluster = { binaries, identity, folder, watchdog, log }
+    const dataPath = giveTo(identity, folder)
+    const cluster: Cluster = { binaries, identity, folder, dataPath, watchdog, log }
     const known = await prepareData(cluster, { cache, fsync })
     await writeFile(`${folder.data}/pg_hba.conf`, hostBasedAuthentication(host))
     const started = await startOnFreePort(cluster, { host, port, fsync, settings })
@@ -125,13 +128,15 @@ interface Cluster {
   binaries: Binaries
   identity: Identity
   folder: ClusterFolder
+  /** How the server calls `folder.data`. */
+  dataPath: string
   watchdog: Watchdog
   log: EmbeddedLog
 }
 
 /** Sees to it that there is a cluster in the folder that nobody serves; says which passwords may open it. */
 async function prepareData(
-  { binaries, identity, folder, log }: Cluster,
+  { binaries, identity, folder, dataPath, log }: Cluster,
   { cache, fsync }: { cache: string | undefined; fsync: boolean },
 ): Promise<string[]> {
   if (hasData(folder)) {
@@ -151,14 +156,14 @@ async function prepareData(
     if (template.isForOneStart) await removeFolder(template.folder)
   }
   if (!folder.isThrowaway && fsync) {
-    const sync = ['--sync-only', `--pgdata=${folder.data}`]
-    await run(binaries.initdb, sync, { ...identity, cwd: folder.root, env: serverEnvironment() })
+    const sync = ['--sync-only', `--pgdata=${dataPath}`]
+    await run(binaries.initdb, sync, { ...identity, cwd: folder.data, env: serverEnvironment() })
   }
   return [template.password]
 }
 
 async function startOnFreePort(
-  { binaries, identity, folder, watchdog }: Cluster,
+  { binaries, identity, folder, dataPath, watchdog }: Cluster,
   wanted: Parameters<typeof serverSettings>[0],
 ): Promise<{ server: Server; port: number }> {
   await rename(folder.log, `${folder.log}.previous`).catch(() => {})
@@ -169,6 +174,7 @@ async function startOnFreePort(
         executable: binaries.postgres,
         identity,
         dataFolder: folder.data,
+        dataPath,
         logFile: folder.log,
         settings: serverSettings({ ...wanted, port }),
         onSpawn: (pid) => watchdog.guard(pid),

@@ -13,7 +13,7 @@ import { chown, cp, mkdtemp, readFile, rename, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { EmbeddedError } from '../embedded-error.ts'
+import { EmbeddedError, messageOf, propertyOf } from '../embedded-error.ts'
 import type { Binaries } from './binaries.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
 import { serverEnvironment } from './environment.ts'
@@ -118,8 +118,9 @@ async function initialise(
   try {
     await run(binaries.initdb, options, { ...identity, cwd: join(data, '..'), env: serverEnvironment() })
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
-    throw new EmbeddedError('POSTGRES_NOT_STARTED', `initdb failed: ${said || String(error)}`, {
+    const stderr = propertyOf(error, 'stderr')
+    const said = typeof stderr === 'string' ? stderr.trim() : ''
+    throw new EmbeddedError('POSTGRES_NOT_STARTED', `initdb failed: ${said || messageOf(error)}`, {
       cause: error,
     })
   }

@@ -32,47 +32,71 @@ export function problemsOf(
 }
 
 function reasons(reader: avro.Type, writer: avro.Type, prefix: string): string[] {
-  return unreadable(reader, writer, '', new Set()).map((reason) => `${prefix}: ${reason}`)
+  return (unreadable(reader, writer, '', new Set()) ?? []).map((reason) => `${prefix}: ${reason}`)
 }
 
 /**
- * What keeps `reader` from reading `writer`'s data. avsc decides, and stops at the first problem
- * without saying where; so when it says no, the question is asked again for the parts.
+ * What keeps `reader` from reading `writer`'s data; undefined when nothing does, and empty when it has
+ * been told already (a record inside itself). avsc decides, and stops at the first problem without
+ * saying where; so when it says no, the question is asked again for the parts.
  */
-function unreadable(reader: avro.Type, writer: avro.Type, path: string, seen: Set<string>): string[] {
+function unreadable(
+  reader: avro.Type,
+  writer: avro.Type,
+  path: string,
+  seen: Set<string>,
+): string[] | undefined {
   const problem = resolutionProblem(reader, writer)
-  if (problem === undefined) return []
-  const parts = unreadableParts(reader, writer, path, seen)
-  return parts.length > 0 ? parts : [path === '' ? problem : `${path}: ${problem}`]
+  if (problem === undefined) return undefined
+  return unreadableParts(reader, writer, path, seen) ?? [path === '' ? problem : `${path}: ${problem}`]
 }
 
-function unreadableParts(reader: avro.Type, writer: avro.Type, path: string, seen: Set<string>): string[] {
-  if (isRecord(reader) && isRecord(writer)) {
-    const pair = `${reader.name}:${writer.name}`
-    if (seen.has(pair)) return []
-    seen.add(pair)
-    return reader.fields.flatMap((field) => {
+/** The same for the parts of two types of one kind; undefined when the parts are not what is wrong. */
+function unreadableParts(
+  reader: avro.Type,
+  writer: avro.Type,
+  path: string,
+  seen: Set<string>,
+): string[] | undefined {
+  if (isRecord(reader) && isRecord(writer)) return unreadableFields(reader, writer, path, seen)
+  if (isArray(reader) && isArray(writer)) {
+    return unreadable(reader.itemsType, writer.itemsType, `${path}[]`, seen)
+  }
+  if (isMap(reader) && isMap(writer))
+    return unreadable(reader.valuesType, writer.valuesType, `${path}{}`, seen)
+  if (isEnum(reader) && isEnum(writer)) {
+    const missing = writer.symbols.filter((symbol) => !reader.symbols.includes(symbol))
+    if (missing.length === 0) return undefined
+    return [`${path || reader.name}: the symbols ${missing.join(', ')} are unknown and there is no default`]
+  }
+  if (isUnion(writer)) return merged(writer.types.map((branch) => unreadable(reader, branch, path, seen)))
+  return undefined
+}
+
+function unreadableFields(
+  reader: RecordType,
+  writer: RecordType,
+  path: string,
+  seen: Set<string>,
+): string[] | undefined {
+  const pair = `${reader.name}:${writer.name}`
+  if (seen.has(pair)) return []
+  seen.add(pair)
+  return merged(
+    reader.fields.map((field) => {
       const at = `${path || reader.name}.${field.name}`
       const written = writer.fields.find(({ name }) => name === field.name || field.aliases.includes(name))
       if (written) return unreadable(field.type, written.type, at, seen)
       return field.defaultValue() === undefined
         ? [`${at} has no default and is not in the written schema`]
-        : []
-    })
-  }
-  if (isEnum(reader) && isEnum(writer)) {
-    const missing = writer.symbols.filter((symbol) => !reader.symbols.includes(symbol))
-    if (missing.length === 0) return []
-    return [`${path || reader.name}: the symbols ${missing.join(', ')} are unknown and there is no default`]
-  }
-  if (isArray(reader) && isArray(writer))
-    return unreadable(reader.itemsType, writer.itemsType, `${path}[]`, seen)
-  if (isMap(reader) && isMap(writer))
-    return unreadable(reader.valuesType, writer.valuesType, `${path}{}`, seen)
-  if (isUnion(writer)) {
-    return writer.types.flatMap((branch) => unreadable(reader, branch, path, seen))
-  }
-  return []
+        : undefined
+    }),
+  )
+}
+
+function merged(lists: readonly (string[] | undefined)[]): string[] | undefined {
+  const found = lists.filter((list) => list !== undefined)
+  return found.length === 0 ? undefined : found.flat()
 }
 
 function resolutionProblem(reader: avro.Type, writer: avro.Type): string | undefined {

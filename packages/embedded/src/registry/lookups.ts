@@ -1,5 +1,6 @@
 // Questions to the registry's state. Pure: each takes the state and answers or throws a RegistryError.
 import type avro from 'avsc'
+import { messageOf } from '../embedded-error.ts'
 import { parseAvro, type NamedText } from './avro.ts'
 import { problemsOf } from './compatibility.ts'
 import { schemaKey } from './normalize.ts'
@@ -189,6 +190,6 @@ function parseJson(text: string): void {
   try {
     JSON.parse(text)
   } catch (error) {
-    throw registryErrors.invalidSchema(error instanceof Error ? error.message : String(error))
+    throw registryErrors.invalidSchema(messageOf(error))
   }
 }

@@ -1,5 +1,5 @@
 import { fastify, type FastifyInstance } from 'fastify'
-import { EmbeddedError, messageOf, systemCodeOf } from '../embedded-error.ts'
+import { EmbeddedError, messageOf, propertyOf, systemCodeOf } from '../embedded-error.ts'
 import type { EmbeddedLog } from '../stack/log.ts'
 import { RegistryError } from './registry-error.ts'
 import { addRoutes } from './routes.ts'
@@ -92,7 +92,7 @@ function answerFor(error: unknown): { status: number; code: number; message: str
   if (error instanceof RegistryError)
     return { status: error.status, code: error.code, message: error.message }
   // What fastify itself refuses (body too large, not JSON, wrong content type) carries its status.
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  const status = Number(propertyOf(error, 'statusCode') ?? 500)
   if (status >= 400 && status < 500) return { status, code: status, message: messageOf(error) }
   return { status: 500, code: 50001, message: messageOf(error) }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 /** Whether a process with this pid runs. A zombie does not: it only waits to be reaped. */
 export function isAlive(pid: number): boolean {
@@ -30,12 +30,24 @@ export function birthOf(pid: number): string {
 
 /** The command line of a process; empty where it cannot be read. */
 export function commandOf(pid: number): string {
+  if (process.platform === 'win32') return ''
+  if (process.platform !== 'linux') {
+    const listed = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+    return listed.status === 0 ? listed.stdout.trim() : ''
+  }
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
   } catch {
-    if (process.platform === 'linux' || process.platform === 'win32') return ''
-    const listed = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
-    return listed.status === 0 ? listed.stdout.trim() : ''
+    return ''
+  }
+}
+
+/** The folder a process works in; undefined where the system does not say. */
+export function workingFolderOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return undefined
   }
 }
 
