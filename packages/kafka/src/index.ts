@@ -1,1 +1,27 @@
-export {}
+export { connectKafka, type KafkaConnection, type KafkaCredentials, type KafkaSettings } from './client.ts'
+export type {
+  LanePhase,
+  PartitionState,
+  PartitionWork,
+  ReceivedBatch,
+  ReceiverFailure,
+} from './partition-lane.ts'
+export { ping, type PingOptions } from './ping.ts'
+export {
+  createReceiver,
+  type PartitionLag,
+  type Receiver,
+  type ReceiverOptions,
+  type ReceiverPhase,
+  type ReceiverState,
+  type ReceiverTuning,
+} from './receive.ts'
+export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics.ts'
+export {
+  createRelay,
+  type Relay,
+  type RelayOptions,
+  type RelayPhase,
+  type RelayState,
+  type RelayTuning,
+} from './relay.ts'

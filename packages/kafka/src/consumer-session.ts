@@ -1,0 +1,209 @@
+import { laneOf as keyOf, type Log, messageOf, type TopicPartition, TroupeError } from '@troupe/core'
+import { type Cluster, type Consumer, PartitionAssigners } from 'kafkajs'
+import type { KafkaClient, KafkaConnection } from './client.ts'
+import { problemOf } from './kafka-error.ts'
+import type { Feed, PartitionLane } from './partition-lane.ts'
+import { settlesWithin } from './settles-within.ts'
+
+/** Whom a session tells what happens. */
+export interface SessionListener {
+  /** The group was joined, for the first time or again: these partitions, and no others, are ours. */
+  joined(session: ConsumerSession, assigned: readonly TopicPartition[]): void
+  /** The broker answered a fetch. */
+  fetched(): void
+  lane(partition: TopicPartition): PartitionLane | undefined
+  lanes(): readonly PartitionLane[]
+}
+
+export interface SessionOptions {
+  readonly connection: KafkaConnection
+  readonly groupId: string
+  readonly topics: readonly string[]
+  readonly log: Log
+  readonly tuning: {
+    readonly heartbeatIntervalMs: number
+    readonly sessionTimeoutMs: number
+    readonly rebalanceTimeoutMs: number
+    readonly fetchWaitMs: number
+    readonly fetchBytesMax: number
+    readonly fetchBytesPerPartitionMax: number
+    readonly hintIntervalMs: number
+  }
+}
+
+const disconnectMs = 5_000
+
+/** One kafkajs consumer, from its connect to its crash or stop. */
+export class ConsumerSession {
+  readonly feed: Feed
+  readonly #client: KafkaClient
+  readonly #consumer: Consumer
+  readonly #options: SessionOptions
+  readonly #listener: SessionListener
+  readonly #hinted = new Map<string, bigint>()
+  readonly #crash: Promise<unknown>
+  #cluster: Cluster | undefined
+  #hintTimer: NodeJS.Timeout | undefined
+  #isOver = false
+
+  constructor(options: SessionOptions, listener: SessionListener) {
+    const { tuning } = options
+    this.#options = options
+    this.#listener = listener
+    this.#client = options.connection.open({
+      onLogLine: ({ message, facts }) => {
+        // The only place where kafkajs says so, before it goes to the start of the partition by itself.
+        if (message.startsWith('Offset out of range'))
+          listener.lane(facts as unknown as TopicPartition)?.outOfRange()
+      },
+    })
+    this.#consumer = this.#client.kafka.consumer({
+      groupId: options.groupId,
+      partitionAssigners: [
+        (config) => {
+          this.#cluster = config.cluster
+          return PartitionAssigners.roundRobin(config)
+        },
+      ],
+      sessionTimeout: tuning.sessionTimeoutMs,
+      rebalanceTimeout: tuning.rebalanceTimeoutMs,
+      heartbeatInterval: tuning.heartbeatIntervalMs,
+      maxWaitTimeInMs: tuning.fetchWaitMs,
+      maxBytes: tuning.fetchBytesMax,
+      maxBytesPerPartition: tuning.fetchBytesPerPartitionMax,
+      metadataMaxAge: 30_000,
+      allowAutoTopicCreation: false,
+      // A crash leaves a dead member behind in the group: try for some seconds before it comes to that.
+      retry: { retries: 8, restartOnFailure: () => Promise.resolve(false) },
+    })
+    this.feed = this.#makeFeed()
+    this.#crash = this.#listen()
+  }
+
+  /** Resolves with the reason why it ended, or with undefined when the signal aborts. */
+  async untilItEnds(signal: AbortSignal): Promise<unknown> {
+    const aborted = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined)
+      signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    return await Promise.race([aborted, this.#crash, this.#begin()])
+  }
+
+  /** Resolves with the error if it could not begin, and never if it could. */
+  async #begin(): Promise<unknown> {
+    try {
+      await this.#consumer.connect()
+      await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true })
+      await this.#consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        // Not async: nothing may come between what kafkajs fetched and what the lane makes of it.
+        eachBatch: ({ batch, resolveOffset }) => {
+          if (this.#listener.lane(batch)?.offer(batch)) resolveOffset(batch.lastOffset())
+          return Promise.resolve()
+        },
+      })
+    } catch (error) {
+      if (problemOf(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') return error
+      const { topics } = this.#options
+      return new TroupeError(
+        'TROUPE_TOPIC_MISSING',
+        `One of the topics ${topics.join(', ')} does not exist. Create it, or correct its name.`,
+        { cause: error, details: { topics } },
+      )
+    }
+    return await new Promise(() => undefined)
+  }
+
+  #listen(): Promise<unknown> {
+    const { events } = this.#consumer
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.#listener.joined(
+        this,
+        Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
+          partitions.map((partition) => ({ topic, partition })),
+        ),
+      )
+      this.#hintTimer ??= setInterval(
+        () => void this.commitHints(),
+        this.#options.tuning.hintIntervalMs,
+      ).unref()
+    })
+    this.#consumer.on(events.FETCH, () => this.#listener.fetched())
+    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize > 0) return
+      const last = BigInt(payload.lastOffset)
+      // Null where nothing at or after the asked offset was left, whatever the type says.
+      const first = (payload.firstOffset as string | null) === null ? last : BigInt(payload.firstOffset)
+      this.#listener.lane(payload)?.skipped(first, last)
+    })
+    return new Promise((resolve) => {
+      this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error))
+    })
+  }
+
+  #makeFeed(): Feed {
+    return {
+      pause: ({ topic, partition }) =>
+        this.#ifRunning(() => this.#consumer.pause([{ topic, partitions: [partition] }])),
+      resume: ({ topic, partition }) =>
+        this.#ifRunning(() => this.#consumer.resume([{ topic, partitions: [partition] }])),
+      seek: ({ topic, partition }, offset) =>
+        this.#ifRunning(() => this.#consumer.seek({ topic, partition, offset: String(offset) })),
+      rangeOf: async (partition) => {
+        const [low, high] = await Promise.all([
+          this.#offsetOf(partition, true),
+          this.#offsetOf(partition, false),
+        ])
+        return { low, high }
+      },
+    }
+  }
+
+  /** A consumer that is gone has nothing to pause: its successor is told anew. */
+  #ifRunning(act: () => void): void {
+    if (this.#isOver) return
+    try {
+      act()
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'the consumer is not running')
+    }
+  }
+
+  async #offsetOf({ topic, partition }: TopicPartition, fromBeginning: boolean): Promise<bigint> {
+    const found = await this.#cluster?.fetchTopicsOffset([
+      { topic, partitions: [{ partition }], fromBeginning },
+    ])
+    const offset = found?.[0]?.partitions[0]?.offset
+    if (offset === undefined) {
+      throw new TroupeError('TROUPE_TOPIC_MISSING', `No broker leads ${topic}[${partition}] at present.`)
+    }
+    return BigInt(offset)
+  }
+
+  /** Commits settled positions for lag tools. Nothing depends on it. */
+  async commitHints(): Promise<void> {
+    const offsets = this.#listener.lanes().flatMap(({ state }) => {
+      const { topic, partition, position } = state
+      if (position === undefined || this.#hinted.get(keyOf(state)) === position) return []
+      return [{ topic, partition, offset: String(position) }]
+    })
+    if (offsets.length === 0) return
+    const committed = this.#consumer.commitOffsets(offsets).then(
+      () => {
+        for (const one of offsets) this.#hinted.set(keyOf(one), BigInt(one.offset))
+      },
+      (error: unknown) => {
+        this.#options.log.debug({ problem: messageOf(error) }, 'could not commit positions as a hint')
+      },
+    )
+    await settlesWithin(committed, disconnectMs)
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true
+    clearInterval(this.#hintTimer)
+    await settlesWithin(this.#consumer.disconnect(), disconnectMs)
+    this.#client.destroy()
+  }
+}

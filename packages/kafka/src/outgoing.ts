@@ -1,0 +1,39 @@
+import type { HeaderValue, OutgoingRecord, RecordHeaders } from '@troupe/core'
+import type { IHeaders, Message } from 'kafkajs'
+import { byteLength, headerSize } from './received.ts'
+
+/** The record as kafkajs takes it: keys and values of bytes stay bytes, headers without a value are left out. */
+export function messageOf({ key, value, headers }: OutgoingRecord): Message {
+  return {
+    key: key === null ? null : bytesOf(key),
+    value: value === null ? null : bytesOf(value),
+    headers: headersOf(headers),
+  }
+}
+
+/** About what the record takes on the wire. */
+export function wireSizeOf({ key, value, headers }: OutgoingRecord): number {
+  let size = recordOverheadBytes + (key === null ? 0 : byteLength(key)) + (value?.byteLength ?? 0)
+  for (const name in headers) size += headerOverheadBytes + name.length + headerSize(headers[name])
+  return size
+}
+
+const recordOverheadBytes = 24
+const headerOverheadBytes = 4
+
+function headersOf(headers: RecordHeaders): IHeaders {
+  const all: IHeaders = {}
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || value === null) continue
+    all[name] = Array.isArray(value)
+      ? (value as readonly HeaderValue[]).map(bytesOf)
+      : bytesOf(value as HeaderValue)
+  }
+  return all
+}
+
+function bytesOf(value: HeaderValue): Buffer | string {
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}

@@ -1,0 +1,429 @@
+import {
+  isTroupeError,
+  type Log,
+  messageOf,
+  type RawRecord,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
+import type { Batch } from 'kafkajs'
+import { type Backoff, createBackoff } from './backoff.ts'
+import { rawRecordOf, sizeOf, stretchOf } from './received.ts'
+
+/**
+ * One assigned partition, from its claim to its release.
+ *
+ * Invariants
+ * 1. Stretches are handed to `take` in the order of their offsets, each beginning where the one before it
+ *    ended, the first one at the claim's position.
+ * 2. What was fetched counts only if it was fetched at exactly `tail`. Anything else is dropped, and the
+ *    consumer is sent back to `tail`.
+ * 3. kafkajs fetches this partition only while it is `reading`, and while less than a buffer is waiting.
+ * 4. At most one `take` is pending. A stretch is given up only by its success, a fence, or the end.
+ * 5. Each claim's `release` is called once, when no take of it is pending any more.
+ *
+ * phase     | claimed, in range | fetched elsewhere than at tail | out of range | fenced   | lost, or finished
+ * claiming  | reading           | dropped                        | halted       | -        | released
+ * reading   | -                 | checking                       | -            | claiming | released
+ * checking  | reading           | dropped                        | halted       | claiming | released
+ * halted    | -                 | dropped                        | -            | claiming | released
+ *
+ * `lost` aborts the signal of what is under way; `finish` lets it end. The receiver owns every lane.
+ */
+export type LanePhase = 'claiming' | 'reading' | 'checking' | 'halted' | 'released'
+
+/** What is done with one assigned partition. */
+export interface PartitionWork {
+  /** Where to read from: the ledger's position; undefined to read from the start. */
+  readonly next: bigint | undefined
+  /**
+   * Handles records in order; resolves when they are settled. Rejecting with `TROUPE_FENCED` means that
+   * somebody else owns the partition: it is released, and assigned anew if the group still gives it to us.
+   * After any other rejection the same records are handed over again, later.
+   */
+  take(batch: ReceivedBatch): Promise<void>
+  /** The partition is going away, and no `take` is pending. Called once. */
+  release(): Promise<void>
+}
+
+/** A stretch of one partition: everything from `from` up to, but without, `to`. */
+export interface ReceivedBatch extends TopicPartition {
+  /** In the order of their offsets; empty if the stretch holds only control records, or aborted ones. */
+  readonly records: readonly RawRecord[]
+  /** The work's `next`, or where the stretch before it ended. */
+  readonly from: bigint
+  /** Where the next stretch will begin: gaps and control records are included. */
+  readonly to: bigint
+  /** The partition's end when this was fetched. */
+  readonly highWatermark: bigint
+  /** Aborted when the partition is lost, or when a stop has waited long enough. */
+  readonly signal: AbortSignal
+}
+
+/** What a lane may ask of the consumer that feeds it. */
+export interface Feed {
+  pause(partition: TopicPartition): void
+  resume(partition: TopicPartition): void
+  seek(partition: TopicPartition, offset: bigint): void
+  /** The first offset that is there, and the one that the next record will get. */
+  rangeOf(partition: TopicPartition): Promise<{ readonly low: bigint; readonly high: bigint }>
+}
+
+/** Something did not work, and will be tried again unless it is the position. */
+export interface ReceiverFailure {
+  readonly kind: 'take' | 'claim' | 'position' | 'release' | 'connection'
+  readonly partition?: TopicPartition
+  readonly error: unknown
+  /** How often it failed in a row. */
+  readonly attempt: number
+}
+
+export interface LaneOptions {
+  readonly partition: TopicPartition
+  readonly feed: Feed
+  readonly log: Log
+  assign(partition: TopicPartition): Promise<PartitionWork>
+  /** Runs one take when there is room for it among those of the other partitions. */
+  inTurn<Result>(task: () => Promise<Result>): Promise<Result>
+  onFailure(failure: ReceiverFailure): void
+  /** Resolves when an earlier lane of the same partition is released. */
+  readonly after: Promise<void>
+  readonly bufferBytesMax: number
+  readonly batchRecordsMax: number
+}
+
+export interface PartitionState extends TopicPartition {
+  readonly phase: LanePhase
+  /** The offset to be settled next; undefined until the partition is claimed. */
+  readonly position: bigint | undefined
+  /** The partition's end as far as it is known; undefined until the partition is claimed. */
+  readonly highWatermark: bigint | undefined
+  /** Records that wait in memory. */
+  readonly waiting: number
+  readonly failure?: { readonly message: string; readonly attempt: number; readonly sinceMs: number }
+}
+
+const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
+
+export class PartitionLane {
+  /** Resolves once the partition is claimed, halted or released. */
+  readonly ready: Promise<void>
+  /** Resolves once the partition is released. */
+  readonly released: Promise<void>
+  readonly #options: LaneOptions
+  readonly #partition: TopicPartition
+  /** Aborted: begin nothing new. */
+  readonly #finishing = new AbortController()
+  /** Aborted when the present claim ends: news from before must not touch the next one. */
+  #claimed = new AbortController()
+  /** Aborted: what is under way ends too. */
+  readonly #lost = new AbortController()
+  #phase: LanePhase = 'claiming'
+  #tail = 0n
+  #settled: bigint | undefined
+  #highWatermark: bigint | undefined
+  #startsAnywhere = false
+  #records: RawRecord[] = []
+  #bytes = 0
+  #isPaused = true
+  #doubtedSkip: bigint | undefined
+  #failure: PartitionState['failure']
+  #wake: () => void = () => undefined
+  #isReady: () => void = () => undefined
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+    this.#partition = options.partition
+    options.feed.pause(options.partition)
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
+    this.released = this.#run()
+  }
+
+  get state(): PartitionState {
+    return {
+      ...this.#partition,
+      phase: this.#phase,
+      position: this.#settled,
+      highWatermark: this.#highWatermark,
+      waiting: this.#records.length,
+      ...(this.#failure && { failure: this.#failure }),
+    }
+  }
+
+  /** Lets the take that is pending end, begins no other, releases. */
+  finish(): void {
+    this.#finishing.abort()
+    this.#claimed.abort()
+    this.#wake()
+  }
+
+  /** The partition belongs to somebody else now, or there is no more time: aborts what is under way. */
+  lose(): void {
+    this.#lost.abort()
+    this.finish()
+  }
+
+  /** The group assigned the partition again: kafkajs has forgotten where we were. */
+  keep(): void {
+    if (this.#phase === 'reading') this.#options.feed.seek(this.#partition, this.#tail)
+  }
+
+  /** Takes over what was fetched; false if it is not what is due. */
+  offer(batch: Batch): boolean {
+    if (this.#phase !== 'reading' || this.#finishing.signal.aborted) return false
+    const stretch = stretchOf(batch)
+    if (stretch.from !== this.#tail) {
+      this.#doubt(`fetched at ${stretch.from}`)
+      return false
+    }
+    for (const message of batch.messages) {
+      const record = rawRecordOf(this.#partition, message)
+      this.#records.push(record)
+      this.#bytes += sizeOf(record)
+    }
+    this.#advance(stretch.to)
+    this.#highWatermark = stretch.highWatermark
+    this.#pauseOrResume()
+    return true
+  }
+
+  /**
+   * kafkajs went past a stretch that holds nothing for a reader: control records, aborted ones. It does not
+   * say at which offset it fetched. A stretch that adjoins `tail` is a fact about the log. One that lies
+   * beyond may be a gap, or news of a place where we no longer are: it counts when it is seen again after
+   * the consumer was sent back to `tail`.
+   */
+  skipped(first: bigint, last: bigint): void {
+    if (this.#phase !== 'reading' || last < this.#tail) return
+    if (first <= this.#tail || this.#doubtedSkip === last) this.#advance(last + 1n)
+    else this.#doubtedSkip = last
+  }
+
+  /** kafkajs says that the broker does not have the offset it asked for, and that it moves elsewhere. */
+  outOfRange(): void {
+    if (this.#phase === 'reading') this.#doubt('the broker does not have that offset')
+  }
+
+  #advance(to: bigint): void {
+    this.#tail = to
+    this.#doubtedSkip = undefined
+    this.#startsAnywhere = false
+    this.#wake()
+  }
+
+  async #run(): Promise<void> {
+    await this.#options.after
+    while (!this.#finishing.signal.aborted) {
+      const work = await this.#claim()
+      if (!work) break
+      this.#isReady()
+      await this.#read(work)
+      this.#leave()
+      await this.#release(work)
+      await this.#fences.wait(this.#finishing.signal)
+    }
+    this.#phase = 'released'
+    this.#isReady()
+  }
+
+  readonly #fences: Backoff = createBackoff({ initialDelayMs: 10, maxDelayMs: 5_000 })
+
+  /** Forgets everything that belongs to the claim that ends. */
+  #leave(): void {
+    this.#claimed.abort()
+    this.#phase = 'claiming'
+    this.#records = []
+    this.#bytes = 0
+    this.#pause()
+  }
+
+  async #claim(): Promise<PartitionWork | undefined> {
+    this.#claimed = new AbortController()
+    const { signal } = this.#claimed
+    const work = await this.#untilItWorks('claim', signal, () => this.#options.assign(this.#partition))
+    if (!work) return undefined
+    this.#doubtedSkip = undefined
+    this.#startsAnywhere = work.next === undefined
+    this.#tail = work.next ?? 0n
+    this.#settled = work.next
+    await this.#goToTail(signal)
+    return work
+  }
+
+  /** Looks whether `tail` is still there, and sends the consumer to it; halts if it is not. */
+  async #goToTail(signal: AbortSignal): Promise<void> {
+    const range = await this.#untilItWorks('position', signal, () => this.#rangeAround(signal))
+    if (!range || signal.aborted) return
+    this.#highWatermark = range.high
+    if (this.#startsAnywhere) this.#tail = this.#settled = range.low
+    if (this.#tail < range.low || this.#tail > range.high) {
+      this.#halt(range)
+      return
+    }
+    this.#phase = 'reading'
+    this.#options.feed.seek(this.#partition, this.#tail)
+    this.#pauseOrResume()
+  }
+
+  /** A leader that has just been elected may not know its end yet: only what two looks agree on is true. */
+  async #rangeAround(signal: AbortSignal): Promise<{ readonly low: bigint; readonly high: bigint }> {
+    const { feed } = this.#options
+    const range = await feed.rangeOf(this.#partition)
+    if (this.#startsAnywhere || (this.#tail >= range.low && this.#tail <= range.high)) return range
+    await createBackoff({ initialDelayMs: 200, maxDelayMs: 400 }).wait(signal)
+    return await feed.rangeOf(this.#partition)
+  }
+
+  #halt({ low, high }: { readonly low: bigint; readonly high: bigint }): void {
+    this.#phase = 'halted'
+    const { topic, partition } = this.#partition
+    const lost = this.#tail < low ? `${low - this.#tail} records are gone` : 'the log was cut or made anew'
+    const error = new TroupeError(
+      'TROUPE_POSITION_OUT_OF_RANGE',
+      `${topic}[${partition}] is to be read from ${this.#tail}, but holds only ${low} to ${high}: ${lost}. Nothing of this partition is read until its stored position is set by a person.`,
+      { details: { ...this.#partition, position: this.#tail, low, high } },
+    )
+    this.#failure = { message: error.message, attempt: 1, sinceMs: Date.now() }
+    this.#options.log.error({ ...this.#facts(), code: error.code, low, high }, error.message)
+    this.#options.onFailure({ kind: 'position', partition: this.#partition, error, attempt: 1 })
+  }
+
+  #doubt(reason: string): void {
+    this.#phase = 'checking'
+    this.#pause()
+    this.#options.log.debug({ ...this.#facts(), reason }, 'not where it should be; going back')
+    void this.#goToTail(this.#claimed.signal)
+  }
+
+  /** Hands over what waits, until the lane ends or is fenced. */
+  async #read(work: PartitionWork): Promise<void> {
+    while (!this.#finishing.signal.aborted) {
+      const batch = this.#nextBatch()
+      if (!batch) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+        continue
+      }
+      if (!(await this.#take(work, batch))) return
+      this.#settled = batch.to
+      this.#fences.reset()
+    }
+  }
+
+  /** The longest stretch that may be handed over; undefined if there is nothing new. */
+  #nextBatch(): ReceivedBatch | undefined {
+    const from = this.#settled ?? this.#tail
+    if (this.#tail === from) return undefined
+    const { batchRecordsMax } = this.#options
+    const isAll = this.#records.length <= batchRecordsMax
+    const records = isAll ? this.#records : this.#records.slice(0, batchRecordsMax)
+    this.#records = isAll ? [] : this.#records.slice(batchRecordsMax)
+    this.#bytes = isAll ? 0 : this.#records.reduce((bytes, record) => bytes + sizeOf(record), 0)
+    this.#pauseOrResume()
+    return {
+      ...this.#partition,
+      records,
+      from,
+      to: isAll ? this.#tail : (records.at(-1)?.offset ?? from) + 1n,
+      highWatermark: this.#highWatermark ?? this.#tail,
+      signal: this.#lost.signal,
+    }
+  }
+
+  /** Hands one stretch over until it is settled; false if the claim ends before. */
+  async #take(work: PartitionWork, batch: ReceivedBatch): Promise<boolean> {
+    const backoff = createBackoff(backoffs)
+    while (!this.#finishing.signal.aborted) {
+      try {
+        const isDone = await this.#options.inTurn(async () => {
+          if (this.#finishing.signal.aborted) return false
+          await work.take(batch)
+          return true
+        })
+        if (!isDone) return false
+        this.#failure = undefined
+        return true
+      } catch (error) {
+        if (isTroupeError(error, 'TROUPE_FENCED')) {
+          this.#options.log.warn(this.#facts(), 'another owner holds this partition; letting go of it')
+          return false
+        }
+        if (this.#lost.signal.aborted) return false
+        this.#failed('take', error, backoff.attempts + 1, { from: batch.from, to: batch.to })
+        await backoff.wait(this.#finishing.signal)
+      }
+    }
+    return false
+  }
+
+  async #release(work: PartitionWork): Promise<void> {
+    try {
+      await work.release()
+    } catch (error) {
+      this.#failed('release', error, 1)
+    }
+  }
+
+  /** Tries until it works; undefined if the signal aborted before. */
+  async #untilItWorks<Result>(
+    kind: 'claim' | 'position',
+    signal: AbortSignal,
+    task: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    const backoff = createBackoff(backoffs)
+    while (!signal.aborted) {
+      try {
+        const result = await task()
+        this.#failure = undefined
+        return result
+      } catch (error) {
+        if (signal.aborted) return undefined
+        this.#failed(kind, error, backoff.attempts + 1)
+        await backoff.wait(signal)
+      }
+    }
+    return undefined
+  }
+
+  #failed(kind: ReceiverFailure['kind'], error: unknown, attempt: number, facts: object = {}): void {
+    const message = messageOf(error)
+    this.#failure = { message, attempt, sinceMs: this.#failure?.sinceMs ?? Date.now() }
+    const code = isTroupeError(error) ? error.code : undefined
+    this.#options.log.warn(
+      { ...this.#facts(), ...facts, kind, attempt, code, err: error },
+      `${what[kind]} failed, ${kind === 'release' ? 'going on' : 'trying again'}: ${message}`,
+    )
+    this.#options.onFailure({ kind, partition: this.#partition, error, attempt })
+  }
+
+  #facts(): object {
+    return { ...this.#partition, position: this.#settled, tail: this.#tail }
+  }
+
+  #pauseOrResume(): void {
+    if (this.#phase !== 'reading') return
+    const isFull = this.#bytes >= this.#options.bufferBytesMax
+    if (isFull) this.#pause()
+    else if (this.#isPaused) {
+      this.#isPaused = false
+      this.#options.feed.resume(this.#partition)
+    }
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#options.feed.pause(this.#partition)
+  }
+}
+
+const what: Record<ReceiverFailure['kind'], string> = {
+  take: 'handling a batch',
+  claim: 'claiming the partition',
+  position: "asking for the partition's first and last offset",
+  release: 'releasing the partition',
+  connection: 'reaching Kafka',
+}

@@ -1,0 +1,61 @@
+import type { HeaderValue, RawRecord, RecordHeaders, TopicPartition } from '@troupe/core'
+import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
+
+/** Where a fetched batch begins and ends, what it holds and what it does not hold. */
+export interface FetchedStretch extends TopicPartition {
+  /** The offset that was asked for: records before it were dropped, gaps after it are real. */
+  readonly from: bigint
+  /** Where to go on: beyond the last record, the control records and aborted ones included. */
+  readonly to: bigint
+  /** The end of the partition as the broker saw it. */
+  readonly highWatermark: bigint
+}
+
+/** kafkajs keeps the offset that it asked for, but does not declare it. */
+interface BatchAsItIs extends Batch {
+  readonly fetchedOffset?: string
+}
+
+export function stretchOf(batch: Batch): FetchedStretch {
+  const { fetchedOffset } = batch as BatchAsItIs
+  return {
+    topic: batch.topic,
+    partition: batch.partition,
+    from: BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset()),
+    to: BigInt(batch.lastOffset()) + 1n,
+    highWatermark: BigInt(batch.highWatermark),
+  }
+}
+
+export function rawRecordOf({ topic, partition }: TopicPartition, message: KafkaMessage): RawRecord {
+  return {
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    key: message.key,
+    value: message.value,
+    headers: (message.headers ?? noHeaders) as RecordHeaders,
+    timestampMs: Number(message.timestamp),
+  }
+}
+
+const noHeaders: RecordHeaders = {}
+
+/** What a record holds in memory, about. */
+export function sizeOf(record: RawRecord): number {
+  let size = recordOverheadBytes + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  for (const name in record.headers) size += name.length + headerSize(record.headers[name])
+  return size
+}
+
+const recordOverheadBytes = 64
+
+export function headerSize(value: IHeaders[string] | RecordHeaders[string]): number {
+  if (value === undefined) return 0
+  if (!Array.isArray(value)) return byteLength(value as HeaderValue)
+  return (value as readonly HeaderValue[]).reduce((size, one) => size + byteLength(one), 0)
+}
+
+export function byteLength(value: HeaderValue): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength
+}
