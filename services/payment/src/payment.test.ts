@@ -1,0 +1,159 @@
+import { describe, it } from '@jest/globals'
+import { like, specify } from '@troupe/testing'
+import {
+  InventoryFailed,
+  InventoryReleased,
+  OrderReceived,
+  PaymentFailed,
+  PaymentProcessed,
+  PaymentRefunded,
+} from '@troupe-demo/schemas'
+import { limitCents } from './card-rules.ts'
+import { charge } from './charge.ts'
+import { payment } from './payment.ts'
+
+const paymentId = '5d1c9a02-7e4b-8f66-a3d8-1b0e9c7f2a54'
+const { given, when } = specify(payment, { ids: { payment: paymentId } })
+
+const shipTo = { country: 'DE', city: 'Ulm' }
+
+function received({ totalCents = 2_500, cardToken = 'tok_visa', orderId = 'o1' } = {}) {
+  const items = [{ sku: 'book', quantity: 1, priceCents: totalCents }]
+  return OrderReceived({ orderId, customerId: 'c1', items, totalCents, cardToken, shipTo, placedAtMs: 0 })
+}
+
+const inventoryFailed = InventoryFailed({ orderId: 'o1', reason: 'out of stock: book' })
+const inventoryReleased = InventoryReleased({
+  orderId: 'o1',
+  reservationId: '0b8f7d4e-52a1-8c3e-9d10-6f2a7c1e4b90',
+  items: [{ sku: 'book', quantity: 1 }],
+  reason: 'address not served: AQ',
+})
+const none = { state: 'none', chargedCents: 0, refundedCents: 0, currency: 'EUR' } as const
+
+describe('chargeCard', () => {
+  it('charges the total and passes on what was bought and where it goes', () => {
+    when(received())
+      .then(
+        PaymentProcessed({
+          orderId: 'o1',
+          paymentId,
+          amountCents: 2_500,
+          items: [{ sku: 'book', quantity: 1 }],
+          shipTo,
+        }),
+      )
+      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500 })
+  })
+
+  it.each([
+    ['tok_declined', 'card declined'],
+    ['tok_expired', 'card expired'],
+    ['tok_no_funds', 'insufficient funds'],
+  ])('declines %s: %s', (cardToken, reason) => {
+    when(received({ cardToken }))
+      .then(PaymentFailed({ orderId: 'o1', reason }))
+      .thenDocument(charge('o1'), { ...none, state: 'declined', reason })
+  })
+
+  it('charges up to the limit and not a cent more', () => {
+    when(received({ totalCents: limitCents })).then(like(PaymentProcessed, { amountCents: limitCents }))
+    when(received({ totalCents: limitCents + 1 }))
+      .then(PaymentFailed({ orderId: 'o1', reason: `over the limit of ${limitCents} cents` }))
+      .thenDocument(charge('o1'), {
+        ...none,
+        state: 'declined',
+        reason: `over the limit of ${limitCents} cents`,
+      })
+  })
+
+  it('charges nothing for an order that costs nothing, and never less than that', () => {
+    when(received({ totalCents: 0 })).then(like(PaymentProcessed, { amountCents: 0 }))
+    when(received({ totalCents: -1 })).then(
+      PaymentFailed({ orderId: 'o1', reason: 'not an amount: -1 cents' }),
+    )
+  })
+
+  it('charges once for an event that comes twice, and for two events of one order', () => {
+    when(received())
+      .then(like(PaymentProcessed, {}))
+      .whenRedelivered()
+      .then()
+      .thenOutcome('duplicate')
+      .when(received())
+      .then()
+      .thenOutcome('step-repeated')
+      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500 })
+  })
+
+  it('lets what was declined stay declined', () => {
+    given(received({ cardToken: 'tok_declined' }))
+      .when(received())
+      .then()
+      .thenDocument(charge('o1'), { ...none, state: 'declined', reason: 'card declined' })
+  })
+
+  it('charges an order once, also if it comes again as another saga', () => {
+    given(received()).when(received(), { saga: 'another' }).then()
+  })
+})
+
+describe('refundCard', () => {
+  it.each([
+    ['InventoryFailed', inventoryFailed],
+    ['InventoryReleased', inventoryReleased],
+  ])('gives all of it back on %s', (_type, event) => {
+    const { reason } = event.data
+    given(received())
+      .when(event)
+      .then(PaymentRefunded({ orderId: 'o1', paymentId, amountCents: 2_500, reason }))
+      .thenDocument(charge('o1'), {
+        ...none,
+        state: 'refunded',
+        chargedCents: 2_500,
+        refundedCents: 2_500,
+        reason,
+      })
+  })
+
+  it('gives back once, whichever events call for it', () => {
+    given(received())
+      .given(inventoryFailed)
+      .when(inventoryReleased)
+      .then()
+      .thenOutcome('undo-repeated')
+      .when(inventoryFailed)
+      .then()
+      .thenOutcome('undo-repeated')
+  })
+
+  it('gives nothing back where nothing was charged', () => {
+    given(received({ cardToken: 'tok_declined' }))
+      .when(inventoryFailed)
+      .then()
+      .thenOutcome('barred')
+      .thenDocument(charge('o1'), { ...none, state: 'declined', reason: 'card declined' })
+  })
+
+  it('heard before the order, keeps it from ever being charged', () => {
+    when(inventoryFailed)
+      .then()
+      .thenOutcome('barred')
+      .when(received())
+      .then()
+      .thenOutcome('step-barred')
+      .thenDocument(charge('o1'), none)
+  })
+
+  it('does not charge again after it gave back', () => {
+    given(received()).given(inventoryFailed).when(received()).then().thenOutcome('step-barred')
+  })
+
+  it('leaves other orders alone', () => {
+    given(received())
+      .given(received({ orderId: 'o2' }))
+      .when(inventoryFailed)
+      .then(like(PaymentRefunded, { orderId: 'o1' }))
+      .thenDocument(charge('o2'), { ...none, state: 'charged', chargedCents: 2_500 })
+  })
+})
