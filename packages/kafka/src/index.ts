@@ -1,4 +1,5 @@
 export { connectKafka, type KafkaConnection, type KafkaCredentials, type KafkaSettings } from './client.ts'
+export { createLogEnds, type LogEnds } from './log-ends.ts'
 export type {
   LanePhase,
   PartitionState,

@@ -241,7 +241,7 @@ export function createService(
       }
       await http?.close()
       await decider.stop()
-      await receiver.stop()
+      await receiver.stop({ graceMs: settings.stopTimeoutMs })
       await relay.stop({ graceMs: settings.stopTimeoutMs })
       sweeper.stop()
       if (was === 'running') await forgetPublished()

@@ -1,5 +1,6 @@
 import {
   admit,
+  causeIdOf,
   type Changes,
   type Codec,
   deadLetterOf,
@@ -130,7 +131,7 @@ async function outside(
   const done = await pendingDone
   const { perform } = delivery.bound.reaction
   if (!perform) return { performed: undefined, done }
-  const idempotencyKey = deciding.deriveId(deciding.service, delivery.event.id, 'perform')
+  const idempotencyKey = deciding.deriveId(deciding.service, causeIdOf(delivery.event), 'perform')
   const policy = retry(
     handleWhen(() => !signal.aborted),
     {
@@ -192,6 +193,7 @@ function setAside(
     documents: new Map(),
     outbox: [
       deadLetterOf(heard.record, error, {
+        group: service.name,
         deadLetterTopic: service.deadLetterTopic,
         timeMs: deciding.timeMs,
         attempts,

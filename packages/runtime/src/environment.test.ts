@@ -67,11 +67,15 @@ describe('environment', () => {
   })
 
   it('never repeats a database URL, which may hold a password', () => {
-    expect(problemsOf({ DATABASE_URL: 'mysql://root:hunter2@database/order' }).join()).not.toContain('hunter2')
+    expect(problemsOf({ DATABASE_URL: 'mysql://root:hunter2@database/order' }).join()).not.toContain(
+      'hunter2',
+    )
   })
 
   it('reads IPv6 addresses', () => {
     const read = environment({ ...good, KAFKA_BROKERS: '[::1]:9092', HTTP_ADDRESS: '[::1]:8080' })
-    expect(read).toMatchObject({ settings: { kafkaBrokers: ['[::1]:9092'], http: { host: '::1', port: 8080 } } })
+    expect(read).toMatchObject({
+      settings: { kafkaBrokers: ['[::1]:9092'], http: { host: '::1', port: 8080 } },
+    })
   })
 })

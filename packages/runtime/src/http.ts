@@ -2,6 +2,7 @@ import type { Log } from '@troupe/core'
 import { messageOf, TroupeError } from '@troupe/core'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { RunningService } from './create-service.ts'
+import { notFoundHandler, problem, problemHandler } from './problem.ts'
 
 /** Registers a service's own routes. */
 export type Routes = (http: FastifyInstance, running: RunningService) => void | Promise<void>
@@ -24,7 +25,15 @@ export async function serveHttp(
   { host, port }: { readonly host: string; readonly port: number },
   { log, routes }: { readonly log: Log; readonly routes?: Routes },
 ): Promise<HttpServer> {
-  const http = fastify({ bodyLimit: bodyBytesMax, forceCloseConnections: 'idle', return503OnClosing: true })
+  const failed = problemHandler(log)
+  const http = fastify({
+    bodyLimit: bodyBytesMax,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    frameworkErrors: failed,
+  })
+  http.setErrorHandler(failed)
+  http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
     const { isReady, state, dependencies } = running.status()
@@ -38,7 +47,15 @@ export async function serveHttp(
       .code(isReady ? 200 : 503)
       .send({ status: isReady ? 'ok' : 'unavailable', state, dependencies: since })
   })
-  await routes?.(http, running)
+  await http.register(async (own) => {
+    // It listens before the service runs, so that the health checks can say what it waits for.
+    own.addHook('onRequest', async () => {
+      const { state } = running.status()
+      if (state !== 'running')
+        throw problem({ status: 503, detail: `${running.service.name} is ${state}. Ask again in a moment.` })
+    })
+    await routes?.(own, running)
+  })
   try {
     await http.listen({ host, port })
   } catch (cause) {
@@ -50,8 +67,8 @@ export async function serveHttp(
       },
     )
   }
-  const [address] = http.addresses()
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${address?.port ?? port}`
+  const listening = http.server.address()
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${typeof listening === 'object' && listening ? listening.port : port}`
   log.debug({ url }, 'http listens')
   return { url, close: () => http.close() }
 }

@@ -13,7 +13,9 @@ describe('deriveId', () => {
 
   it('makes UUIDs of version 8', () => {
     for (let n = 0; n < 100; n++) {
-      expect(deriveId(String(n))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+      expect(deriveId(String(n))).toMatch(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      )
     }
   })
 })

@@ -1,8 +1,8 @@
-import { isTroupeError, messageOf, type Service } from '@troupe/core'
+import { messageOf, type Service } from '@troupe/core'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createService, type RunningService } from './create-service.ts'
-import type { Environment, Settings } from './environment.ts'
+import type { Environment } from './environment.ts'
 import type { Routes } from './http.ts'
 
 export interface RunOptions {

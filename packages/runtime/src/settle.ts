@@ -92,6 +92,7 @@ export async function settle(work: Omit<Settlement, 'published'>, options: Settl
     relay.restore(published)
     throw error
   }
+  relay.confirmDeleted(published)
   if (work.outbox.length === 0) return
   relay.push(work.outbox)
   sweeper.touch()

@@ -1,4 +1,4 @@
-import { AssertionError, deepStrictEqual } from 'node:assert'
+import { deepStrictEqual } from 'node:assert'
 import { inspect } from 'node:util'
 import { type DocumentRef, isTroupeError, messageOf, type Service } from '@troupe/core'
 import { dataCopy, jsonCopy } from './given-copy.ts'
@@ -26,12 +26,9 @@ export function expectEmitted(
   const actual = happening.emitted.map(({ type, data }, index) => {
     const wanted = expected[index]
     const isPart = wanted !== undefined && isLike(wanted) && wanted.type === type
-    return { type, data: isPart ? narrowedTo(wanted.part, data) : data }
+    return { [type]: isPart ? narrowedTo(wanted.part, data) : data }
   })
-  const wanted = expected.map((one) => ({
-    type: one.type,
-    data: dataCopy(isLike(one) ? one.part : one.data),
-  }))
+  const wanted = expected.map((one) => ({ [one.type]: dataCopy(isLike(one) ? one.part : one.data) }))
   equal(`${subject(service, happening)} emitted other events than expected`, actual, wanted)
 }
 
@@ -87,7 +84,7 @@ export function expectThrown(service: Service, happening: Happening, expected: s
 }
 
 /** The error that a reaction threw where none was expected, with the place in the story. */
-export function explain(service: Service, happening: Happening): AssertionError {
+export function explain(service: Service, happening: Happening): Error {
   const { error } = happening
   return failure(`${subject(service, happening)} threw ${codeOf(error)}${messageOf(error)}`, error)
 }
@@ -114,13 +111,7 @@ function equal(heading: string, actual: unknown, expected: unknown): void {
   try {
     deepStrictEqual(actual, expected)
   } catch (difference) {
-    throw new AssertionError({
-      message: `${heading}.\n${messageOf(difference).split('\n').slice(1).join('\n')}`,
-      actual,
-      expected,
-      operator: 'deepStrictEqual',
-      stackStartFn: equal,
-    })
+    throw failure(`${heading}.\n${messageOf(difference).split('\n').slice(1).join('\n')}`)
   }
 }
 
@@ -142,8 +133,9 @@ function fail(message: string, cause?: unknown): never {
   throw failure(message, cause)
 }
 
-function failure(message: string, cause: unknown): AssertionError {
-  const error = new AssertionError({ message, stackStartFn: failure })
-  if (cause !== undefined) error.cause = cause
+/** Not an `AssertionError`: some runners rewrite those, and the difference would be shown twice. */
+function failure(message: string, cause?: unknown): Error {
+  const error = cause === undefined ? new Error(message) : new Error(message, { cause })
+  error.name = 'StoryError'
   return error
 }

@@ -44,17 +44,18 @@ export interface WhenOptions {
  */
 export interface Scenario {
   /** A document holds this state. */
-  given<State extends object>(ref: DocumentRef<State>, state: State): Scenario
+  given<State extends object>(this: void, ref: DocumentRef<State>, state: State): Scenario
   /** The service has taken up this event; what it emitted is past. @throws what the reaction throws */
-  given(earlier: EventDraft, options?: WhenOptions): Scenario
+  given(this: void, earlier: EventDraft, options?: WhenOptions): Scenario
   /** The clock from here on. */
-  at(timeMs: number): Scenario
+  at(this: void, timeMs: number): Scenario
   /** What `perform` resolves to from here on. */
-  performs(result: unknown): Scenario
+  performs(this: void, result: unknown): Scenario
   /** The service hears this event. */
-  when(event: EventDraft, options?: WhenOptions): Unchecked
+  when(this: void, event: EventDraft, options?: WhenOptions): Unchecked
   /** The service is asked for this. Default idempotency key: a new one each time. */
   whenAsked<Input extends object, Answer>(
+    this: void,
     command: Command<Input, Answer>,
     input: Input,
     options?: { readonly idempotencyKey?: string },
@@ -64,21 +65,21 @@ export interface Scenario {
 /** A scenario of which something can be said. `then…` speaks of the last `when` only. */
 export interface Checked<Answer = undefined> extends Scenario {
   /** The last event or command comes again, with the same id or idempotency key. */
-  whenRedelivered(): Unchecked<Answer>
+  whenRedelivered(this: void): Unchecked<Answer>
   /** The document now holds this. */
-  thenDocument<State extends object>(ref: DocumentRef<State>, state: State): Checked<Answer>
+  thenDocument<State extends object>(this: void, ref: DocumentRef<State>, state: State): Checked<Answer>
   /** How the event ended: `applied`, or why its reaction did not run. */
-  thenOutcome(ending: Ending): Checked<Answer>
+  thenOutcome(this: void, ending: Ending): Checked<Answer>
   /** The command answered this. */
-  thenAnswers(answer: Answer): Checked<Answer>
+  thenAnswers(this: void, answer: Answer): Checked<Answer>
 }
 
 /** A scenario in which something has just happened. Say first what was emitted, then the rest. */
 export interface Unchecked<Answer = undefined> extends Checked<Answer> {
   /** It emitted exactly these, in this order; called without arguments: nothing. */
-  then(...expected: readonly ExpectedEvent[]): Checked<Answer>
+  then(this: void, ...expected: readonly ExpectedEvent[]): Checked<Answer>
   /** It threw: a Troupe error of this code, or an error whose message contains or matches this. */
-  thenThrows(expected: TroupeErrorCode | RegExp | (string & {})): Checked<Answer>
+  thenThrows(this: void, expected: TroupeErrorCode | RegExp | (string & {})): Checked<Answer>
 }
 
 interface Setting {
@@ -96,8 +97,7 @@ const defaultTimeMs = Date.UTC(2026, 0, 1)
 
 /**
  * Opens the stories of one service: pure, synchronous, without a broker or a database, on the same
- * functions that a running service decides with. Works in any test runner: what fails throws an
- * `AssertionError`.
+ * functions that a running service decides with. Works in any test runner: what does not hold throws.
  *
  * @example
  * const { given, when } = specify(inventory)
@@ -154,6 +154,11 @@ function happen<Answer>(before: Setting, telling: Telling): Unchecked<Answer> {
     if ('error' in happening) throw explain(service, happening)
     return scenario(setting)
   }
+  const check = (assert: () => void, from: (...all: never) => unknown): Checked<Answer> => {
+    pointAtCaller(assert, from)
+    return checked
+  }
+
   const checked: Checked<Answer> = {
     given: ((first: never, second: never) => onward().given(first, second)) as Scenario['given'],
     at: (timeMs) => onward().at(timeMs),
@@ -161,32 +166,38 @@ function happen<Answer>(before: Setting, telling: Telling): Unchecked<Answer> {
     when: (event, options) => onward().when(event, options),
     whenAsked: (command, input, options) => onward().whenAsked(command, input, options),
     whenRedelivered: () => (onward(), whenRedelivered()),
-    thenDocument(ref, state) {
-      expectDocument(service, happening, { ref, actual: documentIn(world, ref), expected: state })
-      return checked
-    },
-    thenOutcome(ending) {
-      expectEnding(service, happening, ending)
-      return checked
-    },
-    thenAnswers(answer) {
-      expectAnswer(service, happening, answer)
-      return checked
-    },
+    thenDocument: (ref, expected) =>
+      check(
+        () => expectDocument(service, happening, { ref, actual: documentIn(world, ref), expected }),
+        checked.thenDocument,
+      ),
+    thenOutcome: (ending) => check(() => expectEnding(service, happening, ending), checked.thenOutcome),
+    thenAnswers: (answer) => check(() => expectAnswer(service, happening, answer), checked.thenAnswers),
   }
-  return {
+  const unchecked: Unchecked<Answer> = {
     ...checked,
     // oxlint-disable-next-line unicorn/no-thenable -- given/when/then is what everybody calls it; being awaited is refused
-    then(...expected) {
-      refuseAwait(expected)
-      expectEmitted(service, happening, expected)
-      return checked
-    },
+    then: (...expected) =>
+      check(() => {
+        refuseAwait(expected)
+        expectEmitted(service, happening, expected)
+      }, unchecked.then),
     thenThrows(expected) {
-      expectThrown(service, happening, expected)
+      check(() => expectThrown(service, happening, expected), unchecked.thenThrows)
       // The failure was expected: the story goes on from before it, as it would after a dead letter.
       return { ...checked, ...scenario(setting), whenRedelivered }
     },
+  }
+  return unchecked
+}
+
+/** Lets what fails point at the test's line, not into this package. */
+function pointAtCaller(assert: () => void, from: (...all: never) => unknown): void {
+  try {
+    assert()
+  } catch (error) {
+    if (error instanceof Error) Error.captureStackTrace(error, from)
+    throw error
   }
 }
 

@@ -1,0 +1,210 @@
+// Services under test, in this process, on a real stack: Kafka's protocol, Avro, PostgreSQL.
+//
+// Invariants
+// 1. A harness shares nothing with another one: own broker, own registry, own database server.
+// 2. `stop` undoes everything that `start` did, also when `start` failed half-way.
+// 3. Nothing here waits for a time to pass: expectations wait for events, `atRest` for positions.
+
+import { createCodec } from '@troupe/avro'
+import {
+  type AnyEventType,
+  type Codec,
+  commandLane,
+  type DataOf,
+  type EventDraft,
+  type EventOf,
+  headersOf,
+  type OutgoingRecord,
+  type Service,
+} from '@troupe/core'
+import { type EmbeddedStack, startStack } from '@troupe/embedded'
+import { connectKafka, createLogEnds, createRelay, ensureTopics } from '@troupe/kafka'
+import type { RunningService } from '@troupe/runtime'
+import { randomUUID } from 'node:crypto'
+import { createCompany } from './company.ts'
+import { createExpectations } from './expectations.ts'
+import { createHarnessLog } from './harness-log.ts'
+import type { Part } from './match.ts'
+import { createRecorder, type Seen } from './recorder.ts'
+import { comeToRest } from './rest.ts'
+import { createTape } from './tape.ts'
+
+export interface HarnessOptions {
+  /** The services that run. Events of others are published by the test. */
+  readonly services: readonly Service[]
+  /** How long an expectation waits before it fails. Default 5,000. */
+  readonly timeoutMs?: number
+  /** Partitions per topic. Default 3. */
+  readonly partitions?: number
+  /** Receives every log line of the services. Default: only warnings are kept, for failure messages. */
+  readonly print?: (level: string, facts: object, message: string) => void
+}
+
+export interface PublishOptions {
+  /** Default: a new one. Publish twice under one id to test a duplicate. */
+  readonly id?: string
+  /** Default: the event's key. */
+  readonly correlationId?: string
+}
+
+export interface ExpectOptions {
+  readonly timeoutMs?: number
+}
+
+/** Services under test and what happened around them. */
+export interface EventTestHarness {
+  readonly stack: EmbeddedStack
+  /** Publishes an event as its owner would; resolves when the broker has it. */
+  publish(draft: EventDraft, options?: PublishOptions): Promise<void>
+  /** Publishes bytes as they are, to test what a service makes of them. */
+  publishRaw(record: Pick<OutgoingRecord, 'topic' | 'key' | 'headers' | 'value'>): Promise<void>
+  /**
+   * Waits for the first event of this type that fits, and that no earlier expectation took.
+   * @throws TroupeError `TROUPE_EXPECTATION_FAILED` that lists what was seen instead, in order
+   */
+  expectEvent<Type extends AnyEventType>(
+    type: Type,
+    part?: Part<DataOf<Type>>,
+    options?: ExpectOptions,
+  ): Promise<EventOf<Type>>
+  /** Waits until everything is at rest; then there must be no such event that no earlier expectation took. */
+  expectNoEvent<Type extends AnyEventType>(
+    type: Type,
+    part?: Part<DataOf<Type>>,
+    options?: ExpectOptions,
+  ): Promise<void>
+  /** Resolves when every running service has handled every event and published every answer to it. */
+  atRest(options?: ExpectOptions): Promise<void>
+  /** Every event so far, in the order in which it was read. */
+  events(): readonly EventOf<AnyEventType>[]
+  /** The same with dead letters and foreign records, each described in a line. */
+  seen(): readonly Seen[]
+  /** A running service, to decide commands and read documents. */
+  service(name: string): RunningService
+  /** Stops one service; events for it pile up. */
+  stopService(name: string): Promise<void>
+  /** Starts a service that was stopped. */
+  startService(name: string): Promise<void>
+  stop(): Promise<void>
+}
+
+const timeoutMsDefault = 5_000
+
+/**
+ * Starts a stack, and services on it.
+ *
+ * @throws TroupeError as the services' start does; then nothing is left running
+ */
+async function start(options: HarnessOptions): Promise<EventTestHarness> {
+  const undo: (() => Promise<unknown>)[] = []
+  try {
+    const stack = await startStack({ postgres: { fsync: false } })
+    undo.push(() => stack.stop())
+    return await startOn(stack, undo, options)
+  } catch (error) {
+    await unwind(undo)
+    throw error
+  }
+}
+
+/** Tests of services on the embedded stack: `await EventTestHarness.start({ services: [order, payment] })`. */
+export const EventTestHarness = { start } as const
+
+async function startOn(
+  stack: EmbeddedStack,
+  undo: (() => Promise<unknown>)[],
+  options: HarnessOptions,
+): Promise<EventTestHarness> {
+  const { services, timeoutMs = timeoutMsDefault, partitions = 3 } = options
+  const log = createHarnessLog(options.print)
+  const types = [...new Set(services.flatMap(({ hears, says }) => [...hears, ...says]))]
+  const topics = [
+    ...new Set([
+      ...types.map(({ topic }) => topic),
+      ...services.flatMap((one) => [one.topic, one.deadLetterTopic]),
+    ]),
+  ]
+  const connection = connectKafka({ clientId: 'troupe-harness', brokers: [stack.kafka.address] }, log)
+  const codec = createCodec({ registryUrl: stack.registry.url, log })
+  await ensureTopics(
+    connection,
+    topics.map((topic) => ({ topic, partitions })),
+  )
+
+  const recorder = createRecorder(types, codec)
+  const logEnds = createLogEnds(connection)
+  undo.push(() => logEnds.close())
+  const tape = createTape(connection, topics, recorder, log)
+  undo.push(() => tape.stop())
+  const relay = createRelay({ connection, log })
+  undo.push(() => relay.stop({ graceMs: 1_000 }))
+  const company = createCompany(services, stack, { log, partitions })
+  undo.push(() => company.stop())
+  await Promise.all([tape.start(), relay.start(), company.start()])
+
+  const expectations = createExpectations(recorder, log)
+  const atRest = (within = timeoutMs) =>
+    comeToRest(company.running(), { logEnds, topics, recorder, timeoutMs: within })
+  const send = async (record: OutgoingRecord) => {
+    relay.push([record])
+    await relay.drained()
+  }
+  return {
+    stack,
+    async publish(draft, publishOptions) {
+      await send(await recordOf(draft, codec, publishOptions))
+    },
+    publishRaw: (record) => send({ id: randomUUID(), lane: commandLane, ...record }),
+    expectEvent: (type, part, { timeoutMs: within = timeoutMs } = {}) =>
+      expectations.event(type, part, within),
+    async expectNoEvent(type, part, { timeoutMs: within } = {}) {
+      await atRest(within)
+      expectations.noEvent(type, part)
+    },
+    atRest: ({ timeoutMs: within } = {}) => atRest(within),
+    events: () => recorder.seen().flatMap(({ event }) => (event ? [event] : [])),
+    seen: () => recorder.seen(),
+    service: (name) => company.get(name),
+    stopService: (name) => company.stopOne(name),
+    startService: (name) => company.startOne(name),
+    stop: () => unwind(undo),
+  }
+}
+
+async function recordOf(
+  { eventType, type, data }: EventDraft,
+  codec: Codec,
+  { id = randomUUID(), correlationId }: PublishOptions = {},
+): Promise<OutgoingRecord> {
+  // Drafts forget their input type; encoding needs none.
+  const known = eventType as AnyEventType
+  await codec.register([known])
+  const key = known.keyOf(data)
+  const headers = headersOf({
+    id,
+    type,
+    source: known.owner,
+    timeMs: Date.now(),
+    key,
+    correlationId: correlationId ?? key,
+    causationId: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+  })
+  return {
+    id: `${id}/${randomUUID()}`,
+    lane: commandLane,
+    topic: known.topic,
+    key,
+    headers,
+    value: codec.encode(known, data),
+  }
+}
+
+/** Undoes in reverse order; the first error is thrown once everything has been tried. */
+async function unwind(undo: (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (let step = undo.pop(); step; step = undo.pop())
+    await step().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}

@@ -1,0 +1,67 @@
+import { laneOf, TroupeError } from '@troupe/core'
+import type { LogEnds } from '@troupe/kafka'
+import type { RunningService } from '@troupe/runtime'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Recorder } from './recorder.ts'
+
+const checkEveryMs = 10
+
+/**
+ * Resolves when nothing is under way: every running service has handled all events it hears and has
+ * published all it emitted, the tape has read all of them, and no log grew while that was found out.
+ *
+ * @throws TroupeError `TROUPE_EXPECTATION_FAILED` after `timeoutMs`, saying who is behind
+ */
+export async function comeToRest(
+  services: readonly RunningService[],
+  {
+    logEnds,
+    topics,
+    recorder,
+    timeoutMs,
+  }: {
+    readonly logEnds: LogEnds
+    readonly topics: readonly string[]
+    readonly recorder: Recorder
+    readonly timeoutMs: number
+  },
+): Promise<void> {
+  const untilMs = performance.now() + timeoutMs
+  for (;;) {
+    const before = await logEnds.read(topics)
+    const behind = [
+      ...(await Promise.all(services.map((service) => behindOf(service, before)))).flat(),
+      ...tapeBehind(recorder, before),
+    ]
+    if (behind.length === 0 && isSame(before, await logEnds.read(topics))) return
+    if (performance.now() > untilMs) {
+      throw new TroupeError(
+        'TROUPE_EXPECTATION_FAILED',
+        `Still not at rest after ${timeoutMs} ms: ${behind.join('; ') || 'events keep coming'}.`,
+      )
+    }
+    await delay(checkEveryMs)
+  }
+}
+
+async function behindOf(service: RunningService, ends: ReadonlyMap<string, bigint>): Promise<string[]> {
+  const progress = new Map((await service.progress()).map((one) => [laneOf(one), one.next ?? 0n]))
+  const heard = new Set(service.service.hears.map(({ topic }) => topic))
+  return [...ends].flatMap(([lane, end]) => {
+    if (!heard.has(lane.slice(0, lane.lastIndexOf('/')))) return []
+    const next = progress.get(lane) ?? 0n
+    return next >= end ? [] : [`${service.service.name} is at ${next} of ${end} in ${lane}`]
+  })
+}
+
+function tapeBehind(recorder: Recorder, ends: ReadonlyMap<string, bigint>): string[] {
+  const read = new Map<string, bigint>()
+  for (const one of recorder.seen()) read.set(laneOf(one), one.offset + 1n)
+  return [...ends].flatMap(([lane, end]) =>
+    (read.get(lane) ?? 0n) >= end ? [] : [`the tape is at ${read.get(lane) ?? 0n} of ${end} in ${lane}`],
+  )
+}
+
+function isSame(before: ReadonlyMap<string, bigint>, after: ReadonlyMap<string, bigint>): boolean {
+  return [...after].every(([lane, end]) => before.get(lane) === end)
+}

@@ -1,0 +1,132 @@
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { deadLetterHeaders, headerNames } from '@troupe/core'
+import { inventory, openingStock, stock } from '@troupe-demo/inventory'
+import { order, orderStatus, placeOrder } from '@troupe-demo/order'
+import { charge, payment } from '@troupe-demo/payment'
+import { InventoryReserved, OrderCompleted, OrderReceived, PaymentProcessed } from '@troupe-demo/schemas'
+import { shipping } from '@troupe-demo/shipping'
+import { EventTestHarness } from '@troupe/testing'
+import { orderFor } from './orders.ts'
+
+const uuid = '0190b1c0-0000-7000-8000-000000000001'
+
+function received(orderId: string) {
+  return OrderReceived({
+    orderId,
+    customerId: 'customer-456',
+    items: [{ sku: 'book', quantity: 2, priceCents: 1_250 }],
+    totalCents: 2_500,
+    cardToken: 'tok_visa',
+    shipTo: { country: 'DE' },
+    placedAtMs: 1_700_000_000_000,
+  })
+}
+
+function processed(orderId: string, quantity: number) {
+  return PaymentProcessed({
+    orderId,
+    paymentId: uuid,
+    amountCents: 2_500,
+    currency: 'EUR',
+    items: [{ sku: 'book', quantity }],
+    shipTo: { country: 'DE' },
+  })
+}
+
+describe('when things go wrong', () => {
+  let harness: EventTestHarness | undefined
+  afterEach(async () => {
+    await harness?.stop()
+    harness = undefined
+  })
+
+  it('an event that is published twice under one id has one effect', async () => {
+    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
+    await harness.publish(processed('o1', 3), { id: 'same' })
+    await harness.publish(processed('o1', 3), { id: 'same' })
+    await harness.expectEvent(InventoryReserved)
+    await harness.expectNoEvent(InventoryReserved)
+    expect(await harness.service('inventory').read(stock('book'))).toEqual({ free: (openingStock.get('book') ?? 0) - 3, held: 3 })
+  })
+
+  it('a service that is restarted in the middle of a burst does everything once', async () => {
+    harness = await EventTestHarness.start({ services: [order, payment, inventory, shipping], timeoutMs: 30_000 })
+    const placing = Array.from({ length: 40 }, () => harness?.service('order').decide(placeOrder, orderFor()))
+    await harness.expectEvent(PaymentProcessed)
+    await harness.stopService('payment')
+    await harness.startService('payment')
+    const orderIds = (await Promise.all(placing)).map((placed) => placed?.orderId ?? '')
+    await harness.atRest()
+    for (const orderId of orderIds) await harness.expectEvent(OrderCompleted, { orderId })
+    await harness.expectNoEvent(OrderCompleted)
+    expect((await harness.service('inventory').read(stock('book'))).held).toBe(80)
+  })
+
+  it('bytes that are no event go to the dead letters untouched, and the partition flows on', async () => {
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000, partitions: 1 })
+    const { topic } = OrderReceived
+    const headers = { [headerNames.type]: 'OrderReceived', [headerNames.id]: 'x', [headerNames.source]: 'order', 'their-own': 'kept' }
+    const garbage = Buffer.from('not avro at all')
+    await harness.publishRaw({ topic, key: 'o1', headers, value: garbage })
+    await harness.publishRaw({ topic, key: 'o1', headers, value: Buffer.from([0, 0, 0]) })
+    await harness.publishRaw({ topic, key: 'o1', headers, value: Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1]) })
+    await harness.publishRaw({ topic, key: 'o1', headers, value: null })
+    await harness.publish(received('o2'))
+    await harness.expectEvent(PaymentProcessed, { orderId: 'o2' })
+    await harness.atRest()
+
+    const letters = harness.seen().filter((seen) => seen.topic === 'payment.dlq')
+    expect(letters.map(({ record }) => String(record.headers[deadLetterHeaders.code]))).toEqual([
+      'TROUPE_WIRE_FORMAT_FOREIGN',
+      'TROUPE_WIRE_FORMAT_TRUNCATED',
+      'TROUPE_SCHEMA_ID_UNKNOWN',
+      'TROUPE_WIRE_FORMAT_TRUNCATED',
+    ])
+    const [letter] = letters
+    expect(Buffer.from(letter?.record.value ?? [])).toEqual(garbage)
+    expect(Buffer.from(letter?.record.key ?? []).toString()).toBe('o1')
+    expect(String(letter?.record.headers['their-own'])).toBe('kept')
+  })
+
+  it('an event that comes before its cause is handled when it comes, and the order ends once', async () => {
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    const { orderId } = await harness.service('order').decide(placeOrder, orderFor({ cardToken: 'tok_declined' }))
+    await harness.atRest()
+    await harness.publish(received(orderId))
+    await harness.atRest()
+    expect((await harness.service('order').read(orderStatus(orderId))).state).toBe('cancelled')
+    expect((await harness.service('payment').read(charge(orderId))).state).toBe('declined')
+  })
+
+  it('a text that a database would choke on is stored and given back as it came', async () => {
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    const odd = received('o1\u{1F3AD}')
+    await harness.publish(odd)
+    await harness.expectEvent(PaymentProcessed, { orderId: 'o1\u{1F3AD}' })
+  })
+})
+
+describe('expectations that are not met', () => {
+  it('say what was seen instead, in order', async () => {
+    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    try {
+      await harness.publish(received('o1'))
+      await harness.expectEvent(PaymentProcessed)
+      const failure = harness.expectEvent(PaymentProcessed, { orderId: 'o2' }, { timeoutMs: 50 })
+      await expect(failure).rejects.toThrow(/PaymentProcessed with \{ orderId: 'o2' \} did not come within 50 ms/)
+      await expect(failure).rejects.toThrow(/1\. OrderReceived by order, saga o1: .*\n {2}2\. PaymentProcessed by payment, saga o1: /)
+    } finally {
+      await harness.stop()
+    }
+  })
+
+  it('fail a test that expects nothing and gets something', async () => {
+    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    try {
+      await harness.publish(received('o1'))
+      await expect(harness.expectNoEvent(PaymentProcessed)).rejects.toThrow(/PaymentProcessed was not to come, but came/)
+    } finally {
+      await harness.stop()
+    }
+  })
+})
