@@ -9,12 +9,15 @@ export type CommandContext<Emits extends AnyEventType = AnyEventType> = Omit<Rea
 export interface CommandDeclaration<
   Input extends object,
   Emits extends readonly AnyEventType[],
-  Answer extends Json | undefined,
+  Answer extends Json | undefined | void,
 > {
   readonly emits: Emits
   /** The documents it needs. Pure. `id` is the one that `react` gets from its context. */
   readonly reads?: (input: Input, ids: Pick<CommandContext, 'id'>) => readonly DocumentRef[]
-  /** Decides, and answers: the answer is kept with the idempotency key and given again for it. */
+  /**
+   * Decides, and answers: the answer is kept with the idempotency key and given again for it. Plain data,
+   * and its type a `type`: an `interface` does not count as JSON.
+   */
   readonly react: (input: Input, context: CommandContext<Emits[number]>) => Answer
 }
 
@@ -33,7 +36,7 @@ export interface Command<Input extends object = never, Answer = unknown> {
 export function command<
   Input extends object,
   const Emits extends readonly AnyEventType[],
-  Answer extends Json | undefined,
+  Answer extends Json | undefined | void,
 >(declaration: CommandDeclaration<Input, Emits, Answer>): Command<Input, Answer> {
   return {
     form: 'command',

@@ -46,6 +46,7 @@ export type {
   EventOf,
   EventType,
   InputOf,
+  InputOfAll,
 } from './event-type.ts'
 export type { Json } from './json.ts'
 export { nameLengthMax } from './name.ts'

@@ -23,9 +23,8 @@ export function flawOfJson(value: unknown): string | undefined {
 function flawAt(value: unknown, path: string, depth: number): string | undefined {
   switch (typeof value) {
     case 'boolean':
-      return undefined
     case 'string':
-      return flawOfString(value, path)
+      return undefined
     case 'number':
       return Number.isFinite(value) ? undefined : `${at(path)} is ${value}`
     case 'object':
@@ -48,7 +47,7 @@ function flawOfObject(value: object, path: string, depth: number): string | unde
   for (const name of Object.keys(value)) {
     const inner: unknown = (value as Record<string, unknown>)[name]
     if (inner === undefined) continue
-    const flaw = flawOfString(name, `${path}.${name}`) ?? flawAt(inner, `${path}.${name}`, depth + 1)
+    const flaw = flawAt(inner, `${path}.${name}`, depth + 1)
     if (flaw) return flaw
   }
   return undefined
@@ -60,17 +59,9 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function flawOfString(text: string, path: string): string | undefined {
-  return unkeepable.test(text) ? `${at(path)} holds a NUL character or half a character` : undefined
-}
-
 function at(path: string): string {
   return path === '' ? 'it' : path.startsWith('.') ? path.slice(1) : path
 }
-
-/** Characters that neither JSON in a database nor UTF-8 can keep: NUL, and half a surrogate pair. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
-const unkeepable = /\0|\p{Surrogate}/u
 
 /**
  * Freezes plain objects and arrays, all the way down, and returns the same value. Stops at what is

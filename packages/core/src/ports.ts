@@ -138,6 +138,7 @@ export interface InboxEntry extends EventName {
 /** A write that counts only if the document still has `expectedVersion`; 0 for one that is not stored yet. */
 export interface DocumentWrite extends DocumentName {
   readonly expectedVersion: number
+  /** JSON; its strings hold whatever JSON's strings can, NUL and half characters included. */
   readonly state: object
 }
 

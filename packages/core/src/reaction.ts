@@ -14,18 +14,18 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
    * The document as it stands now, earlier events of the same batch included. Do not mutate it: `put` a new one.
    * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it.
    */
-  get<State extends object>(ref: DocumentRef<State>): Readonly<State>
+  get<State extends object>(this: void, ref: DocumentRef<State>): Readonly<State>
   /** Replaces a document that `reads` named. */
-  put<State extends object>(ref: DocumentRef<State>, state: State): void
+  put<State extends object>(this: void, ref: DocumentRef<State>, state: State): void
   /**
    * Emits an event, which is published once the transaction has committed.
    * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path.
    */
-  emit<Type extends Emits>(type: Type, data: InputOfAll<Type>): void
+  emit<Type extends Emits>(this: void, type: Type, data: InputOfAll<Type>): void
   /** What `perform` resolved to. */
   readonly performed: Performed
   /** An id that is the same each time this event is handled; `name` tells several apart. A UUID. */
-  id(name?: string): string
+  id(this: void, name?: string): string
   /** When the service took the event up, in milliseconds since the epoch. */
   readonly timeMs: number
 }
@@ -49,10 +49,19 @@ export interface ReactionDeclaration<
   readonly emits: Emits
   /** The documents it needs. Pure. Default: none. */
   readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
-  /** The call to the outside, before `react`. May run more than once, with the same idempotency key. */
+  /**
+   * The call to the outside, before `react`. May run more than once, with the same idempotency key. Write
+   * it above `react`, so that the type of `performed` is known there.
+   */
   readonly perform?: (event: EventOf<Each<On>>, context: PerformContext) => Promise<Performed>
-  /** Decides. Pure and synchronous: no I/O, no clock, no randomness. */
-  readonly react: (event: EventOf<Each<On>>, context: ReactContext<Emits[number], Performed>) => void
+  /**
+   * Decides. Pure and synchronous: no I/O, no clock, no randomness. (`void | undefined`: a function that
+   * returns a promise fits plain `void`.)
+   */
+  readonly react: (
+    event: EventOf<Each<On>>,
+    context: ReactContext<Emits[number], Performed>,
+  ) => void | undefined
 }
 
 /** What one service does on hearing one event. Inert: nothing happens until a service that holds it is started. */
@@ -109,12 +118,15 @@ export interface UndoDeclaration<
   readonly emits: Emits
   /** Documents beyond those that the step read, which are there anyway. */
   readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
-  /** The call to the outside, with what the step said. */
+  /** The call to the outside, with what the step said. Write it above `react`. */
   readonly perform?: (
     event: EventOf<Each<On>>,
     context: PerformContext & { readonly done: DataOf<Done> },
   ) => Promise<Performed>
-  readonly react: (event: EventOf<Each<On>>, context: UndoContext<Emits[number], Performed, Done>) => void
+  readonly react: (
+    event: EventOf<Each<On>>,
+    context: UndoContext<Emits[number], Performed, Done>,
+  ) => void | undefined
 }
 
 type OnOf<Step> = Step extends Reaction<infer On, infer _Emits> ? On : never

@@ -105,3 +105,79 @@ export const inventory = service({
   reactions: { reserveStock, releaseStock },
   commands: { restock },
 })
+
+reaction({
+  on: PaymentProcessed,
+  emits: [InventoryReserved, InventoryFailed],
+  react({ data }, { emit }) {
+    const either = data.items.length > 0 ? InventoryReserved : InventoryFailed
+    // @ts-expect-error: who does not know which of two events it is cannot emit the data of one
+    emit(either, { orderId: data.orderId, reason: 'none' })
+    emit(either, { orderId: data.orderId, reason: 'none', items: data.items })
+  },
+})
+
+reaction({
+  on: PaymentProcessed,
+  emits: [],
+  react(_event, { emit }) {
+    // @ts-expect-error: what emits nothing cannot emit anything
+    emit(InventoryFailed, { orderId: 'o1', reason: 'none' })
+  },
+})
+
+// @ts-expect-error: `react` is synchronous
+reaction({ on: PaymentProcessed, emits: [], async react() {} })
+// @ts-expect-error: nor is it a generator, which would never run
+reaction({ on: PaymentProcessed, emits: [], *react() {} })
+
+reaction({
+  on: PaymentProcessed,
+  emits: [],
+  react(_event, { performed }) {
+    // @ts-expect-error: `perform` stands above `react`, or `performed` has no type yet
+    return void performed.receipt
+  },
+  // @ts-expect-error: and this promise comes too late
+  perform: async ({ id }) => ({ receipt: id }),
+})
+
+undo(charge, {
+  // @ts-expect-error: a step that emits nothing never says that it was done
+  undoes: InventoryFailed,
+  on: InventoryReleased,
+  emits: [],
+  react() {},
+})
+
+export const releaseEither = undo(reserveStock, {
+  undoes: InventoryReserved,
+  on: [ShippingFailed, InventoryReleased],
+  emits: [],
+  perform: async (_event, { done }) => ({ skus: done.items.map(({ sku }) => sku) }),
+  react(event, { done, performed }) {
+    const facts: [string, readonly string[]] = [done.orderId, performed.skus]
+    if (event.type === 'ShippingFailed') return void [facts, event.data.country]
+    // @ts-expect-error: only one of the two has a country
+    return void event.data.country
+  },
+})
+
+export const forget = command({
+  emits: [],
+  react(_input: { sku: string }) {},
+})
+
+command({
+  emits: [],
+  // @ts-expect-error: a command decides synchronously, too
+  async react(_input: { sku: string }) {},
+})
+
+command({
+  emits: [InventoryReleased],
+  react({ sku }: { sku: string }, { emit }) {
+    // @ts-expect-error: a command emits what it declares
+    emit(InventoryFailed, { orderId: sku, reason: 'none' })
+  },
+})
