@@ -94,7 +94,7 @@ export function checked<Schema extends z.ZodType>(
 function placesOf(issue: z.core.$ZodIssue, place: 'body' | 'parameter' | 'header'): readonly ProblemPlace[] {
   const paths =
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
-  const detail = issue.code === 'unrecognized_keys' ? 'Not known here. Leave it out.' : issue.message
+  const detail = issue.code === 'unrecognized_keys' ? 'Not known here. Leave it out.' : sentence(issue.message)
   return paths.map((path) =>
     place === 'body' ? { detail, pointer: pointerTo(path) } : { detail, [place]: path.map(String).join('.') },
   )
@@ -144,6 +144,10 @@ function detailOfRefusal(status: number, message: string): string {
     case 415:
       return 'The body must be JSON. Send it with content-type: application/json.'
     default:
-      return message.endsWith('.') ? message : `${message}.`
+      return sentence(message)
   }
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
