@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { migrated, moveOf, refusal, settlement } from './case-building.ts'
+import type { LedgerCase } from './ledger-contract.ts'
+
+const partition = { topic: 'order.events', partition: 3 }
+
+export const positionCases: readonly LedgerCase[] = [
+  {
+    title: 'knows no position of a partition that was never claimed',
+    async holds(open) {
+      const ledger = await migrated(open)
+      assert.equal(await ledger.positionOf(partition), undefined)
+      const { epoch, ...claim } = await ledger.claim(partition)
+      assert.deepEqual(claim, { ...partition, next: undefined })
+      assert.ok(epoch >= 1)
+    },
+  },
+  {
+    title: 'raises the epoch with every claim, and not by looking',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const first = await ledger.claim(partition)
+      assert.deepEqual(await ledger.positionOf(partition), first)
+      const second = await ledger.claim(partition)
+      assert.ok(second.epoch > first.epoch)
+      const other = await ledger.claim({ ...partition, partition: 4 })
+      assert.equal(other.epoch, first.epoch)
+    },
+  },
+  {
+    title: 'gives every one of many claims at once an epoch of its own',
+    async holds(open) {
+      const ledgers = [await migrated(open), open()]
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (ledgers[index % 2] as (typeof ledgers)[0])!.claim(partition),
+        ),
+      )
+      assert.equal(new Set(claims.map(({ epoch }) => epoch)).size, 20)
+    },
+  },
+  {
+    title: 'keeps a position across instances, and hands it to the next owner',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const claim = await ledger.claim(partition)
+      await ledger.settle(settlement({ position: moveOf(claim, 10n) }))
+      await ledger.close()
+      const next = await open().claim(partition)
+      assert.equal(next.next, 10n)
+    },
+  },
+  {
+    title: 'holds offsets that no floating-point number can',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const claim = await ledger.claim(partition)
+      const far = 9_007_199_254_740_993n
+      await ledger.settle(settlement({ position: moveOf(claim, far) }))
+      await ledger.settle(settlement({ position: moveOf({ ...claim, next: far }, far + 1n) }))
+      assert.equal((await ledger.positionOf(partition))?.next, far + 1n)
+    },
+  },
+  {
+    title: 'fences an owner who was replaced, naming both epochs',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const zombie = await ledger.claim(partition)
+      const owner = await open().claim(partition)
+      const { details } = await refusal(
+        ledger.settle(settlement({ position: moveOf(zombie, 5n) })),
+        'TROUPE_FENCED',
+      )
+      assert.deepEqual(details, {
+        ...partition,
+        expected: { epoch: zombie.epoch, next: null },
+        found: { epoch: owner.epoch, next: null },
+      })
+      assert.equal((await ledger.positionOf(partition))?.next, undefined)
+    },
+  },
+  {
+    title: 'fences a settlement whose position is not the stored one, zero and none being two',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const claim = await ledger.claim(partition)
+      await refusal(
+        ledger.settle(settlement({ position: moveOf({ ...claim, next: 0n }, 5n) })),
+        'TROUPE_FENCED',
+      )
+      await ledger.settle(settlement({ position: moveOf(claim, 5n) }))
+      await refusal(ledger.settle(settlement({ position: moveOf(claim, 5n) })), 'TROUPE_FENCED')
+      await refusal(
+        ledger.settle(settlement({ position: moveOf({ ...claim, next: 4n }, 6n) })),
+        'TROUPE_FENCED',
+      )
+      assert.equal((await ledger.positionOf(partition))?.next, 5n)
+    },
+  },
+  {
+    title: 'fences a partition that nobody claimed',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const { details } = await refusal(
+        ledger.settle(settlement({ position: { ...partition, epoch: 1, from: undefined, to: 1n } })),
+        'TROUPE_FENCED',
+      )
+      assert.equal(details['found'], null)
+      assert.equal(await ledger.positionOf(partition), undefined)
+    },
+  },
+  {
+    title: 'lets exactly one of two settlements from one position through',
+    async holds(open) {
+      const ledgers = [await migrated(open), open()]
+      const claim = await open().claim(partition)
+      for (let at = 0n; at < 20n; at += 1n) {
+        const position = moveOf({ ...claim, next: at === 0n ? undefined : at }, at + 1n)
+        const outcomes = await Promise.allSettled(
+          ledgers.map((ledger) => ledger.settle(settlement({ position }))),
+        )
+        assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+      }
+    },
+  },
+]

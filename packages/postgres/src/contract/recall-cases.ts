@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { entry, everywhere, migrated, plain, request, settlement, stepWrite, write } from './case-building.ts'
+import type { LedgerCase } from './ledger-contract.ts'
+
+export const recallCases: readonly LedgerCase[] = [
+  {
+    title: 'recalls what is stored and nothing else',
+    async holds(open) {
+      const ledger = await migrated(open)
+      await ledger.settle(everywhere('stored'))
+      const found = await ledger.recall(
+        request({
+          events: [entry('event-stored'), entry('other')],
+          documents: [write('other', 0), write('document-stored', 0)],
+          steps: ['stored', 'other'].map((tag) => ({
+            saga: `saga-${tag}`,
+            step: 'reserveStock',
+            withDocuments: false,
+          })),
+          answers: ['stored', 'other'].map((tag) => ({
+            command: 'placeOrder',
+            idempotencyKey: `key-${tag}`,
+          })),
+        }),
+      )
+      assert.deepEqual(
+        plain(found),
+        plain({
+          seen: [{ source: 'order', id: 'event-stored' }],
+          documents: [{ kind: 'stock', key: 'document-stored', version: 1, state: { tag: 'stored' } }],
+          steps: [
+            { saga: 'saga-stored', step: 'reserveStock', state: 'done', done: Uint8Array.of(1), touched: [] },
+          ],
+          answers: [
+            { command: 'placeOrder', idempotencyKey: 'key-stored', inputHash: 'hash', answer: 'stored' },
+          ],
+        }),
+      )
+    },
+  },
+  {
+    title: 'recalls nothing when asked for nothing',
+    async holds(open) {
+      const ledger = await migrated(open)
+      assert.deepEqual(await ledger.recall(request({})), { seen: [], documents: [], steps: [], answers: [] })
+    },
+  },
+  {
+    title: 'recalls the documents that a step touched, each once, if asked to',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const touched = [
+        { kind: 'stock', key: 'book' },
+        { kind: 'stock', key: 'pen' },
+        { kind: 'stock', key: 'never written' },
+      ]
+      await ledger.settle(
+        settlement({
+          documents: [write('book', 0, { free: 1 }), write('pen', 0, { free: 2 }), write('cup', 0)],
+          steps: [
+            stepWrite({ touched }),
+            stepWrite({ saga: 'saga-2', touched: [{ kind: 'stock', key: 'cup' }] }),
+          ],
+        }),
+      )
+      const { documents, steps } = await ledger.recall(
+        request({
+          documents: [{ kind: 'stock', key: 'book' }],
+          steps: [
+            { saga: 'saga-1', step: 'reserveStock', withDocuments: true },
+            { saga: 'saga-2', step: 'reserveStock', withDocuments: false },
+            { saga: 'saga-3', step: 'reserveStock', withDocuments: true },
+          ],
+        }),
+      )
+      assert.deepEqual(documents.map(({ key }) => key).sort(), ['book', 'pen'])
+      assert.deepEqual(steps.map(({ saga }) => saga).sort(), ['saga-1', 'saga-2'])
+    },
+  },
+  {
+    title: 'tells an answer of nothing from one of null',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const given = [undefined, null, 'text\0', 0, false, { deep: ['\ud800'] }]
+      const answers = given.map((answer, index) => ({
+        command: 'placeOrder',
+        idempotencyKey: String(index),
+        inputHash: `hash-${index}`,
+        answer,
+      }))
+      await ledger.settle(settlement({ answers }))
+      const found = await ledger.recall(request({ answers }))
+      const inOrder = [...found.answers].sort((left, right) =>
+        left.idempotencyKey < right.idempotencyKey ? -1 : 1,
+      )
+      assert.deepEqual(inOrder, answers)
+    },
+  },
+]

@@ -1,0 +1,51 @@
+import { type EmbeddedPostgres, startPostgres } from '@troupe/embedded'
+import type { Ledger, Log } from '@troupe/core'
+import { Client } from 'pg'
+import { postgresLedger, type PostgresLedgerOptions } from './postgres-ledger.ts'
+
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** A schema of its own in the database that the tests of one file share. */
+export interface Store {
+  readonly url: string
+  readonly schema: string
+  /** Closed by whoever opens it. */
+  open(options?: Partial<PostgresLedgerOptions>): Ledger
+}
+
+export interface Stores {
+  readonly server: EmbeddedPostgres
+  make(): Store
+  /** Runs one statement beside any ledger, as the ledgers' own role. */
+  query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>
+  stop(): Promise<void>
+}
+
+/** A real PostgreSQL for one test file. */
+export async function startStores(): Promise<Stores> {
+  const server = await startPostgres({ fsync: false })
+  const url = await server.createDatabase({ name: 'ledger' })
+  let made = 0
+  return {
+    server,
+    make() {
+      made += 1
+      const schema = `store_${made}`
+      return {
+        url,
+        schema,
+        open: (options) => postgresLedger({ url, schema, connectionsMax: 4, log: silentLog, ...options }),
+      }
+    },
+    async query<Row extends object>(text: string, values: unknown[] = []) {
+      const client = new Client({ connectionString: url })
+      await client.connect()
+      try {
+        return (await client.query<Row>(text, values)).rows
+      } finally {
+        await client.end()
+      }
+    },
+    stop: () => server.stop(),
+  }
+}
