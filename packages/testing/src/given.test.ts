@@ -280,7 +280,22 @@ describe('a story that does not hold', () => {
     expect(() => whenAsked(other, {})).toThrow('inventory has no such command. It has: restock.')
   })
 
-  it('finds a reaction that changes what it was handed', () => {
+  it('finds a reaction that changes the event it hears', () => {
+    const greedy = reaction({
+      on: PaymentProcessed,
+      emits: [],
+      react: ({ data }) => {
+        Object.assign(data.shipTo, { country: 'FR' })
+      },
+    })
+    const event = paid()
+    specify(service({ name: 'inventory', reactions: { greedy } }))
+      .when(event)
+      .thenThrows('read only')
+    expect(event.data.shipTo.country).toBe('DE')
+  })
+
+  it('finds a reaction that changes a document it was handed', () => {
     const greedy = reaction({
       on: PaymentProcessed,
       emits: [],
