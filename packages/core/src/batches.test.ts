@@ -21,31 +21,35 @@ import { type WorkingSet, workingSet } from './working-set.ts'
 
 // What may come, in any order and as often as it likes: two sources that use the same ids, few sagas and
 // skus so that they meet, reactions that throw half-way.
-const delivery: fc.Arbitrary<Delivery> = fc
-  .record({
-    type: fc.constantFrom('count', 'reserve', 'reserve', 'reserve', 'release', 'withdraw'),
-    order: fc.constantFrom('o1', 'o2', 'o3', 'o4'),
-    sku: fc.constantFrom('book', 'book', 'pen', 'poison'),
-    other: fc.option(fc.constantFrom('book', 'pen', 'cup'), { nil: undefined }),
-    quantity: fc.integer({ min: 1, max: 3 }),
-    id: fc.integer({ min: 1, max: 12 }),
-    source: fc.constantFrom('payment', 'payment', 'elsewhere'),
-  })
-  .map(({ type, order, sku, other, quantity, id, source }) => {
-    const envelope = { id: `${type} ${id}`, source }
-    switch (type) {
-      case 'count':
-        return deliver(StockCounted, { orderId: order, sku, free: quantity }, envelope)
-      case 'release':
-        return deliver(ShippingFailed, { orderId: order }, envelope)
-      case 'withdraw':
-        return deliver(OrderWithdrawn, { orderId: order }, envelope)
-      default: {
-        const items = [{ sku, quantity }, ...(other && other !== sku ? [{ sku: other, quantity: 1 }] : [])]
-        return deliver(PaymentProcessed, { orderId: order, items }, envelope)
-      }
+const happening = fc.record({
+  type: fc.constantFrom('count', 'reserve', 'reserve', 'reserve', 'release', 'withdraw'),
+  order: fc.constantFrom('o1', 'o2', 'o3', 'o4'),
+  sku: fc.constantFrom('book', 'book', 'pen', 'poison'),
+  other: fc.option(fc.constantFrom('book', 'pen', 'cup'), { nil: undefined }),
+  quantity: fc.integer({ min: 1, max: 3 }),
+  id: fc.integer({ min: 1, max: 12 }),
+  source: fc.constantFrom('payment', 'payment', 'elsewhere'),
+})
+
+type Happening = typeof happening extends fc.Arbitrary<infer Value> ? Value : never
+
+/** Happenings, not deliveries, are generated: a counterexample is to be read by people. */
+function deliveryOf(happening: Happening): Delivery {
+  const { type, order, sku, other, quantity, id, source } = happening
+  const envelope = { id: `${type} ${id}`, source }
+  switch (type) {
+    case 'count':
+      return deliver(StockCounted, { orderId: order, sku, free: quantity }, envelope)
+    case 'release':
+      return deliver(ShippingFailed, { orderId: order }, envelope)
+    case 'withdraw':
+      return deliver(OrderWithdrawn, { orderId: order }, envelope)
+    default: {
+      const items = [{ sku, quantity }, ...(other && other !== sku ? [{ sku: other, quantity: 1 }] : [])]
+      return deliver(PaymentProcessed, { orderId: order, items }, envelope)
     }
-  })
+  }
+}
 
 interface Batch {
   readonly size: number
@@ -107,9 +111,10 @@ describe('a sequence of events', () => {
   it('has the same effects and the same ids however it is cut into batches, crashes and comes again', () => {
     fc.assert(
       fc.property(
-        fc.array(delivery, { maxLength: 40, size: 'max' }),
+        fc.array(happening, { maxLength: 40, size: 'max' }),
         fc.array(batch, { minLength: 1, maxLength: 12 }),
-        (deliveries, batches) => {
+        (happenings, batches) => {
+          const deliveries = happenings.map(deliveryOf)
           const ledger = memoryLedger()
           for (let start = 0, turn = 0; start < deliveries.length; turn++) {
             const { size, crashes, comesAgain } = batches[turn % batches.length] as Batch
@@ -135,11 +140,13 @@ describe('a sequence of events', () => {
   it('has the effects of its settling order when two partitions decide at the same time', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.array(delivery, { maxLength: 6 }), fc.array(delivery, { maxLength: 6 })), {
+        fc.array(fc.tuple(fc.array(happening, { maxLength: 6 }), fc.array(happening, { maxLength: 6 })), {
           maxLength: 6,
         }),
         (all) => {
-          const rounds = all.map((round) => round.map((work) => work.filter(writesWhatItReads)))
+          const rounds = all.map((round) =>
+            round.map((work) => work.map(deliveryOf).filter(writesWhatItReads)),
+          )
           const ledger = memoryLedger()
           const settled: Delivery[] = []
           for (const round of rounds) {
@@ -162,8 +169,8 @@ describe('a sequence of events', () => {
 
   it('never undoes what was not done, never does what was undone, and conserves stock', () => {
     fc.assert(
-      fc.property(fc.array(delivery, { maxLength: 40, size: 'max' }), (all) => {
-        const deliveries = all.filter(({ event }) => event.type !== 'StockCounted')
+      fc.property(fc.array(happening, { maxLength: 40, size: 'max' }), (all) => {
+        const deliveries = all.map(deliveryOf).filter(({ event }) => event.type !== 'StockCounted')
         const ledger = memoryLedger()
         ledger.settle(decide(deliveries, ledger).writes())
         const { outbox, steps, documents } = ledger.effects()
@@ -191,10 +198,11 @@ describe('a sequence of events', () => {
 
   it('runs the property tests on sequences in which every verdict occurs', () => {
     const seen = new Map<string, number>()
-    for (const deliveries of fc.sample(fc.array(delivery, { maxLength: 40, size: 'max' }), {
+    for (const happenings of fc.sample(fc.array(happening, { maxLength: 40, size: 'max' }), {
       numRuns: 200,
       seed: 1,
     })) {
+      const deliveries = happenings.map(deliveryOf)
       const ledger = memoryLedger()
       const set = workingSet(ledger.recall(recallFor(deliveries, ids).request))
       for (const one of deliveries) {
