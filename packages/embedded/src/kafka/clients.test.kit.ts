@@ -25,18 +25,21 @@ export function kafkaFor({ address }: Pick<Broker, 'address'>): Kafka {
   return new Kafka({ brokers: [address], clientId: 'test', logLevel: logLevel.NOTHING })
 }
 
+/** Nothing that these clients ask for in a test may need a second try, unless the test says so. */
+const AT_ONCE = { retry: { retries: 0 } } as const
+
 export async function producerFor(
   target: Broker,
   config: Parameters<Kafka['producer']>[0] = {},
 ): Promise<Producer> {
-  const producer = kafkaFor(target).producer({ allowAutoTopicCreation: true, ...config })
+  const producer = kafkaFor(target).producer({ allowAutoTopicCreation: true, ...AT_ONCE, ...config })
   await producer.connect()
   later(() => producer.disconnect())
   return producer
 }
 
 export async function adminFor(target: Broker): Promise<Admin> {
-  const admin = kafkaFor(target).admin()
+  const admin = kafkaFor(target).admin(AT_ONCE)
   await admin.connect()
   later(() => admin.disconnect())
   return admin
