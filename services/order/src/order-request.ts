@@ -7,11 +7,11 @@ const priceCentsMax = 100_000_000
 
 /** What a shop asks for when it places an order. Every size is bounded, every sum a safe integer. */
 export const orderRequest = z.strictObject({
-  customerId: line(100),
+  customerId: line(100).min(1),
   items: z
     .array(
       z.strictObject({
-        sku: line(skuLengthMax),
+        sku: line(skuLengthMax).min(1),
         quantity: z.int().min(1).max(quantityMax),
         priceCents: z.int().min(0).max(priceCentsMax),
       }),
@@ -42,7 +42,6 @@ export type OrderRequest = z.output<typeof orderRequest>
 function line(lengthMax: number) {
   return z
     .string()
-    .min(1)
     .max(lengthMax)
     .regex(/^[^\p{Control}\p{Surrogate}]*$/u, 'Holds a control character or half of a surrogate pair.')
 }

@@ -95,6 +95,10 @@ describe('POST /orders', () => {
     expect(asked).toEqual([{ input: { ...body, currency: 'EUR', shipTo: address }, options: {} }])
   })
 
+  it('takes an address of which parts are empty', async () => {
+    expect((await post({ ...body, shipTo: { country: 'DE', street: '', city: 'Ulm' } })).status).toBe(202)
+  })
+
   it('hands the idempotency key on', async () => {
     await post(body, { ...json, 'idempotency-key': 'a-key' })
     expect(asked[0]?.options).toEqual({ idempotencyKey: 'a-key' })
