@@ -1,4 +1,5 @@
 import type { Type, types } from 'avsc'
+import { longMax, longMin } from '../schema/plain-check.ts'
 
 /**
  * Walks a payload along its writer's schema before avsc reads it.
@@ -26,6 +27,8 @@ export class PayloadFault extends Error {
 }
 
 const intMax = 2147483647
+/** From here on, sums of zigzag numbers that are odd, which are the negative ones, are not exact. */
+const zigzagMax = 2 ** 53
 /** Ten groups of seven bits hold 64. */
 const varintBytesMax = 10
 
@@ -39,7 +42,7 @@ export function measureOf(type: Type, records = new Map<Type, Measure>()): Measu
     case 'int':
       return int
     case 'long':
-      return (payload) => void varint(payload, 'a long')
+      return long
     case 'float':
       return (payload) => skip(payload, 4, 'a float')
     case 'double':
@@ -134,6 +137,13 @@ function int(payload: Payload): void {
   if (value > intMax || value < -intMax - 1) throw new PayloadFault('an int has more than 32 bits', false)
 }
 
+function long(payload: Payload): void {
+  const value = varint(payload, 'a long')
+  if (value < longMin || value > longMax) {
+    throw new PayloadFault('a long is beyond what JavaScript holds exactly', false)
+  }
+}
+
 function index(payload: Payload, count: number, what: string): number {
   const value = varint(payload, what)
   if (value < 0 || value >= count) {
@@ -148,7 +158,7 @@ function skip(payload: Payload, size: number, what: string): void {
   payload.at += size
 }
 
-/** A zigzag number of up to 64 bits; beyond 53 bits only its size is right, which is all that is asked. */
+/** A zigzag number of up to 64 bits; one that is not exact is at least certain to be out of every range. */
 function varint(payload: Payload, what: string): number {
   const { bytes } = payload
   const start = payload.at
@@ -160,7 +170,9 @@ function varint(payload: Payload, what: string): number {
     value += (byte & 0x7f) * factor
     if (byte < 0x80) {
       payload.at = at + 1
-      return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+      const isNegative = ((bytes[start] ?? 0) & 1) === 1
+      if (!isNegative) return value / 2
+      return value < zigzagMax ? -(value + 1) / 2 : Number.NEGATIVE_INFINITY
     }
     factor *= 128
   }

@@ -1,5 +1,6 @@
 import type { Type } from 'avsc'
 import { type AnyEventType, messageOf, TroupeError } from '@troupe/core'
+import { isTooDeep } from '../schema/check.ts'
 import { type Measure, measureOf, type Payload, PayloadFault } from './measure.ts'
 import { headerBytes } from './wire-format.ts'
 
@@ -47,7 +48,7 @@ function fault(eventType: AnyEventType, id: number, cause: unknown): TroupeError
       { cause, details: { type: eventType.type, schemaId: id } },
     )
   }
-  const problem = cause instanceof RangeError ? 'it is nested too deeply' : messageOf(cause)
+  const problem = isTooDeep(cause) ? 'it is nested too deeply' : messageOf(cause)
   return mismatch(eventType, id, `its bytes do not fit: ${problem}`, cause)
 }
 

@@ -6,7 +6,7 @@ import {
   topicOf,
   TroupeError,
 } from '@troupe/core'
-import { type Check, type Problem, refused } from '../schema/check.ts'
+import { type Check, isTooDeep, type Problem, refused } from '../schema/check.ts'
 import { compileCheck } from '../schema/compile-check.ts'
 import { parseSchema, refuseSchema } from '../schema/parse-schema.ts'
 import { type RecordShape, shortName } from '../schema/shape.ts'
@@ -28,8 +28,8 @@ export interface EventSchema {
 /**
  * Makes an event type out of an Avro schema. Usually called by generated code.
  *
- * Values in TypeScript: `int`, `float`, `double` are numbers (finite); `long` is a number within the safe
- * integers, refused outside; `timestamp-millis` is a number of milliseconds since the epoch; `uuid` is a
+ * Values in TypeScript: `int`, `float`, `double` are numbers (finite); `long` is a number from -2^52 to
+ * 2^53 - 2, refused outside (avsc holds no others exactly); `timestamp-millis` is a number of milliseconds since the epoch; `uuid` is a
  * string, checked; `bytes` and `fixed` are Uint8Arrays; an enum is one of its symbols; `["null", T]` is
  * `T | null`. `decimal` and all other unions are refused here, when the event is defined.
  *
@@ -104,7 +104,7 @@ function fill(check: Check, input: unknown, type: string): unknown {
   try {
     data = check.fill(input)
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
+    if (!isTooDeep(cause)) throw cause
     throw new TroupeError(
       'TROUPE_EVENT_INVALID',
       `${type} is refused by its schema: the data is nested too deeply, or holds itself. Give it a flat form.`,

@@ -29,6 +29,11 @@ export function isWellFormed(text: string): boolean {
   return (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 }
 
+/** True for what a stack overflow throws: a value nested too deeply, or one that holds itself. By name, since it may come of another realm. */
+export function isTooDeep(error: unknown): boolean {
+  return (error as { name?: unknown } | undefined)?.name === 'RangeError'
+}
+
 /** A value as a message shows it: enough to recognise it, never all of it. */
 function describe(value: unknown): string {
   switch (typeof value) {

@@ -1,9 +1,13 @@
 import { type Check, isWellFormed, problemOf, refused } from './check.ts'
 import type { EnumShape, FixedShape, PlainShape } from './shape.ts'
 
-/** The largest whole number that avsc writes as a long without loss; its own bound, one below the safe integers'. */
-const longMax = Number.MAX_SAFE_INTEGER - 1
-/** The last millisecond that a Date can stand for, either way from the epoch. */
+/**
+ * The whole numbers that avsc writes and reads as a long without loss. It doubles a number before it writes
+ * it, and adds one for the sign: below -2^52 that is not exact any more, and it would come out as another.
+ */
+export const longMin = -(2 ** 52)
+export const longMax = Number.MAX_SAFE_INTEGER - 1
+/** The last millisecond that a Date can stand for. */
 const timestampMillisMax = 8_640_000_000_000_000
 const floatMax = 3.4028234663852886e38
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -33,7 +37,7 @@ export function plainCheck(shape: PlainShape | EnumShape | FixedShape): Check {
         (value) => typeof value === 'number' && value === (value | 0),
       )
     case 'long':
-      return check(rangeOr('a long', -longMax, longMax), (value) => isWithin(value, longMax))
+      return check(rangeOr('a long', longMin, longMax), (value) => isWithin(value, longMax))
     case 'timestamp-millis':
       return check(
         (value) =>
@@ -82,7 +86,7 @@ function bytesOf(value: unknown): unknown {
 }
 
 function isWithin(value: unknown, max: number): boolean {
-  return Number.isInteger(value) && (value as number) >= -max && (value as number) <= max
+  return Number.isInteger(value) && (value as number) >= longMin && (value as number) <= max
 }
 
 function rangeOr(name: string, min: number, max: number): (value: unknown) => string {

@@ -1,4 +1,4 @@
-import { runCli } from './cli.ts'
+import { runCli } from './run-cli.ts'
 
 process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(`${text}\n`),
