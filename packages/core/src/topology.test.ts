@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals'
+import { command } from './command.ts'
+import { eventType, inventory, OrderWithdrawn, PaymentProcessed } from './fixtures.test.support.ts'
+import { reaction } from './reaction.ts'
+import { service } from './service.ts'
+import { topologyOf } from './topology.ts'
+
+const withdraw = command({ emits: [OrderWithdrawn], react: () => {} })
+const order = service({ name: 'order', reactions: {}, commands: { withdraw } })
+
+describe('the topology of a set of services', () => {
+  it('says who hears what and who says what', () => {
+    const { events } = topologyOf([order, inventory])
+    expect(events.find(({ type }) => type === 'OrderWithdrawn')).toEqual({
+      type: 'OrderWithdrawn',
+      owner: 'order',
+      topic: 'order.events',
+      saidBy: ['order'],
+      heardBy: ['inventory'],
+    })
+    expect(events.find(({ type }) => type === 'PaymentProcessed')).toMatchObject({
+      saidBy: [],
+      heardBy: ['inventory'],
+    })
+    expect(events.find(({ type }) => type === 'InventoryReserved')).toMatchObject({
+      saidBy: ['inventory'],
+      heardBy: [],
+    })
+  })
+
+  it('tells commands, reactions, steps and undos apart', () => {
+    expect(topologyOf([order, inventory]).services).toEqual([
+      { name: 'order', commands: [{ name: 'withdraw', says: ['OrderWithdrawn'] }], reactions: [] },
+      {
+        name: 'inventory',
+        commands: [],
+        reactions: [
+          {
+            name: 'reserveStock',
+            form: 'step',
+            hears: ['PaymentProcessed'],
+            says: ['InventoryReserved', 'InventoryFailed'],
+          },
+          {
+            name: 'releaseStock',
+            form: 'undo',
+            hears: ['ShippingFailed', 'OrderWithdrawn'],
+            says: ['InventoryReleased'],
+            undoes: 'reserveStock',
+          },
+          { name: 'countStock', form: 'reaction', hears: ['StockCounted'], says: [] },
+        ],
+      },
+    ])
+  })
+
+  it('keeps two owners’ events of one name apart', () => {
+    const other = eventType('PaymentProcessed', 'till')
+    const shop = service({
+      name: 'shop',
+      reactions: { note: reaction({ on: other, emits: [], react() {} }) },
+    })
+    const { events } = topologyOf([inventory, shop])
+    expect(events.filter(({ type }) => type === PaymentProcessed.type)).toEqual([
+      expect.objectContaining({ owner: 'payment', heardBy: ['inventory'] }),
+      expect.objectContaining({ owner: 'till', heardBy: ['shop'] }),
+    ])
+  })
+
+  it('is plain data, and empty for nobody', () => {
+    expect(topologyOf([])).toEqual({ services: [], events: [] })
+    const topology = topologyOf([order, inventory])
+    expect(JSON.parse(JSON.stringify(topology))).toEqual(topology)
+  })
+})
