@@ -15,7 +15,16 @@ export function serviceTable(service: Service): string {
       says.join(', ') || '(nothing)',
     ]),
   ]
-  return [['hears', 'does', 'says'], ['---', '---', '---'], ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
+  return aligned([['hears', 'does', 'says'], ...rows])
+}
+
+/** Columns padded to their widest cell, as formatters leave a Markdown table. */
+function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((cells) => cells[column]?.length ?? 0)),
+  )
+  const rule = widths.map((width) => '-'.repeat(width))
+  return [head, rule, ...rows]
+    .map((cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`)
     .join('\n')
 }
