@@ -47,6 +47,8 @@ const performAttemptsMax = 5
 const commandsWaitingMax = 10_000
 /** How long published records may stay in an idle service's outbox. */
 const outboxIdleMs = 200
+/** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
+const attemptTimeoutMs = 3_000
 const forgetTimeoutMs = 2_000
 
 export type ServiceState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
@@ -216,7 +218,9 @@ export function createService(
     await allOrFirstRefusal([
       need('database', 'prepare the ledger', () => ledger.migrate()),
       need('registry', 'register the schemas', () => codec.register(service.says)),
-      need('kafka', 'prepare the topics', () => ensureTopics(kafka, topicsOf(service, settings))),
+      need('kafka', 'prepare the topics', () =>
+        ensureTopics(kafka, topicsOf(service, settings), { timeoutMs: attemptTimeoutMs }),
+      ),
     ])
     await need('kafka', 'start publishing', () => relay.start())
     await publishLeftovers(commandLane, base)

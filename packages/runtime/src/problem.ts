@@ -94,7 +94,8 @@ export function checked<Schema extends z.ZodType>(
 function placesOf(issue: z.core.$ZodIssue, place: 'body' | 'parameter' | 'header'): readonly ProblemPlace[] {
   const paths =
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
-  const detail = issue.code === 'unrecognized_keys' ? 'Not known here. Leave it out.' : sentence(issue.message)
+  const detail =
+    issue.code === 'unrecognized_keys' ? 'Not known here. Leave it out.' : sentence(issue.message)
   return paths.map((path) =>
     place === 'body' ? { detail, pointer: pointerTo(path) } : { detail, [place]: path.map(String).join('.') },
   )

@@ -29,15 +29,23 @@ const anyOrder: fc.Arbitrary<OrderRequest> = fc
 describe('any mix of orders', () => {
   let harness: EventTestHarness
   beforeAll(async () => {
-    harness = await EventTestHarness.start({ services: [order, payment, inventory, shipping], timeoutMs: 60_000 })
+    harness = await EventTestHarness.start({
+      services: [order, payment, inventory, shipping],
+      timeoutMs: 60_000,
+    })
   })
   afterAll(() => harness?.stop())
 
-  async function all<State extends object>(name: string, type: DocumentType<State>): Promise<readonly { key: string; state: State }[]> {
+  async function all<State extends object>(
+    name: string,
+    type: DocumentType<State>,
+  ): Promise<readonly { key: string; state: State }[]> {
     const found: { key: string; state: State }[] = []
     for (;;) {
       const after = found.at(-1)?.key
-      const page = await harness.service(name).list(type, { limit: 1_000, ...(after === undefined ? {} : { after }) })
+      const page = await harness
+        .service(name)
+        .list(type, { limit: 1_000, ...(after === undefined ? {} : { after }) })
       if (page.length === 0) return found
       found.push(...page)
     }
@@ -50,40 +58,51 @@ describe('any mix of orders', () => {
   it('ends every saga once, and leaves money and stock in balance', async () => {
     let placed = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(anyOrder, { minLength: ordersPerRun, maxLength: ordersPerRun }), async (orders) => {
-        await Promise.all(orders.map((one) => harness.service('order').decide(placeOrder, one)))
-        placed += orders.length
-        await harness.atRest()
+      fc.asyncProperty(
+        fc.array(anyOrder, { minLength: ordersPerRun, maxLength: ordersPerRun }),
+        async (orders) => {
+          await Promise.all(orders.map((one) => harness.service('order').decide(placeOrder, one)))
+          placed += orders.length
+          await harness.atRest()
 
-        const statuses = await all('order', orderStatus)
-        expect(statuses).toHaveLength(placed)
-        expect(statuses.filter(({ state: { state } }) => state !== 'completed' && state !== 'cancelled')).toEqual([])
+          const statuses = await all('order', orderStatus)
+          expect(statuses).toHaveLength(placed)
+          expect(
+            statuses.filter(({ state: { state } }) => state !== 'completed' && state !== 'cancelled'),
+          ).toEqual([])
 
-        const completed = statuses.filter(({ state: { state } }) => state === 'completed')
-        // A run in which nothing succeeds, or nothing fails, would prove nothing.
-        expect(completed.length).toBeGreaterThan(placed / 20)
-        expect(completed.length).toBeLessThan(placed)
+          const completed = statuses.filter(({ state: { state } }) => state === 'completed')
+          // A run in which nothing succeeds, or nothing fails, would prove nothing.
+          expect(completed.length).toBeGreaterThan(placed / 20)
+          expect(completed.length).toBeLessThan(placed)
 
-        const charges = (await all('payment', charge)).map(({ state }) => state)
-        const kept = sum(charges.map(({ chargedCents, refundedCents }) => chargedCents - refundedCents))
-        expect(kept).toBe(sum(completed.map(({ state }) => state.details?.totalCents ?? Number.NaN)))
+          const charges = (await all('payment', charge)).map(({ state }) => state)
+          const kept = sum(charges.map(({ chargedCents, refundedCents }) => chargedCents - refundedCents))
+          expect(kept).toBe(sum(completed.map(({ state }) => state.details?.totalCents ?? Number.NaN)))
 
-        const sold = new Map<string, number>()
-        for (const { state } of completed) {
-          for (const { sku, quantity } of state.details?.items ?? []) sold.set(sku, (sold.get(sku) ?? 0) + quantity)
-        }
-        for (const [sku, opening] of openingStock) {
-          const { free, held } = await harness.service('inventory').read(stock(sku))
-          expect({ sku, free, held }).toEqual({ sku, free: opening - (sold.get(sku) ?? 0), held: sold.get(sku) ?? 0 })
-        }
+          const sold = new Map<string, number>()
+          for (const { state } of completed) {
+            for (const { sku, quantity } of state.details?.items ?? [])
+              sold.set(sku, (sold.get(sku) ?? 0) + quantity)
+          }
+          for (const [sku, opening] of openingStock) {
+            const { free, held } = await harness.service('inventory').read(stock(sku))
+            expect({ sku, free, held }).toEqual({
+              sku,
+              free: opening - (sold.get(sku) ?? 0),
+              held: sold.get(sku) ?? 0,
+            })
+          }
 
-        const events = harness.events()
-        const of = (type: string) => events.filter((event) => event.type === type)
-        const amount = (type: string) => sum(of(type).map(({ data }) => (data as { amountCents: number }).amountCents))
-        expect(amount(PaymentProcessed.type) - amount(PaymentRefunded.type)).toBe(kept)
-        expect(of(InventoryReserved.type).length - of(InventoryReleased.type).length).toBe(completed.length)
-        expect(of('OrderCompleted').length + of('OrderCancelled').length).toBe(placed)
-      }),
+          const events = harness.events()
+          const of = (type: string) => events.filter((event) => event.type === type)
+          const amount = (type: string) =>
+            sum(of(type).map(({ data }) => (data as { amountCents: number }).amountCents))
+          expect(amount(PaymentProcessed.type) - amount(PaymentRefunded.type)).toBe(kept)
+          expect(of(InventoryReserved.type).length - of(InventoryReleased.type).length).toBe(completed.length)
+          expect(of('OrderCompleted').length + of('OrderCancelled').length).toBe(placed)
+        },
+      ),
       { numRuns: 2, endOnFailure: true },
     )
   }, 120_000)

@@ -34,7 +34,14 @@ function received(orderId: string, change: Partial<Parameters<typeof OrderReceiv
 }
 
 function processed(orderId: string, quantity = 2) {
-  return PaymentProcessed({ orderId, paymentId: uuid, amountCents: 2_500, currency: 'EUR', items: [{ sku: 'book', quantity }], shipTo })
+  return PaymentProcessed({
+    orderId,
+    paymentId: uuid,
+    amountCents: 2_500,
+    currency: 'EUR',
+    items: [{ sku: 'book', quantity }],
+    shipTo,
+  })
 }
 
 describe('services that run without the others', () => {
@@ -51,7 +58,10 @@ describe('services that run without the others', () => {
     await harness.publish(InventoryFailed({ orderId: 'order-123', reason: 'Out of stock' }))
     await harness.expectEvent(PaymentRefunded)
     await harness.expectEvent(OrderCancelled)
-    expect(await harness.service('payment').read(charge('order-123'))).toMatchObject({ state: 'refunded', refundedCents: 2_500 })
+    expect(await harness.service('payment').read(charge('order-123'))).toMatchObject({
+      state: 'refunded',
+      refundedCents: 2_500,
+    })
   })
 
   it('payment charges once, refunds once, and refunds nothing that it declined', async () => {
@@ -59,7 +69,9 @@ describe('services that run without the others', () => {
     await harness.publish(received('o1'))
     await harness.expectEvent(PaymentProcessed, { orderId: 'o1', amountCents: 2_500 })
     await harness.publish(InventoryFailed({ orderId: 'o1', reason: 'none left' }))
-    await harness.publish(InventoryReleased({ orderId: 'o1', reservationId: uuid, items: [], reason: 'not served' }))
+    await harness.publish(
+      InventoryReleased({ orderId: 'o1', reservationId: uuid, items: [], reason: 'not served' }),
+    )
     await harness.expectEvent(PaymentRefunded, { orderId: 'o1', reason: 'none left' })
     await harness.expectNoEvent(PaymentRefunded)
 
@@ -94,7 +106,9 @@ describe('services that run without the others', () => {
     harness = await EventTestHarness.start({ services: [shipping], timeoutMs: 15_000 })
     const items = [{ sku: 'book', quantity: 2 }]
     await harness.publish(InventoryReserved({ orderId: 'o1', reservationId: uuid, items, shipTo }))
-    await harness.publish(InventoryReserved({ orderId: 'o2', reservationId: uuid, items, shipTo: { country: 'AQ' } }))
+    await harness.publish(
+      InventoryReserved({ orderId: 'o2', reservationId: uuid, items, shipTo: { country: 'AQ' } }),
+    )
     await harness.expectEvent(ShippingScheduled, { orderId: 'o1' })
     await harness.expectEvent(ShippingFailed, { orderId: 'o2' })
   })
@@ -103,7 +117,9 @@ describe('services that run without the others', () => {
     harness = await EventTestHarness.start({ services: [order], timeoutMs: 15_000 })
     await harness.publish(PaymentFailed({ orderId: 'o1', reason: 'card declined' }))
     await harness.expectEvent(OrderCancelled, { orderId: 'o1' })
-    await harness.publish(ShippingScheduled({ orderId: 'o1', shipmentId: uuid, deliverByMs: 1_700_000_000_000 }))
+    await harness.publish(
+      ShippingScheduled({ orderId: 'o1', shipmentId: uuid, deliverByMs: 1_700_000_000_000 }),
+    )
     await harness.atRest()
     expect((await harness.service('order').read(orderStatus('o1'))).state).toBe('cancelled')
   })

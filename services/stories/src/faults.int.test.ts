@@ -46,11 +46,17 @@ describe('when things go wrong', () => {
     await harness.publish(processed('o1', 3), { id: 'same' })
     await harness.expectEvent(InventoryReserved)
     await harness.expectNoEvent(InventoryReserved)
-    expect(await harness.service('inventory').read(stock('book'))).toEqual({ free: (openingStock.get('book') ?? 0) - 3, held: 3 })
+    expect(await harness.service('inventory').read(stock('book'))).toEqual({
+      free: (openingStock.get('book') ?? 0) - 3,
+      held: 3,
+    })
   })
 
   it('a service that is restarted in the middle of a burst does everything once', async () => {
-    harness = await EventTestHarness.start({ services: [order, payment, inventory, shipping], timeoutMs: 30_000 })
+    harness = await EventTestHarness.start({
+      services: [order, payment, inventory, shipping],
+      timeoutMs: 30_000,
+    })
     const placing = Array.from({ length: 40 }, () => harness?.service('order').decide(placeOrder, orderFor()))
     await harness.expectEvent(PaymentProcessed)
     await harness.stopService('payment')
@@ -65,11 +71,21 @@ describe('when things go wrong', () => {
   it('bytes that are no event go to the dead letters untouched, and the partition flows on', async () => {
     harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000, partitions: 1 })
     const { topic } = OrderReceived
-    const headers = { [headerNames.type]: 'OrderReceived', [headerNames.id]: 'x', [headerNames.source]: 'order', 'their-own': 'kept' }
+    const headers = {
+      [headerNames.type]: 'OrderReceived',
+      [headerNames.id]: 'x',
+      [headerNames.source]: 'order',
+      'their-own': 'kept',
+    }
     const garbage = Buffer.from('not avro at all')
     await harness.publishRaw({ topic, key: 'o1', headers, value: garbage })
     await harness.publishRaw({ topic, key: 'o1', headers, value: Buffer.from([0, 0, 0]) })
-    await harness.publishRaw({ topic, key: 'o1', headers, value: Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1]) })
+    await harness.publishRaw({
+      topic,
+      key: 'o1',
+      headers,
+      value: Buffer.from([0, 0x7f, 0xff, 0xff, 0xff, 1]),
+    })
     await harness.publishRaw({ topic, key: 'o1', headers, value: null })
     await harness.publish(received('o2'))
     await harness.expectEvent(PaymentProcessed, { orderId: 'o2' })
@@ -90,7 +106,9 @@ describe('when things go wrong', () => {
 
   it('an event that comes before its cause is handled when it comes, and the order ends once', async () => {
     harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
-    const { orderId } = await harness.service('order').decide(placeOrder, orderFor({ cardToken: 'tok_declined' }))
+    const { orderId } = await harness
+      .service('order')
+      .decide(placeOrder, orderFor({ cardToken: 'tok_declined' }))
     await harness.atRest()
     await harness.publish(received(orderId))
     await harness.atRest()
@@ -113,8 +131,12 @@ describe('expectations that are not met', () => {
       await harness.publish(received('o1'))
       await harness.expectEvent(PaymentProcessed)
       const failure = harness.expectEvent(PaymentProcessed, { orderId: 'o2' }, { timeoutMs: 50 })
-      await expect(failure).rejects.toThrow(/PaymentProcessed with \{ orderId: 'o2' \} did not come within 50 ms/)
-      await expect(failure).rejects.toThrow(/1\. OrderReceived by order, saga o1: .*\n {2}2\. PaymentProcessed by payment, saga o1: /)
+      await expect(failure).rejects.toThrow(
+        /PaymentProcessed with \{ orderId: 'o2' \} did not come within 50 ms/,
+      )
+      await expect(failure).rejects.toThrow(
+        /1\. OrderReceived by order, saga o1: .*\n {2}2\. PaymentProcessed by payment, saga o1: /,
+      )
     } finally {
       await harness.stop()
     }
@@ -124,7 +146,9 @@ describe('expectations that are not met', () => {
     const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
     try {
       await harness.publish(received('o1'))
-      await expect(harness.expectNoEvent(PaymentProcessed)).rejects.toThrow(/PaymentProcessed was not to come, but came/)
+      await expect(harness.expectNoEvent(PaymentProcessed)).rejects.toThrow(
+        /PaymentProcessed was not to come, but came/,
+      )
     } finally {
       await harness.stop()
     }

@@ -10,7 +10,10 @@ import { declinedCard, notServed, orderFor, outOfStock } from './orders.ts'
 describe('the order story', () => {
   let harness: EventTestHarness
   beforeAll(async () => {
-    harness = await EventTestHarness.start({ services: [order, payment, inventory, shipping], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({
+      services: [order, payment, inventory, shipping],
+      timeoutMs: 15_000,
+    })
   })
   afterAll(() => harness?.stop())
 
@@ -34,7 +37,13 @@ describe('the order story', () => {
   it('completes when everything can be done', async () => {
     const orderId = await place({})
     await harness.expectEvent(OrderCompleted, { orderId })
-    expect(chainOf(orderId)).toEqual(['OrderReceived', 'PaymentProcessed', 'InventoryReserved', 'ShippingScheduled', 'OrderCompleted'])
+    expect(chainOf(orderId)).toEqual([
+      'OrderReceived',
+      'PaymentProcessed',
+      'InventoryReserved',
+      'ShippingScheduled',
+      'OrderCompleted',
+    ])
     expect((await harness.service('order').read(orderStatus(orderId))).state).toBe('completed')
   })
 
@@ -47,7 +56,13 @@ describe('the order story', () => {
   it('refunds and cancels when stock has run out', async () => {
     const orderId = await place(outOfStock)
     await harness.expectEvent(OrderCancelled, { orderId, reason: 'out of stock: sold-out' })
-    expect(chainOf(orderId)).toEqual(['OrderReceived', 'PaymentProcessed', 'InventoryFailed', 'PaymentRefunded', 'OrderCancelled'])
+    expect(chainOf(orderId)).toEqual([
+      'OrderReceived',
+      'PaymentProcessed',
+      'InventoryFailed',
+      'PaymentRefunded',
+      'OrderCancelled',
+    ])
   })
 
   it('undoes everything, in reverse order, when the address is not served', async () => {
@@ -79,6 +94,12 @@ describe('the order story', () => {
     await harness.startService('inventory')
     await harness.atRest()
     const states = await Promise.all(orderIds.map((id) => harness.service('order').read(orderStatus(id))))
-    expect(states.map(({ state }) => state)).toEqual(['completed', 'completed', 'cancelled', 'completed', 'cancelled'])
+    expect(states.map(({ state }) => state)).toEqual([
+      'completed',
+      'completed',
+      'cancelled',
+      'completed',
+      'cancelled',
+    ])
   })
 })
