@@ -9,7 +9,7 @@
 // Invariants
 // 1. A connection carries one flight at a time, and goes back to the pool only if the server answered
 //    that flight: one that broke or timed out is destroyed.
-// 2. Nothing waits for ever: for a connection `connectTimeoutMs`, for an answer `answerTimeoutMs`.
+// 2. Nothing waits for ever: for a connection `connectTimeoutMsMax`, for an answer the server's own limit and a grace.
 // 3. No error of a connection, idle or not, is left without a listener: it would end the process.
 
 import { messageOf, TroupeError } from '@troupe/core'
@@ -31,8 +31,8 @@ export interface Connections {
   close(): Promise<void>
 }
 
-/** A new connection and a busy pool are both given this long. */
-export const connectTimeoutMs = 10_000
+/** A new connection and a busy pool are both given this long at most. */
+const connectTimeoutMsMax = 10_000
 /** What an answer may take beyond the server's own limit before the network is taken for dead. */
 const answerGraceMs = 2_000
 
@@ -104,7 +104,7 @@ export function connectionSettings({ url, statementTimeoutMs }: LedgerSettings) 
   return {
     connectionString: withOptions(url, planning),
     application_name: 'troupe',
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: Math.min(connectTimeoutMsMax, statementTimeoutMs + answerGraceMs),
     statement_timeout: statementTimeoutMs,
     keepAlive: true,
   }

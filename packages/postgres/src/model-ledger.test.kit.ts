@@ -1,0 +1,156 @@
+import {
+  type Claim,
+  type DocumentName,
+  type EventName,
+  type Ledger,
+  type OutgoingRecord,
+  type StoredAnswer,
+  type StoredDocument,
+  type StoredStep,
+  TroupeError,
+  type TroupeErrorCode,
+} from '@troupe/core'
+
+/**
+ * The ledger's contract in its simplest form: maps in memory, one settlement after the other. What
+ * PostgreSQL does is compared with it.
+ */
+export function modelLedger(): () => Ledger {
+  const positions = new Map<string, Claim>()
+  const inbox = new Set<string>()
+  const documents = new Map<string, StoredDocument>()
+  const steps = new Map<string, StoredStep>()
+  const answers = new Map<string, StoredAnswer>()
+  const outbox = new Map<string, OutgoingRecord>()
+
+  return () => {
+    let isOpen = true
+    const whileOpen = async <Result>(work: () => Result): Promise<Result> => {
+      if (!isOpen) throw refused('TROUPE_STOPPED', 'closed')
+      return work()
+    }
+    return {
+      migrate: () => whileOpen(() => {}),
+      claim: ({ topic, partition }) =>
+        whileOpen(() => {
+          const before = positions.get(name(topic, partition))
+          const claim = { topic, partition, epoch: (before?.epoch ?? 0) + 1, next: before?.next }
+          positions.set(name(topic, partition), claim)
+          return claim
+        }),
+      recall: (request) =>
+        whileOpen(() => {
+          const asked = request.steps.flatMap(({ saga, step }) => found(steps, name(saga, step)))
+          const undone = request.steps.filter(({ withDocuments }) => withDocuments)
+          const touched = undone.flatMap(({ saga, step }) => steps.get(name(saga, step))?.touched ?? [])
+          const wanted = new Set([...request.documents, ...touched].map(documentName))
+          for (const one of [...request.documents, ...touched]) refuseUnfit(one.key)
+          return {
+            seen: request.events
+              .filter((event) => inbox.has(eventName(event)))
+              .map(({ source, id }) => ({ source, id })),
+            documents: [...wanted].flatMap((one) => found(documents, one)),
+            steps: asked,
+            answers: request.answers.flatMap((one) => found(answers, name(one.command, one.idempotencyKey))),
+          }
+        }),
+      settle: (settlement) =>
+        whileOpen(() => {
+          const { position } = settlement
+          if (position) {
+            const { topic, partition } = position
+            const stored = positions.get(name(topic, partition))
+            if (stored?.epoch !== position.epoch || stored.next !== position.from) {
+              const tell = (claim: { epoch: number; next: bigint | undefined }) => ({
+                epoch: claim.epoch,
+                next: claim.next === undefined ? null : String(claim.next),
+              })
+              throw refused('TROUPE_FENCED', 'another position', {
+                topic,
+                partition,
+                expected: tell({ epoch: position.epoch, next: position.from }),
+                found: stored ? tell(stored) : null,
+              })
+            }
+          }
+          for (const { key } of settlement.documents) refuseUnfit(key)
+          const changed = [
+            ...settlement.inbox.map(eventName).filter((one) => inbox.has(one)),
+            ...settlement.answers
+              .map((one) => name(one.command, one.idempotencyKey))
+              .filter((one) => answers.has(one)),
+            ...settlement.steps
+              .filter((one) => steps.get(name(one.saga, one.step))?.state !== one.expectedState)
+              .map(({ saga, step }) => `${saga}/${step}`),
+            ...settlement.documents
+              .filter((one) => (documents.get(documentName(one))?.version ?? 0) !== one.expectedVersion)
+              .map(({ kind, key }) => `${kind}/${key}`),
+          ]
+          if (changed.length > 0) throw refused('TROUPE_CONFLICT', changed.join())
+
+          if (position)
+            positions.set(name(position.topic, position.partition), { ...position, next: position.to })
+          for (const one of settlement.inbox) inbox.add(eventName(one))
+          for (const one of settlement.answers) answers.set(name(one.command, one.idempotencyKey), one)
+          for (const { expectedState: _, ...step } of settlement.steps)
+            steps.set(name(step.saga, step.step), step)
+          for (const { kind, key, expectedVersion, state } of settlement.documents)
+            documents.set(documentName({ kind, key }), {
+              kind,
+              key,
+              version: expectedVersion + 1,
+              state: JSON.parse(JSON.stringify(state)),
+            })
+          for (const one of settlement.outbox) outbox.set(one.id, withoutAbsent(one))
+          for (const id of settlement.published) outbox.delete(id)
+        }),
+      positionOf: ({ topic, partition }) =>
+        whileOpen(() => {
+          const claim = positions.get(name(topic, partition))
+          return claim && { topic, partition, epoch: claim.epoch, next: claim.next }
+        }),
+      unpublished: (lane) => whileOpen(() => [...outbox.values()].filter((one) => one.lane === lane)),
+      document: (one) =>
+        whileOpen(() => {
+          refuseUnfit(one.key)
+          return documents.get(documentName(one))
+        }),
+      documents: (kind, { after = '', limit }) =>
+        whileOpen(() => {
+          if (!(Number.isInteger(limit) && limit >= 1 && limit <= 1_000))
+            throw refused('TROUPE_DOCUMENT_INVALID', 'limit')
+          const inKind = [...documents.values()].filter(
+            (one) => one.kind === kind && byBytes(one.key, after) > 0,
+          )
+          return inKind.sort((left, right) => byBytes(left.key, right.key)).slice(0, limit)
+        }),
+      ping: () => whileOpen(() => {}),
+      async close() {
+        isOpen = false
+      },
+    }
+  }
+}
+
+const name = (...parts: readonly (string | number)[]) => JSON.stringify(parts)
+const eventName = ({ source, id }: EventName) => `${source}/${id}`
+const documentName = ({ kind, key }: DocumentName) => `${kind}/${key}`
+const byBytes = (left: string, right: string) => Buffer.compare(Buffer.from(left), Buffer.from(right))
+
+function found<Value>(map: ReadonlyMap<string, Value>, key: string): Value[] {
+  const value = map.get(key)
+  return value === undefined ? [] : [value]
+}
+
+function withoutAbsent(record: OutgoingRecord): OutgoingRecord {
+  const headers = Object.entries(record.headers).filter(([, value]) => value !== undefined)
+  return { ...record, headers: Object.fromEntries(headers) }
+}
+
+function refuseUnfit(key: string): void {
+  if (/[\0\p{Cs}]/u.test(key)) throw new Error(`The document key ${JSON.stringify(key)} cannot be stored.`)
+}
+
+function refused(code: TroupeErrorCode, message: string, details = {}): TroupeError {
+  return new TroupeError(code, message, { details })
+}

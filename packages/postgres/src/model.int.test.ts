@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { isTroupeError, type Ledger, type Settlement, type StepState } from '@troupe/core'
+import fc from 'fast-check'
+import { plain } from './contract/case-building.ts'
+import { ledgerContract } from './contract/ledger-contract.ts'
+import { modelLedger } from './model-ledger.test.kit.ts'
+import { startStores, type Stores } from './stores.test.kit.ts'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.stop())
+
+// The model is held to the same contract, or comparing with it would prove nothing.
+ledgerContract('the model', async () => modelLedger(), { describe, it })
+
+const few = (prefix: string) => fc.nat({ max: 5 }).map((index) => `${prefix}${index}`)
+const bytes = fc.uint8Array({ maxLength: 20 })
+const text = fc.string({ unit: 'binary', maxLength: 12 })
+const headerValue = fc.oneof(text, bytes)
+const partition = fc.record({ topic: few('topic'), partition: fc.nat({ max: 1 }) })
+const stepState = fc.constantFrom<StepState>('done', 'undone', 'barred')
+const documentName = fc.record({ kind: few('kind'), key: fc.oneof(few('key'), fc.constant('é"\\,{}')) })
+
+/** What is expected of the present state is filled in later: mostly right, sometimes not. */
+const drafts = fc.record({
+  position: fc.option(fc.record({ at: partition, by: fc.bigInt(1n, 10n), isStale: fc.nat({ max: 9 }) }), {
+    nil: undefined,
+  }),
+  inbox: fc.uniqueArray(
+    fc.record({
+      source: few('service'),
+      id: text.map((id) => id.replaceAll('\0', '') + 'x'),
+      type: few('Type'),
+      saga: few('saga'),
+      outcome: fc.constantFrom('applied' as const, 'barred' as const),
+    }),
+    { maxLength: 4, selector: ({ source, id }) => `${source}/${id}` },
+  ),
+  documents: fc.uniqueArray(
+    fc.record({
+      name: documentName,
+      state: fc.dictionary(text, fc.jsonValue()),
+      isStale: fc.nat({ max: 12 }),
+    }),
+    { maxLength: 4, selector: ({ name: { kind, key } }) => `${kind}/${key}` },
+  ),
+  steps: fc.uniqueArray(
+    fc.record({
+      saga: few('saga'),
+      step: few('step'),
+      state: stepState,
+      done: fc.option(bytes),
+      touched: fc.array(documentName, { maxLength: 3 }),
+      isStale: fc.nat({ max: 12 }),
+    }),
+    { maxLength: 3, selector: ({ saga, step }) => `${saga}/${step}` },
+  ),
+  answers: fc.uniqueArray(
+    fc.record({
+      command: few('command'),
+      idempotencyKey: fc.uuid(),
+      inputHash: few('hash'),
+      answer: fc.jsonValue(),
+    }),
+    { maxLength: 2, selector: ({ idempotencyKey }) => idempotencyKey },
+  ),
+  outbox: fc.array(
+    fc.record({
+      lane: few('lane'),
+      topic: few('topic'),
+      key: fc.oneof(fc.constant(null), fc.string({ unit: 'grapheme' }), bytes),
+      headers: fc.dictionary(text, fc.oneof(headerValue, fc.array(headerValue, { maxLength: 3 }))),
+      value: fc.option(bytes),
+    }),
+    { maxLength: 4 },
+  ),
+  published: fc.array(fc.nat({ max: 30 }), { maxLength: 3 }),
+})
+type Draft = typeof drafts extends fc.Arbitrary<infer Value> ? Value : never
+
+const actions = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ claim: partition }) },
+  { weight: 6, arbitrary: fc.record({ settle: drafts }) },
+)
+
+describe('any series of claims and settlements', () => {
+  it('ends the same, each and all together, as in the model', async () => {
+    const tally = { settled: 0, TROUPE_FENCED: 0, TROUPE_CONFLICT: 0 }
+    await fc.assert(
+      fc.asyncProperty(fc.array(actions, { minLength: 5, maxLength: 40, size: 'max' }), async (series) => {
+        const [model, ledger] = [modelLedger()(), stores.make().open({ connectionsMax: 1 })]
+        try {
+          await ledger.migrate()
+          let records = 0
+          for (const action of series) {
+            if ('claim' in action) {
+              expect(await ledger.claim(action.claim)).toEqual(await model.claim(action.claim))
+              continue
+            }
+            const settlement = await filledIn(action.settle, model, records)
+            records += settlement.outbox.length
+            const outcome = await outcomeOf(model, settlement)
+            expect(await outcomeOf(ledger, settlement)).toBe(outcome)
+            tally[outcome] += 1
+          }
+          expect(await everythingIn(ledger, series)).toEqual(await everythingIn(model, series))
+        } finally {
+          await ledger.close()
+        }
+      }),
+      { numRuns: 25 },
+    )
+    expect(Math.min(...Object.values(tally))).toBeGreaterThan(10)
+  })
+})
+
+/** A settlement that fits what is stored, except where the draft wants to be stale. */
+async function filledIn(draft: Draft, model: Ledger, records: number): Promise<Settlement> {
+  const stored = await model.recall({
+    events: [],
+    documents: draft.documents.map(({ name }) => name),
+    steps: draft.steps.map(({ saga, step }) => ({ saga, step, withDocuments: false })),
+    answers: [],
+  })
+  const held = draft.position && (await model.positionOf(draft.position.at))
+  return {
+    position: draft.position && {
+      ...draft.position.at,
+      epoch: (held?.epoch ?? 1) - (draft.position.isStale === 0 ? 1 : 0),
+      from: draft.position.isStale === 1 ? 0n : held?.next,
+      to: (held?.next ?? 0n) + draft.position.by,
+    },
+    inbox: draft.inbox,
+    documents: draft.documents.map(({ name, state, isStale }) => {
+      const version =
+        stored.documents.find((one) => one.kind === name.kind && one.key === name.key)?.version ?? 0
+      return { ...name, state, expectedVersion: isStale === 0 ? version + 1 : isStale === 1 ? 0 : version }
+    }),
+    steps: draft.steps.map(({ isStale, ...write }) => {
+      const state = stored.steps.find((one) => one.saga === write.saga && one.step === write.step)?.state
+      return { ...write, expectedState: isStale === 0 ? 'barred' : isStale === 1 ? undefined : state }
+    }),
+    answers: draft.answers,
+    outbox: draft.outbox.map((one, index) => ({ ...one, id: `record-${records + index}` })),
+    published: draft.published.map((index) => `record-${index}`),
+  }
+}
+
+async function outcomeOf(ledger: Ledger, settlement: Settlement) {
+  try {
+    await ledger.settle(settlement)
+    return 'settled' as const
+  } catch (error) {
+    if (isTroupeError(error, 'TROUPE_FENCED')) return 'TROUPE_FENCED' as const
+    if (isTroupeError(error, 'TROUPE_CONFLICT')) return 'TROUPE_CONFLICT' as const
+    throw error
+  }
+}
+
+/** All that the series may have touched, in an order that does not depend on the ledger. */
+async function everythingIn(ledger: Ledger, series: readonly ({ claim: unknown } | { settle: Draft })[]) {
+  const settled = series.flatMap((action) => ('settle' in action ? [action.settle] : []))
+  const recalled = await ledger.recall({
+    events: settled.flatMap(({ inbox }) => inbox),
+    documents: settled.flatMap(({ documents }) => documents.map(({ name }) => name)),
+    steps: settled.flatMap(({ steps }) =>
+      steps.map((step, index) => ({ ...step, withDocuments: index % 2 === 0 })),
+    ),
+    answers: settled.flatMap(({ answers }) => answers),
+  })
+  const lanes = Array.from({ length: 6 }, (_, index) => `lane${index}`)
+  const partitions = Array.from({ length: 12 }, (_, index) => ({
+    topic: `topic${index >> 1}`,
+    partition: index & 1,
+  }))
+  return {
+    recalled: Object.values(recalled).map((part: readonly object[]) =>
+      [...new Set(part.map((one) => JSON.stringify(plain(one), Object.keys(one).sort())))].sort(),
+    ),
+    outbox: await Promise.all(lanes.map(async (lane) => plain(await ledger.unpublished(lane)))),
+    positions: await Promise.all(partitions.map((one) => ledger.positionOf(one))),
+    pages: await Promise.all(
+      Array.from({ length: 6 }, (_, index) => ledger.documents(`kind${index}`, { limit: 1_000 })),
+    ),
+  }
+}
