@@ -1,0 +1,58 @@
+import type { EcosystemTimings } from '../ecosystem/ecosystem.ts'
+import type { LoadReport } from '../load/place-orders.ts'
+import type { Balance } from '../observe/balance.ts'
+import type { Sums } from '../observe/sums.ts'
+import type { StoryReport } from '../stories/play-story.ts'
+import type { DemoAddresses } from './addresses.ts'
+
+/** The one JSON document of `troupe demo --json`. */
+export interface DemoReport {
+  readonly ok: boolean
+  readonly stories: readonly StoryReport[]
+  /** With `--orders`. */
+  readonly load?: LoadReport
+  readonly balance: Balance & { readonly sums: Sums }
+  /** Dead letters, and records that could not be read. */
+  readonly troubles: readonly string[]
+  readonly timings: EcosystemTimings & {
+    /** All stories, or all orders. */
+    readonly playedMs: number
+    /** From the first POST to the end of its saga. */
+    readonly firstSagaMs: number | null
+  }
+  /** Without `--once`. */
+  readonly addresses?: DemoAddresses
+}
+
+/** What was played, before it is held against the books. */
+export interface Played {
+  readonly stories: readonly StoryReport[]
+  readonly load?: LoadReport
+  readonly firstSagaMs: number | null
+}
+
+/** The verdict on a whole demo. */
+export function hasGoneWell(
+  { stories, load }: Played,
+  balance: Balance,
+  troubles: readonly string[],
+): boolean {
+  return stories.every(({ ok }) => ok) && (load?.ok ?? true) && balance.ok && troubles.length === 0
+}
+
+/** What went otherwise than it should, a sentence each. */
+export function problemsIn({ stories, load, balance, troubles }: DemoReport): readonly string[] {
+  return [
+    ...stories
+      .filter(({ ok }) => !ok)
+      .map(({ name, problems }) => `Story "${name}" failed: ${problems.join('; ')}.`),
+    ...(load && !load.ok ? [`Not all orders ended as they should: ${load.problems.join('; ')}.`] : []),
+    ...balance.lines
+      .filter(({ ok }) => !ok)
+      .map(
+        ({ name, events, books, by }) =>
+          `Out of balance: ${name} is ${events} by the events and ${books} in the books of ${by}.`,
+      ),
+    ...troubles.map((trouble) => `Trouble on Kafka: ${trouble}`),
+  ]
+}

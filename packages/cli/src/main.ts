@@ -1,0 +1,25 @@
+import { isTroupeError, messageOf } from '@troupe/core'
+import { CommanderError } from 'commander'
+import { program } from './program.ts'
+import { terminalOn } from './terminal/terminal.ts'
+
+const usageError = 2
+const terminal = terminalOn()
+
+process.exitCode = await run()
+
+async function run(): Promise<number> {
+  let exitCode = 0
+  try {
+    const troupe = program(terminal, (code) => {
+      exitCode = code
+    })
+    await troupe.parseAsync()
+    return exitCode
+  } catch (error) {
+    // Commander has said what is wrong, or has printed the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageError
+    terminal.note(terminal.noteColors.red(messageOf(error)))
+    return isTroupeError(error, 'TROUPE_SETTING_INVALID') ? usageError : 1
+  }
+}

@@ -1,0 +1,32 @@
+import { Presets, SingleBar } from 'cli-progress'
+import type { Terminal } from './terminal.ts'
+
+/** A bar on stderr where somebody watches; a line now and then where nobody does. */
+export function progressBar(total: number, terminal: Terminal): { update(done: number): void; stop(): void } {
+  if (!terminal.isWatched) return lines(total, terminal)
+  const bar = new SingleBar(
+    {
+      format: '{bar} {percentage} %  {value}/{total} sagas ended  {duration} s',
+      hideCursor: true,
+      clearOnComplete: true,
+      stopOnComplete: true,
+      stream: process.stderr,
+      fps: 10,
+    },
+    Presets.shades_classic,
+  )
+  bar.start(total, 0)
+  return { update: (done) => bar.update(done), stop: () => bar.stop() }
+}
+
+function lines(total: number, terminal: Terminal): ReturnType<typeof progressBar> {
+  let nextTenth = 1
+  return {
+    update(done) {
+      if (done < (total * nextTenth) / 10) return
+      nextTenth = Math.floor((done * 10) / total) + 1
+      terminal.note(`${done}/${total} sagas ended`)
+    },
+    stop() {},
+  }
+}
