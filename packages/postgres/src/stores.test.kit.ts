@@ -10,7 +10,7 @@ export interface Store {
   readonly url: string
   readonly schema: string
   /** Closed by whoever opens it. */
-  open(options?: Partial<PostgresLedgerOptions>): Ledger
+  readonly open: (options?: Partial<PostgresLedgerOptions>) => Ledger
 }
 
 export interface Stores {

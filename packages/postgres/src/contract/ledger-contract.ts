@@ -16,8 +16,8 @@ export interface LedgerCase {
 
 /** The two functions that Jest, Vitest and `node:test` have alike. */
 export interface TestRunner {
-  describe(name: string, body: () => void): void
-  it(title: string, body: () => Promise<void>): void
+  readonly describe: (name: string, body: () => void) => void
+  readonly it: (title: string, body: () => Promise<void>) => void
 }
 
 /**
