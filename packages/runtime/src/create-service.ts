@@ -4,9 +4,13 @@
 // |----------|-------------------------------|-------------------------------------------|-----------|
 // | new      | starting                      | stopped                                   | no        |
 // | starting | (the same promise)            | stopping, once the start has ended        | no        |
+// | joining  | (the same promise)            | stopping, once the start has ended        | if all dependencies answer |
 // | running  | (the same promise)            | stopping                                  | if all dependencies answer |
 // | stopping | refused                       | (the same promise)                        | no        |
 // | stopped  | refused                       | (the same promise)                        | no        |
+//
+// Joining the consumer group may take as long as the group waits for a member that died. Commands do
+// not need the group: a service that is joining takes them.
 //
 // Stopping goes against the stream: no new commands, no new events, what is under way is settled, what
 // is settled is published, what is published is deleted, and only then are connections closed.
@@ -51,7 +55,7 @@ const outboxIdleMs = 200
 const attemptTimeoutMs = 3_000
 const forgetTimeoutMs = 2_000
 
-export type ServiceState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
+export type ServiceState = 'new' | 'starting' | 'joining' | 'running' | 'stopping' | 'stopped'
 
 export interface Status {
   readonly state: ServiceState
@@ -148,6 +152,7 @@ export function createService(
     groupId: service.name,
     topics: heardTopics,
     log,
+    tuning: { sessionTimeoutMs: settings.sessionTimeoutMs },
     assign: (place) =>
       claimPartition(place, {
         ...base,
@@ -184,7 +189,7 @@ export function createService(
     },
     status() {
       const states = dependencies.states()
-      const isReady = state === 'running' && dependencyNames.every((name) => states[name].state === 'up')
+      const isReady = isOpen(state) && dependencyNames.every((name) => states[name].state === 'up')
       return { state, isReady, dependencies: states }
     },
     async progress() {
@@ -224,14 +229,19 @@ export function createService(
     ])
     await need('kafka', 'start publishing', () => relay.start())
     await publishLeftovers(commandLane, base)
+    enter('joining', 'starting')
     if (heardTopics.length > 0) await need('kafka', 'join the consumer group', () => receiver.start())
-    if (state !== 'starting')
-      throw new TroupeError('TROUPE_STOPPED', `${service.name} was stopped while it started.`)
-    state = 'running'
+    enter('running', 'joining')
     log.info(
       { service: service.name, startMs: now() - sinceMs, http: http?.url },
       `${service.name} is running`,
     )
+  }
+
+  function enter(next: ServiceState, before: ServiceState): void {
+    if (state !== before)
+      throw new TroupeError('TROUPE_STOPPED', `${service.name} was stopped while it started.`)
+    state = next
   }
 
   async function stop(): Promise<void> {
@@ -239,7 +249,7 @@ export function createService(
     state = 'stopping'
     const grace = setTimeout(() => callOff.abort(), settings.stopTimeoutMs).unref()
     try {
-      if (was === 'starting') {
+      if (was === 'starting' || was === 'joining') {
         callOff.abort()
         await started?.catch(() => {})
       }
@@ -269,6 +279,11 @@ export function createService(
   }
 
   return running
+}
+
+/** Whether a service in this state takes commands and answers queries. */
+export function isOpen(state: ServiceState): boolean {
+  return state === 'joining' || state === 'running'
 }
 
 const nothing = { position: undefined, inbox: [], documents: [], steps: [], answers: [], outbox: [] } as const

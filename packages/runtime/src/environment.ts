@@ -18,6 +18,8 @@ export interface Settings {
   /** How long a stop may take to finish what is under way. */
   readonly stopTimeoutMs: number
   readonly eventBytesMax: number
+  /** How soon another instance takes over the partitions of one that died. */
+  readonly sessionTimeoutMs: number
   /** Stop when the process that started this one goes away. */
   readonly isStoppedWithParent: boolean
 }
@@ -54,6 +56,7 @@ const variables = z.object({
   TROUPE_TOPIC_REPLICATION: wholeNumber(1, 32_767).default(1),
   TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
   TROUPE_STOP_TIMEOUT_MS: wholeNumber(100, 3_600_000).default(10_000),
+  TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
   TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
 })
@@ -90,6 +93,7 @@ export function environment(
       startTimeoutMs: of.TROUPE_START_TIMEOUT_MS,
       stopTimeoutMs: of.TROUPE_STOP_TIMEOUT_MS,
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
+      sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },
   }

@@ -1,7 +1,7 @@
 import type { Log } from '@troupe/core'
 import { messageOf, TroupeError } from '@troupe/core'
 import { type FastifyInstance, fastify } from 'fastify'
-import type { RunningService } from './create-service.ts'
+import { isOpen, type RunningService } from './create-service.ts'
 import { notFoundHandler, problem, problemHandler } from './problem.ts'
 
 /** Registers a service's own routes. */
@@ -51,7 +51,7 @@ export async function serveHttp(
     // It listens before the service runs, so that the health checks can say what it waits for.
     own.addHook('onRequest', async () => {
       const { state } = running.status()
-      if (state !== 'running')
+      if (!isOpen(state))
         throw problem({ status: 503, detail: `${running.service.name} is ${state}. Ask again in a moment.` })
     })
     await routes?.(own, running)
