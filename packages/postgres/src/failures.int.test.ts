@@ -229,7 +229,7 @@ describe('many settlements at once', () => {
     const writer = async (ledger: Ledger, seed: number) => {
       for (let round = 0; round < 25; round += 1) {
         const turned = [...keys.slice((seed + round) % 8), ...keys.slice(0, (seed + round) % 8)]
-        const chosen = (seed % 2 ? turned : turned.reverse()).slice(0, 6)
+        const chosen = (seed % 2 ? turned : turned.toReversed()).slice(0, 6)
         const { documents, seen } = await ledger.recall({
           events: chosen.map((id) => entry(`${id}-${round}`)),
           documents: chosen.map((key) => ({ kind: 'stock', key })),

@@ -122,7 +122,7 @@ export function modelLedger(): () => Ledger {
           const inKind = [...documents.values()].filter(
             (one) => one.kind === kind && byBytes(one.key, after) > 0,
           )
-          return inKind.sort((left, right) => byBytes(left.key, right.key)).slice(0, limit)
+          return inKind.toSorted((left, right) => byBytes(left.key, right.key)).slice(0, limit)
         }),
       ping: () => whileOpen(() => {}),
       async close() {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Ledger, type Settlement, type StepState } from '@troupe/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { plain } from './contract/case-building.ts'
 import { ledgerContract } from './contract/ledger-contract.ts'
 import { modelLedger } from './model-ledger.test.kit.ts'
@@ -177,7 +177,7 @@ async function everythingIn(ledger: Ledger, series: readonly ({ claim: unknown }
   }))
   return {
     recalled: Object.values(recalled).map((part: readonly object[]) =>
-      [...new Set(part.map((one) => JSON.stringify(plain(one), Object.keys(one).sort())))].sort(),
+      [...new Set(part.map((one) => JSON.stringify(plain(one), Object.keys(one).toSorted())))].toSorted(),
     ),
     outbox: await Promise.all(lanes.map(async (lane) => plain(await ledger.unpublished(lane)))),
     positions: await Promise.all(partitions.map((one) => ledger.positionOf(one))),

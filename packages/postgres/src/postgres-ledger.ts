@@ -1,6 +1,7 @@
 import {
   type Claim,
   type DocumentPage,
+  type EventName,
   isTroupeError,
   type Ledger,
   type Log,
@@ -59,7 +60,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
   async function recall(request: RecallRequest): Promise<Recollection> {
     const { events, documents, steps, answers } = request
     const isEmpty = [events, documents, steps, answers].every(({ length }) => length === 0)
-    return recollectionOf(isEmpty ? [] : await rowsOf(recallStatement, request))
+    return recollectionOf(request, isEmpty ? [] : await rowsOf(recallStatement, request))
   }
 
   async function positionOf({ topic, partition }: TopicPartition): Promise<Claim | undefined> {
@@ -98,7 +99,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
   }
 }
 
-function recollectionOf(recalled: readonly Recalled[]): Recollection {
+function recollectionOf({ events }: RecallRequest, recalled: readonly Recalled[]): Recollection {
   const seen: Recollection['seen'][number][] = []
   const documents: Recollection['documents'][number][] = []
   const steps: Recollection['steps'][number][] = []
@@ -106,7 +107,7 @@ function recollectionOf(recalled: readonly Recalled[]): Recollection {
   for (const one of recalled) {
     switch (one.part) {
       case 'seen':
-        seen.push(one.stored)
+        seen.push(eventAt(events, one.place))
         break
       case 'documents':
         documents.push(one.stored)
@@ -120,6 +121,13 @@ function recollectionOf(recalled: readonly Recalled[]): Recollection {
     }
   }
   return { seen, documents, steps, answers }
+}
+
+function eventAt(events: readonly EventName[], place: number): EventName {
+  const event = events[place]
+  if (!event)
+    throw new Error(`The recall statement answered with an event that was not asked for, at ${place}.`)
+  return { source: event.source, id: event.id }
 }
 
 /** The same refusal with names in it. If those cannot be read, the refusal as it is: its code is what counts. */

@@ -60,7 +60,7 @@ export function settleCalls(settlement: Settlement, schema: string): Call[] {
 }
 
 function inOrder<Row>(rows: readonly Row[], nameOf: (row: Row) => readonly [string, string]): Row[] {
-  return [...rows].sort((left, right) => {
+  return rows.toSorted((left, right) => {
     const [leftFirst, leftSecond] = nameOf(left)
     const [rightFirst, rightSecond] = nameOf(right)
     return compare(leftFirst, rightFirst) || compare(leftSecond, rightSecond)

@@ -99,6 +99,12 @@ export async function assertNowhere(ledger: Ledger, tag: string): Promise<void> 
   assert.deepEqual(await ledger.unpublished(tag), [])
 }
 
+/** Two instances on one store, and whose turn it is. */
+export async function twoInstances(open: OpenLedger): Promise<(turn: number) => Ledger> {
+  const [one, other] = [await migrated(open), open()]
+  return (turn) => (turn % 2 === 0 ? one : other)
+}
+
 /** Waits for a refusal and returns it. */
 export async function refusal(work: Promise<unknown>, code: TroupeErrorCode): Promise<TroupeError> {
   const error: unknown = await work.then(

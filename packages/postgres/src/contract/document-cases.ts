@@ -59,7 +59,7 @@ export const documentCases: readonly LedgerCase[] = [
     title: 'lists a kind page by page in the order of the keys’ bytes',
     async holds(open) {
       const ledger = await migrated(open)
-      const shuffled = [...keysInOrder].sort(
+      const shuffled = keysInOrder.toSorted(
         (left, right) => left.length - right.length || (left < right ? 1 : -1),
       )
       await ledger.settle(

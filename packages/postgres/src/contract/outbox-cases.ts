@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { OutgoingRecord } from '@troupe/core'
-import { migrated, plain, record, settlement } from './case-building.ts'
+import { migrated, plain, record, settlement, twoInstances } from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
 
 const bytes = Uint8Array.of(0, 255, 128, 10)
@@ -78,11 +78,11 @@ export const outboxCases: readonly LedgerCase[] = [
   {
     title: 'numbers the records of two instances in the order in which they wrote a document',
     async holds(open) {
-      const ledgers = [await migrated(open), open()]
+      const ledger = await twoInstances(open)
       let version = 0
       const settleNext = async (index: number): Promise<void> => {
         const at = version
-        const done = await (ledgers[index % 2] as (typeof ledgers)[0])!
+        const done = await ledger(index)
           .settle(
             settlement({
               documents: [{ kind: 'stock', key: 'book', expectedVersion: at, state: {} }],
@@ -97,9 +97,9 @@ export const outboxCases: readonly LedgerCase[] = [
       }
       for (let round = 0; round < 20; round += 1)
         await Promise.all(Array.from({ length: 4 }, (_, index) => settleNext(index)))
-      const ids = (await ledgers[0]!.unpublished('order.events/0')).map(({ id }) => id)
+      const ids = (await ledger(0).unpublished('order.events/0')).map(({ id }) => id)
       assert.equal(ids.length, 20)
-      assert.deepEqual(ids, [...ids].sort())
+      assert.deepEqual(ids, ids.toSorted())
     },
   },
   {

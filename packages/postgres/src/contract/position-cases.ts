@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { migrated, moveOf, refusal, settlement } from './case-building.ts'
+import { migrated, moveOf, refusal, settlement, twoInstances } from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
 
 const partition = { topic: 'order.events', partition: 3 }
@@ -30,11 +30,9 @@ export const positionCases: readonly LedgerCase[] = [
   {
     title: 'gives every one of many claims at once an epoch of its own',
     async holds(open) {
-      const ledgers = [await migrated(open), open()]
+      const ledger = await twoInstances(open)
       const claims = await Promise.all(
-        Array.from({ length: 20 }, (_, index) =>
-          (ledgers[index % 2] as (typeof ledgers)[0])!.claim(partition),
-        ),
+        Array.from({ length: 20 }, (_, index) => ledger(index).claim(partition)),
       )
       assert.equal(new Set(claims.map(({ epoch }) => epoch)).size, 20)
     },
@@ -112,14 +110,14 @@ export const positionCases: readonly LedgerCase[] = [
   {
     title: 'lets exactly one of two settlements from one position through',
     async holds(open) {
-      const ledgers = [await migrated(open), open()]
-      const claim = await open().claim(partition)
+      const ledger = await twoInstances(open)
+      const claim = await ledger(0).claim(partition)
       for (let at = 0n; at < 20n; at += 1n) {
         const position = moveOf({ ...claim, next: at === 0n ? undefined : at }, at + 1n)
         const outcomes = await Promise.allSettled(
-          ledgers.map((ledger) => ledger.settle(settlement({ position }))),
+          [0, 1].map((turn) => ledger(turn).settle(settlement({ position }))),
         )
-        assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+        assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
       }
     },
   },

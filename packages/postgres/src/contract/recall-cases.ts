@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict'
-import { entry, everywhere, migrated, plain, request, settlement, stepWrite, write } from './case-building.ts'
+import { nameLengthMax, type Settlement } from '@troupe/core'
+import {
+  entry,
+  everywhere,
+  migrated,
+  plain,
+  record,
+  refusal,
+  request,
+  settlement,
+  stepWrite,
+  write,
+} from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
 
 export const recallCases: readonly LedgerCase[] = [
@@ -73,8 +85,42 @@ export const recallCases: readonly LedgerCase[] = [
           ],
         }),
       )
-      assert.deepEqual(documents.map(({ key }) => key).sort(), ['book', 'pen'])
-      assert.deepEqual(steps.map(({ saga }) => saga).sort(), ['saga-1', 'saga-2'])
+      assert.deepEqual(documents.map(({ key }) => key).toSorted(), ['book', 'pen'])
+      assert.deepEqual(steps.map(({ saga }) => saga).toSorted(), ['saga-1', 'saga-2'])
+    },
+  },
+  {
+    title: 'remembers everything under names as long as they may be, and tells them apart',
+    async holds(open) {
+      const ledger = await migrated(open)
+      // Three bytes each in UTF-8, and nothing that could be compressed.
+      const long = (seed: number) =>
+        Array.from({ length: nameLengthMax }, (_, index) =>
+          String.fromCharCode(0x4e00 + ((index * index * 7_919 + index * seed * 104_729 + seed) % 20_000)),
+        ).join('')
+      const [one, other] = [long(1), long(2)]
+      const named = (name: string): Settlement =>
+        settlement({
+          inbox: [entry(name, { source: one, saga: name, type: name })],
+          documents: [write(name, 0)],
+          steps: [stepWrite({ saga: name })],
+          answers: [{ command: 'placeOrder', idempotencyKey: name, inputHash: '', answer: 1 }],
+          outbox: [record(name)],
+        })
+      await ledger.settle(named(one))
+      const { seen, documents, steps, answers } = await ledger.recall(
+        request({
+          events: [entry(other, { source: one }), entry(one, { source: one }), entry(one, { source: other })],
+          documents: [write(one, 0), write(other, 0)],
+          steps: [one, other].map((saga) => ({ saga, step: 'reserveStock', withDocuments: false })),
+          answers: [one, other].map((idempotencyKey) => ({ command: 'placeOrder', idempotencyKey })),
+        }),
+      )
+      assert.deepEqual(seen, [{ source: one, id: one }])
+      assert.deepEqual([documents[0]?.key, steps[0]?.saga, answers[0]?.idempotencyKey], [one, one, one])
+      assert.deepEqual([documents.length, steps.length, answers.length], [1, 1, 1])
+      await ledger.settle(named(other))
+      await refusal(ledger.settle(settlement({ inbox: [entry(one, { source: one })] })), 'TROUPE_CONFLICT')
     },
   },
   {
@@ -90,7 +136,7 @@ export const recallCases: readonly LedgerCase[] = [
       }))
       await ledger.settle(settlement({ answers }))
       const found = await ledger.recall(request({ answers }))
-      const inOrder = [...found.answers].sort((left, right) =>
+      const inOrder = found.answers.toSorted((left, right) =>
         left.idempotencyKey < right.idempotencyKey ? -1 : 1,
       )
       assert.deepEqual(inOrder, answers)

@@ -1,6 +1,7 @@
 import type { InboxEntry } from '@troupe/core'
 import { textArray } from '../wire/parameters.ts'
 import { noRow, type Statement } from '../wire/statement.ts'
+import { inboxName } from './inbox-name.ts'
 
 /** Fails as a conflict if one of the events is in the inbox. */
 export const insertInbox: Statement<readonly InboxEntry[], undefined> = {
@@ -10,11 +11,11 @@ export const insertInbox: Statement<readonly InboxEntry[], undefined> = {
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
   parameters: (entries) => [
     textArray(
-      entries.map(({ source }) => source),
+      entries.map(({ source }) => inboxName(source)),
       'event source',
     ),
     textArray(
-      entries.map(({ id }) => id),
+      entries.map(({ id }) => inboxName(id)),
       'event id',
     ),
     textArray(

@@ -1,12 +1,20 @@
 import type { RecallRequest, Recollection } from '@troupe/core'
 import { textArray } from '../wire/parameters.ts'
 import { bytesOf, type Fields, type Statement } from '../wire/statement.ts'
+import { inboxName } from './inbox-name.ts'
 import { documentRow } from './read-document.ts'
 
-/** One thing that is stored, under the part of the recollection that it belongs to. */
-export type Recalled = {
-  [Part in keyof Recollection]: { readonly part: Part; readonly stored: Recollection[Part][number] }
-}[keyof Recollection]
+type Stored<Part extends keyof Recollection> = {
+  readonly part: Part
+  readonly stored: Recollection[Part][number]
+}
+
+/** One thing that is stored; of an event, its place in the request: the inbox may know it by a shorter name. */
+export type Recalled =
+  | { readonly part: 'seen'; readonly place: number }
+  | Stored<'documents'>
+  | Stored<'steps'>
+  | Stored<'answers'>
 
 /** One statement, so that all it finds is of one moment. */
 export const recall: Statement<RecallRequest, Recalled> = {
@@ -19,8 +27,8 @@ export const recall: Statement<RecallRequest, Recalled> = {
       FROM unnest($7::text[], $8::text[]) AS undone(saga, step)
       JOIN ${schema}.step USING (saga, step) CROSS JOIN json_array_elements(step.touched) AS touched(pair)
     )
-    SELECT 'seen', source, id, NULL, NULL, NULL
-    FROM unnest($1::text[], $2::text[]) AS asked(source, id) JOIN ${schema}.inbox USING (source, id)
+    SELECT 'seen', place::text, NULL, NULL, NULL, NULL
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(source, id, place) JOIN ${schema}.inbox USING (source, id)
     UNION ALL
     SELECT 'documents', kind, key, version::text, state::text, NULL
     FROM wanted JOIN ${schema}.document USING (kind, key)
@@ -35,11 +43,11 @@ export const recall: Statement<RecallRequest, Recalled> = {
     const undone = steps.filter(({ withDocuments }) => withDocuments)
     return [
       textArray(
-        events.map(({ source }) => source),
+        events.map(({ source }) => inboxName(source)),
         'event source',
       ),
       textArray(
-        events.map(({ id }) => id),
+        events.map(({ id }) => inboxName(id)),
         'event id',
       ),
       textArray(
@@ -83,7 +91,7 @@ function recalledRow([part, ...fields]: Fields): Recalled {
   const [first, second, third, fourth, fifth] = fields as [string, string, string, string | null, string]
   switch (part) {
     case 'seen':
-      return { part, stored: { source: first, id: second } }
+      return { part, place: Number(first) - 1 }
     case 'documents':
       return { part, stored: documentRow(fields) }
     case 'steps': {
