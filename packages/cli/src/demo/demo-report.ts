@@ -1,5 +1,5 @@
 import type { EcosystemTimings } from '../ecosystem/ecosystem.ts'
-import type { LoadReport } from '../load/place-orders.ts'
+import type { LoadReport } from '../load/tally.ts'
 import type { Balance } from '../observe/balance.ts'
 import type { Sums } from '../observe/sums.ts'
 import type { StoryReport } from '../stories/play-story.ts'

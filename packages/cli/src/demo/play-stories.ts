@@ -37,7 +37,7 @@ export async function playStories(
       },
       { signal },
     )
-    drawing?.flush()
+    drawing?.finish()
     if (drawing) terminal.print(storyVerdict(report, colors))
     reports.push(report)
   }

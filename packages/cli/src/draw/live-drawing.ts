@@ -1,8 +1,9 @@
 // Draws sagas while they go on, only ever by adding lines: a terminal, a file and a CI log show the same.
 //
 // Invariants
-// 1. At most one saga is in focus: its events are drawn one by one, each after its cause. All others are
-//    drawn as one line when they end, after the one in focus, or at once if too many wait for it.
+// 1. At most one saga is in focus: its events are drawn one by one, each after its cause. A saga that began
+//    while another one was in focus is drawn as one line when it ends: after the one in focus, or at once
+//    if too many wait for it.
 // 2. While orders are placed by the demo, nothing of a saga is drawn before its POST is known: times count
 //    from there.
 
@@ -14,13 +15,13 @@ import { sagaLine, sagaSummary } from './saga-lines.ts'
 
 export interface LiveDrawing {
   /** An order was placed at this time (`performance.now()`): its saga may be drawn from now on. */
-  placed(sagaId: string, postedAtMs: number): void
+  readonly placed: (sagaId: string, postedAtMs: number) => void
   /** A sentence between the lines. */
-  say(sentence: string): void
+  readonly say: (sentence: string) => void
   /** From now on orders come from elsewhere: times count from when the order service took them in. */
   openHouse(): void
-  /** Draws what has been held back. */
-  flush(): void
+  /** A story is over: draws what has been held back, and lets go of what has not ended. */
+  finish(): void
   stop(): void
 }
 
@@ -31,6 +32,7 @@ const standstillMs = 3_000
 export function liveDrawing(observer: Observer, cast: Cast, terminal: Terminal): LiveDrawing {
   const { colors } = terminal
   const bases = new Map<string, number>()
+  const passedOver = new Set<string>()
   let isOpenHouse = false
   let focus: { readonly saga: Saga; readonly drawn: Set<string>; drawnAtMs: number } | undefined
   let waiting: string[] = []
@@ -46,8 +48,11 @@ export function liveDrawing(observer: Observer, cast: Cast, terminal: Terminal):
     const baseMs = baseOf(saga)
     if (baseMs === undefined) return
     if (focus && focus.saga !== saga && performance.now() - focus.drawnAtMs > standstillMs) focus = undefined
-    focus ??= { saga, drawn: new Set(), drawnAtMs: performance.now() }
-    if (focus.saga !== saga) return
+    if (!focus && !passedOver.has(saga.id)) focus = { saga, drawn: new Set(), drawnAtMs: performance.now() }
+    if (focus?.saga !== saga) {
+      passedOver.add(saga.id)
+      return
+    }
     if (focus.drawn.size === 0 && isOpenHouse) terminal.print(colors.dim(`order ${saga.id}`))
     for (const one of inCausalOrder(saga.events)) {
       const { id, causationId } = one.event
@@ -62,6 +67,7 @@ export function liveDrawing(observer: Observer, cast: Cast, terminal: Terminal):
     const baseMs = baseOf(saga)
     if (baseMs === undefined) return
     bases.delete(saga.id)
+    passedOver.delete(saga.id)
     if (focus?.saga === saga) focus = undefined
     else waiting.push(sagaSummary(saga, { colors, baseMs }))
     if (!focus || waiting.length > waitingMax) flush()
@@ -92,7 +98,10 @@ export function liveDrawing(observer: Observer, cast: Cast, terminal: Terminal):
     openHouse() {
       isOpenHouse = true
     },
-    flush,
+    finish() {
+      focus = undefined
+      flush()
+    },
     stop,
   }
 }

@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import type { LoadReport } from '../load/place-orders.ts'
+import type { LoadReport } from '../load/tally.ts'
 import { expectations, type OrderKind } from '../stories/orders.ts'
 import type { Colors } from '../terminal/terminal.ts'
 import { frameless } from './frameless.ts'

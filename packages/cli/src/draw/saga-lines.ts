@@ -1,4 +1,4 @@
-import { inCausalOrder, outcomeOf, type Saga, type SeenEvent } from '../observe/saga.ts'
+import { inCausalOrder, knownAtMs, outcomeOf, type Saga, type SeenEvent } from '../observe/saga.ts'
 import type { Colors } from '../terminal/terminal.ts'
 import type { Cast } from './cast.ts'
 
@@ -24,7 +24,7 @@ export function sagaLine(
   saga: Saga,
   { cast, colors, baseMs }: { readonly cast: Cast; readonly colors: Colors; readonly baseMs: number },
 ): string {
-  const { event, seenAtMs } = one
+  const { event } = one
   const { widths } = cast
   const cause = saga.events.find((other) => other.event.id === event.causationId)?.event.type
   const deed = cast.deedOf(event, cause)
@@ -32,7 +32,7 @@ export function sagaLine(
   const heard = (isRoot ? 'POST /orders' : (cause ?? '?')).padEnd(widths.event)
   const did = `${deed.isUndo ? '↶ ' : '  '}${deed.name}`.padEnd(widths.deed)
   return [
-    String(Math.max(0, Math.round(seenAtMs - baseMs))).padStart(msWidth),
+    String(Math.max(0, Math.round(knownAtMs(one, saga) - baseMs))).padStart(msWidth),
     cast.paint(event.source, event.source.padEnd(widths.service), colors),
     colors.dim(heard),
     deed.isUndo ? colors.yellow(did) : did,

@@ -7,9 +7,10 @@
 
 import { type EmbeddedStack, startStack } from '@troupe/embedded'
 import { TroupeError } from '@troupe/core'
-import { type Address, anyAddress } from './address.ts'
+import type { Address } from './address.ts'
+import { type Company, createCompany } from './company.ts'
 import type { ServiceLine } from './log-lines.ts'
-import { createServiceProcess, type ServiceProcess } from './service-process.ts'
+import type { ServiceProcess } from './service-process.ts'
 import { type ServiceSpec, storyServices } from './service-main.ts'
 import { stackAddresses } from './stack-addresses.ts'
 
@@ -37,8 +38,8 @@ export interface EcosystemTimings {
   readonly registryMs: number
   readonly postgresMs: number
   readonly stackMs: number
-  readonly databasesMs: number
-  /** By name; they start beside each other. */
+  /** A service's database, by its name. They are made, and the services started, beside each other. */
+  readonly databaseMs: Readonly<Record<string, number>>
   readonly serviceMs: Readonly<Record<string, number>>
   readonly totalMs: number
 }
@@ -54,7 +55,7 @@ export interface Ecosystem {
   /** Rejects as soon as a service or a part of the stack ends although nobody stopped it; else stays pending. */
   readonly failed: Promise<never>
   /** The HTTP address of a service. @throws TroupeError `TROUPE_SERVICE_NOT_FOUND` */
-  urlOf(service: string): string
+  readonly urlOf: (service: string) => string
   stopService(name: string): Promise<void>
   /** Starts a service that was stopped, at the address that it had. */
   startService(name: string): Promise<void>
@@ -72,114 +73,81 @@ export async function startEcosystem(
   options: EcosystemOptions = {},
   signal?: AbortSignal,
 ): Promise<Ecosystem> {
-  const { dir, partitions = 3, logLevel = 'info', onLine, onStackLine, onProgress } = options
   const specs = options.services ?? storyServices()
   const sinceMs = performance.now()
   const stack = await startStack({
     ...stackAddresses(options.addresses ?? {}),
-    ...(dir === undefined ? {} : { dir }),
-    ...(onStackLine ? { log: onStackLine } : {}),
+    ...(options.dir === undefined ? {} : { dir: options.dir }),
+    ...(options.onStackLine ? { log: options.onStackLine } : {}),
   })
-  const processes: ServiceProcess[] = []
+  options.onProgress?.('stack', stack.timings.totalMs)
+  const failure = failureOf(stack)
+  const company = createCompany(stack, options, failure.fail)
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= stopAll(processes, stack))
+  const stop = () => {
+    stopped ??= stopBoth(company, stack)
+    return stopped
+  }
   try {
-    signal?.throwIfAborted()
-    onProgress?.('stack', stack.timings.totalMs)
-    const databasesFromMs = performance.now()
-    const databaseUrls = await createDatabases(stack, specs)
-    const databasesMs = Math.round(performance.now() - databasesFromMs)
-    signal?.throwIfAborted()
-
-    let fail: (error: Error) => void = () => {}
-    const failed = new Promise<never>((_resolve, reject) => {
-      fail = reject
-      void stack.failed.then((sentence) => reject(new TroupeError('TROUPE_SERVICE_DIED', sentence)))
-    })
-    // Whoever awaits it hears of it; nobody has to.
-    failed.catch(() => {})
-    for (const { name, main } of specs) {
-      const http = name === 'order' ? (options.addresses?.http ?? anyAddress) : anyAddress
-      const environment = {
-        KAFKA_BROKERS: stack.kafka.address,
-        SCHEMA_REGISTRY_URL: stack.registry.url,
-        DATABASE_URL: databaseUrls.get(name) ?? '',
-        HTTP_ADDRESS: `${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}`,
-        TROUPE_LOG_LEVEL: logLevel,
-        TROUPE_TOPIC_PARTITIONS: String(partitions),
-      }
-      processes.push(
-        createServiceProcess({ name, main, environment, onDeath: fail, ...(onLine ? { onLine } : {}) }),
-      )
-    }
-    await startAll(processes, signal, onProgress)
-    const services = new Map(processes.map((one) => [one.name, one]))
-    return {
-      stack,
-      services,
-      databaseUrls,
-      timings: {
-        kafkaMs: stack.timings.kafkaMs,
-        registryMs: stack.timings.registryMs,
-        postgresMs: stack.timings.postgresMs,
-        stackMs: stack.timings.totalMs,
-        databasesMs,
-        serviceMs: Object.fromEntries(processes.map(({ name, startMs }) => [name, startMs ?? 0])),
-        totalMs: Math.round(performance.now() - sinceMs),
-      },
-      failed,
-      urlOf: (name) => found(services, name).url ?? notFound(name),
-      stopService: (name) => found(services, name).stop(),
-      startService: async (name) => {
-        if (stopped)
-          throw new TroupeError('TROUPE_STOPPED', `The ecosystem was stopped, so ${name} stays stopped.`)
-        await found(services, name).start()
-      },
-      stop,
-    }
+    await unlessAborted(company.start(specs), signal)
   } catch (error) {
     await stop()
     throw error
   }
+  const { kafkaMs, registryMs, postgresMs, totalMs: stackMs } = stack.timings
+  const totalMs = Math.round(performance.now() - sinceMs)
+  return {
+    stack,
+    services: company.services,
+    databaseUrls: company.databaseUrls,
+    timings: { kafkaMs, registryMs, postgresMs, stackMs, ...company.timings(), totalMs },
+    failed: failure.failed,
+    urlOf: (name) => company.get(name).url ?? '',
+    stopService: (name) => company.get(name).stop(),
+    async startService(name) {
+      if (stopped) {
+        throw new TroupeError('TROUPE_STOPPED', `The ecosystem was stopped, so ${name} stays stopped.`)
+      }
+      await company.get(name).start()
+    },
+    stop,
+  }
 }
 
-async function createDatabases(
-  stack: EmbeddedStack,
-  specs: readonly ServiceSpec[],
-): Promise<ReadonlyMap<string, string>> {
-  const urls = new Map<string, string>()
-  // One after the other: PostgreSQL copies one template at a time.
-  for (const { name } of specs) urls.set(name, await stack.postgres.createDatabase({ name }))
-  return urls
-}
-
-async function startAll(
-  processes: readonly ServiceProcess[],
-  signal: AbortSignal | undefined,
-  onProgress: EcosystemOptions['onProgress'],
-): Promise<void> {
-  const calledOff = new Promise<never>((_resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
-  const starts = processes.map(async (one) => {
-    await one.start()
-    onProgress?.(one.name, one.startMs ?? 0)
-  })
-  await Promise.race([Promise.all(starts), calledOff])
-}
-
-async function stopAll(processes: readonly ServiceProcess[], stack: EmbeddedStack): Promise<void> {
+async function stopBoth(company: Company, stack: EmbeddedStack): Promise<void> {
   try {
-    await Promise.all(processes.map((one) => one.stop()))
+    await company.stop()
   } finally {
     await stack.stop()
   }
 }
 
-function found(services: ReadonlyMap<string, ServiceProcess>, name: string): ServiceProcess {
-  return services.get(name) ?? notFound(name)
+/** A promise that rejects with the first part that fails, and how a service says that it did. */
+function failureOf(stack: EmbeddedStack): {
+  readonly failed: Promise<never>
+  readonly fail: (error: Error) => void
+} {
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject
+  })
+  // Whoever awaits it hears of it; nobody has to.
+  failed.catch(() => {})
+  void stack.failed.then((sentence) => fail(new TroupeError('TROUPE_SERVICE_DIED', sentence)))
+  return { failed, fail }
 }
 
-function notFound(name: string): never {
-  throw new TroupeError('TROUPE_SERVICE_NOT_FOUND', `There is no running service named ${name} here.`)
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return work
+  let giveUp: () => void = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    giveUp = () => reject(signal.reason as Error)
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp, { once: true })
+  })
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }

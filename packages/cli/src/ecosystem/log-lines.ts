@@ -23,7 +23,8 @@ export function serviceLine(service: string, line: string): ServiceLine {
   const fields = parsed(line)
   if (!fields) return { service, level: 'error', text: line.slice(0, lineLengthMax) }
   const facts = Object.entries(fields).filter(([name]) => !omitted.has(name))
-  const text = [String(fields['msg'] ?? ''), ...facts.map(([name, value]) => fact(name, value))].join('  ')
+  const message = typeof fields['msg'] === 'string' ? fields['msg'] : ''
+  const text = [message, ...facts.map(([name, value]) => fact(name, value))].join('  ')
   return { service, level: levels.get(fields['level']) ?? 'info', text: text.slice(0, lineLengthMax) }
 }
 

@@ -22,7 +22,7 @@ export async function refuseTakenPorts(
       )
   }
   // Names and foreign addresses fail here as well as ports that are taken.
-  await Promise.all(Object.entries(addresses).map(([option, address]) => address && probe(option, address)))
+  for (const [option, address] of Object.entries(addresses)) if (address) await probe(option, address)
 }
 
 function probe(option: string, { host, port }: Address): Promise<void> {

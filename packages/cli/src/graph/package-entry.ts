@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 /** Conditions of an `exports` map that `import` goes by. */
-const conditions = ['node', 'import', 'module-sync', 'default']
+const conditions = new Set(['node', 'import', 'module-sync', 'default'])
 
 /** The folder of an installed package, looked for as Node does: upwards from `from`. Undefined if there is none. */
 export function packageFolder(name: string, from: string): string | undefined {
@@ -41,7 +41,7 @@ function targetOf(target: unknown): string | undefined {
   if (Array.isArray(target)) return target.map(targetOf).find((one) => one !== undefined)
   if (typeof target !== 'object' || target === null) return undefined
   for (const [condition, value] of Object.entries(target)) {
-    const found = conditions.includes(condition) ? targetOf(value) : undefined
+    const found = conditions.has(condition) ? targetOf(value) : undefined
     if (found !== undefined) return found
   }
   return undefined

@@ -85,5 +85,5 @@ function currencies(sums: Sums, books: Books): readonly string[] {
     books.refundedCents,
     books.soldCents,
   ]
-  return [...new Set(['EUR', ...all.flatMap((money) => Object.keys(money)).sort()])]
+  return [...new Set(['EUR', ...all.flatMap((money) => Object.keys(money)).toSorted()])]
 }

@@ -61,3 +61,14 @@ export function isWhole(saga: Saga): boolean {
   const ids = new Set(saga.events.map(({ event }) => event.id))
   return saga.events.every(({ event }) => event.causationId === undefined || ids.has(event.causationId))
 }
+
+/**
+ * When an event was on Kafka at the latest (`performance.now()`): when it was seen, or when one of its
+ * effects was, if that came first. Topics are read beside each other, and no effect precedes its cause.
+ */
+export function knownAtMs({ event, seenAtMs }: SeenEvent, { events }: Saga): number {
+  const effects = events.filter(
+    (other) => other.event.causationId === event.id && other.event.id !== event.id,
+  )
+  return Math.min(seenAtMs, ...effects.map((effect) => effect.seenAtMs))
+}

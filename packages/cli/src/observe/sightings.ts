@@ -20,7 +20,7 @@ export interface SightingListener {
 }
 
 export interface Sightings {
-  add(one: SeenEvent): void
+  readonly add: (one: SeenEvent) => void
   saga(id: string): Saga | undefined
   /** Sagas that are not whole. */
   open(): readonly Saga[]

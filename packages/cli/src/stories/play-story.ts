@@ -2,7 +2,15 @@ import { isTroupeError, messageOf, TroupeError } from '@troupe/core'
 import { randomUUID } from 'node:crypto'
 import type { Ecosystem } from '../ecosystem/ecosystem.ts'
 import type { Observer } from '../observe/observer.ts'
-import { chainOf, inCausalOrder, isWhole, outcomeOf, type Saga, type SagaOutcome } from '../observe/saga.ts'
+import {
+  chainOf,
+  inCausalOrder,
+  isWhole,
+  knownAtMs,
+  outcomeOf,
+  type Saga,
+  type SagaOutcome,
+} from '../observe/saga.ts'
 import { problemsOf, type SeenOrder } from './judge.ts'
 import type { OrderApi } from './order-api.ts'
 import type { Story } from './stories.ts'
@@ -172,14 +180,16 @@ async function seenOrder({ answers }: PlacedOrder, { observer, orders }: Stage):
   return { answers, saga: observer.saga(id), state: await orders.state(id) }
 }
 
+const none: Saga = { id: '', events: [] }
+
 function reported(saga: Saga | undefined, sagaId: string, postedAtMs: number): ReportedSaga {
   return {
     sagaId,
     outcome: (saga && outcomeOf(saga)) ?? 'open',
-    events: inCausalOrder(saga?.events ?? []).map(({ event, seenAtMs }) => ({
-      type: event.type,
-      service: event.source,
-      ms: Math.round((seenAtMs - postedAtMs) * 10) / 10,
+    events: inCausalOrder(saga?.events ?? []).map((one) => ({
+      type: one.event.type,
+      service: one.event.source,
+      ms: Math.round((knownAtMs(one, saga ?? none) - postedAtMs) * 10) / 10,
     })),
   }
 }

@@ -1,8 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { Terminal } from './terminal.ts'
 
+export interface ProgressBar {
+  readonly update: (done: number) => void
+  readonly stop: () => void
+}
+
 /** A bar on stderr where somebody watches; a line now and then where nobody does. */
-export function progressBar(total: number, terminal: Terminal): { update(done: number): void; stop(): void } {
+export function progressBar(total: number, terminal: Terminal): ProgressBar {
   if (!terminal.isWatched) return lines(total, terminal)
   const bar = new SingleBar(
     {
@@ -19,7 +24,7 @@ export function progressBar(total: number, terminal: Terminal): { update(done: n
   return { update: (done) => bar.update(done), stop: () => bar.stop() }
 }
 
-function lines(total: number, terminal: Terminal): ReturnType<typeof progressBar> {
+function lines(total: number, terminal: Terminal): ProgressBar {
   let nextTenth = 1
   return {
     update(done) {

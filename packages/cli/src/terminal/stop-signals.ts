@@ -19,7 +19,7 @@ const brokenPipe = 13
  */
 export function stopSignals(onFirst: (reason: string) => void): {
   readonly signal: AbortSignal
-  dispose(): void
+  readonly dispose: () => void
 } {
   const controller = new AbortController()
   const stop = (reason: string, number: number): void => {

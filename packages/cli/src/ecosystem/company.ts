@@ -1,0 +1,77 @@
+// The service processes of one ecosystem.
+//
+// Invariants
+// 1. A service is started when its own database is there, without waiting for the others.
+// 2. Once `stop` was called nothing is started any more, whatever was under way.
+
+import type { EmbeddedStack } from '@troupe/embedded'
+import { TroupeError } from '@troupe/core'
+import { addressText, anyAddress } from './address.ts'
+import type { EcosystemOptions, EcosystemTimings } from './ecosystem.ts'
+import { createServiceProcess, type ServiceProcess } from './service-process.ts'
+import type { ServiceSpec } from './service-main.ts'
+
+export interface Company {
+  readonly services: ReadonlyMap<string, ServiceProcess>
+  readonly databaseUrls: ReadonlyMap<string, string>
+  /** @throws what refused the first service that did not start */
+  start(specs: readonly ServiceSpec[]): Promise<void>
+  /** @throws TroupeError `TROUPE_SERVICE_NOT_FOUND` */
+  get(name: string): ServiceProcess
+  timings(): Pick<EcosystemTimings, 'databaseMs' | 'serviceMs'>
+  stop(): Promise<void>
+}
+
+/** @param onDeath told when a service ends although nobody stopped it */
+export function createCompany(
+  stack: EmbeddedStack,
+  options: EcosystemOptions,
+  onDeath: (error: Error) => void,
+): Company {
+  const { addresses = {}, partitions = 3, logLevel = 'info', onLine, onProgress } = options
+  const services = new Map<string, ServiceProcess>()
+  const databaseUrls = new Map<string, string>()
+  const databaseMs: Record<string, number> = {}
+  let isStopped = false
+
+  async function launch({ name, main }: ServiceSpec): Promise<void> {
+    const sinceMs = performance.now()
+    const databaseUrl = await stack.postgres.createDatabase({ name })
+    databaseUrls.set(name, databaseUrl)
+    databaseMs[name] = Math.round(performance.now() - sinceMs)
+    if (isStopped) return
+    const environment = {
+      KAFKA_BROKERS: stack.kafka.address,
+      SCHEMA_REGISTRY_URL: stack.registry.url,
+      DATABASE_URL: databaseUrl,
+      HTTP_ADDRESS: addressText((name === 'order' && addresses.http) || anyAddress),
+      TROUPE_LOG_LEVEL: logLevel,
+      TROUPE_TOPIC_PARTITIONS: String(partitions),
+    }
+    const one = createServiceProcess({ name, main, environment, onDeath, ...(onLine ? { onLine } : {}) })
+    services.set(name, one)
+    await one.start()
+    onProgress?.(name, one.startMs ?? 0)
+  }
+
+  return {
+    services,
+    databaseUrls,
+    async start(specs) {
+      await Promise.all(specs.map(launch))
+    },
+    get(name) {
+      const one = services.get(name)
+      if (!one) throw new TroupeError('TROUPE_SERVICE_NOT_FOUND', `There is no service named ${name} here.`)
+      return one
+    },
+    timings: () => ({
+      databaseMs,
+      serviceMs: Object.fromEntries([...services].map(([name, { startMs }]) => [name, startMs ?? 0])),
+    }),
+    async stop() {
+      isStopped = true
+      await Promise.all([...services.values()].map((one) => one.stop()))
+    },
+  }
+}
