@@ -188,6 +188,28 @@ describe('looking up schemas', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('asks once for an unknown id too, and never for one that cannot be', async () => {
+    let asked = 0
+    const url = await serve((_, response) => {
+      asked++
+      response.statusCode = 404
+      response.end('{"error_code":40403,"message":"Schema not found"}')
+    })
+    const codec = createCodec({ registryUrl: url, log: silent() })
+    expect((await errorOf(() => codec.decode(OrderReceived, Uint8Array.of(0, 255, 0, 0, 0, 1)))).code).toBe(
+      'TROUPE_SCHEMA_ID_UNKNOWN',
+    )
+    expect(asked).toBe(0)
+    const all = Array.from({ length: 20 }, () =>
+      errorOf(() => codec.decode(OrderReceived, Uint8Array.of(0, 0, 0, 0, 9, 1))),
+    )
+    expect(new Set((await Promise.all(all)).map(({ code }) => code))).toEqual(
+      new Set(['TROUPE_SCHEMA_ID_UNKNOWN']),
+    )
+    // Once through the client, and once for the error code.
+    expect(asked).toBe(2)
+  })
+
   it('does not believe for ever that an id is unknown, and does not ask for it each time', async () => {
     const bytes = await written(order)
     let isKnown = false
