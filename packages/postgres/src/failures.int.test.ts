@@ -7,7 +7,7 @@ import { startPostgres } from '@troupe/embedded'
 import { Client } from 'pg'
 import { assertNowhere, entry, everywhere, moveOf, settlement, write } from './contract/case-building.ts'
 import { postgresLedger } from './postgres-ledger.ts'
-import { silentLog, startStores, type Store, type Stores } from './stores.test.kit.ts'
+import { silentLog, startStores, type Store, type Stores, until } from './stores.test.kit.ts'
 import { startProxy } from './wire/proxy.test.kit.ts'
 
 let stores: Stores
@@ -41,13 +41,13 @@ async function lockDocument({ url, schema }: Store, key: string): Promise<() => 
 }
 
 /** Waits until a ledger of this test file waits for a lock, and returns its backend. */
-async function waitingBackend(): Promise<number> {
-  for (;;) {
+function waitingBackend(): Promise<number> {
+  return until(async () => {
     const [row] = await stores.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE application_name = 'troupe' AND wait_event_type = 'Lock'`,
     )
-    if (row) return row.pid
-  }
+    return row?.pid
+  })
 }
 
 describe('a ledger whose backend is terminated', () => {
@@ -79,7 +79,7 @@ describe('a ledger whose backend is terminated', () => {
     await stores.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'troupe'`,
     )
-    while (lost.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => lost.length > 0)
     await ledger.ping()
     await ledger.close()
     expect(lost).toEqual(['lost an idle connection to PostgreSQL'])
@@ -120,8 +120,9 @@ describe('a ledger on a bad network', () => {
         proxy.transcript.splice(0)
         const settling = ledger.settle({ ...everywhere('heard'), position: moveOf(claim, 1n) })
         const refused = expect(settling).rejects.toMatchObject(unreachable)
-        while (!proxy.transcript.some(({ from, types }) => from === 'server' && types.includes('Z')))
-          await new Promise((resolve) => setImmediate(resolve))
+        await until(() =>
+          proxy.transcript.some(({ from, types }) => from === 'server' && types.includes('Z')),
+        )
         proxy.cut()
         await refused
         proxy.hold()

@@ -49,3 +49,19 @@ export async function startStores(): Promise<Stores> {
     stop: () => server.stop(),
   }
 }
+
+const patienceMs = 10_000
+
+/** Asks until there is an answer. */
+export async function until<Answer>(
+  ask: () => Answer | undefined | false | Promise<Answer | undefined | false>,
+): Promise<Answer> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== false) return answer
+    if (performance.now() > deadline)
+      throw new Error(`It did not come within ${patienceMs} ms: ${ask.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
