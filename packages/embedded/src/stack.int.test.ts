@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Kafka, logLevel } from 'kafkajs'
-import pg from 'pg'
+import { Client } from 'pg'
 import { isAlive } from './stack/process-identity.ts'
 import { startStack, type EmbeddedStack, type StackOptions } from './stack.ts'
 
@@ -37,7 +37,7 @@ async function topicsOf({ kafka }: EmbeddedStack): Promise<string[]> {
 }
 
 async function answersOf(stack: EmbeddedStack): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: stack.postgres.url })
+  const client = new Client({ connectionString: stack.postgres.url })
   await client.connect()
   const { rows } = await client.query('SELECT 1 AS one')
   await client.end()
@@ -109,7 +109,10 @@ describe('a stack', () => {
     const said: string[] = []
     const stack = await start({ log: (level, message) => said.push(`${level}: ${message}`) })
     process.kill(stack.postgres.pid, 'SIGQUIT')
-    expect(await stack.failed).toContain(`process ${stack.postgres.pid}`)
+    expect(await stack.failed).toMatchObject({
+      code: 'POSTGRES_DIED',
+      message: expect.stringContaining(`process ${stack.postgres.pid}`),
+    })
     expect(said).toEqual([expect.stringMatching(/^error: PostgreSQL/)])
   })
 })
@@ -121,7 +124,7 @@ describe('a stack in a folder', () => {
     const schema = JSON.stringify({ schema: '"string"' })
     const headers = { 'content-type': 'application/json' }
     await fetch(`${before.registry.url}/subjects/s/versions`, { method: 'POST', headers, body: schema })
-    const client = new pg.Client({ connectionString: await before.postgres.createDatabase({ name: 'shop' }) })
+    const client = new Client({ connectionString: await before.postgres.createDatabase({ name: 'shop' }) })
     await client.connect()
     await client.query('CREATE TABLE t ()')
     await client.end()
@@ -133,7 +136,7 @@ describe('a stack in a folder', () => {
     const [, subjects, topics] = await answersOf(after)
     expect(subjects).toEqual(['s'])
     expect(topics).toEqual(['orders'])
-    const again = new pg.Client({ connectionString: await after.postgres.createDatabase({ name: 'shop' }) })
+    const again = new Client({ connectionString: await after.postgres.createDatabase({ name: 'shop' }) })
     await again.connect()
     expect((await again.query('SELECT * FROM t')).rows).toEqual([])
     await again.end()

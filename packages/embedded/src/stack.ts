@@ -1,6 +1,6 @@
 // The three parts as one: started together, stopped together, in one folder if it is to be kept.
 import { join } from 'node:path'
-import { messageOf } from './embedded-error.ts'
+import { EmbeddedError, messageOf } from './embedded-error.ts'
 import { startBroker, type Broker, type BrokerOptions } from './kafka/broker.ts'
 import { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'
@@ -32,8 +32,8 @@ export interface EmbeddedStack {
   readonly registry: EmbeddedRegistry
   readonly postgres: EmbeddedPostgres
   readonly timings: StackTimings
-  /** Resolves with a sentence when a part ends although nobody stopped it; stays pending otherwise. */
-  readonly failed: Promise<string>
+  /** Resolves (never rejects) with POSTGRES_DIED when that ends unasked; stays pending otherwise. */
+  readonly failed: Promise<EmbeddedError>
   /** Stops the clients' way in first and the database last. Harmless when called twice. */
   stop(): Promise<void>
 }
@@ -82,12 +82,13 @@ export async function startStack(options: StackOptions = {}): Promise<EmbeddedSt
 }
 
 /** Kafka and the registry live in this process; only PostgreSQL can end on its own. */
-function failureOf(postgres: EmbeddedPostgres): Promise<string> {
-  return new Promise((resolve) => {
-    void postgres.exited.then(({ expected, reason }) => {
-      if (!expected) resolve(`PostgreSQL (process ${postgres.pid}) ended by itself: ${reason}`)
-    })
-  })
+async function failureOf({ pid, exited }: EmbeddedPostgres): Promise<EmbeddedError> {
+  const { expected, reason } = await exited
+  if (expected) await new Promise<never>(() => {})
+  return new EmbeddedError(
+    'POSTGRES_DIED',
+    `PostgreSQL (process ${pid}) ended by itself: ${reason}. Stop the stack and start it again.`,
+  )
 }
 
 /** One after the other, each even if one before it failed; the first failure is thrown at the end. */

@@ -1,10 +1,8 @@
-import pg from 'pg'
+import { Client, escapeIdentifier, escapeLiteral } from 'pg'
 import { EmbeddedError, systemCodeOf } from '../embedded-error.ts'
 import { randomPassword, scramVerifier } from './scram.ts'
 import { connectHost } from './settings.ts'
 import { superuser } from './template.ts'
-
-const { Client, escapeIdentifier, escapeLiteral } = pg
 
 /** SQLSTATE invalid_password. */
 const wrongPassword = '28P01'
@@ -104,7 +102,7 @@ export async function createDatabase(
   return connectionUrl(address, { user, password, database: name })
 }
 
-async function connectWithAny(address: Address, passwords: readonly string[]): Promise<pg.Client> {
+async function connectWithAny(address: Address, passwords: readonly string[]): Promise<Client> {
   let failure: unknown
   for (const password of passwords) {
     const client = new Client({

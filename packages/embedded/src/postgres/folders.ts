@@ -17,6 +17,7 @@ import { isHeld, lockAgeMs, lockFolder, lockOwner, type FolderLock } from '../st
 import { openFolder } from '../stack/open-folder.ts'
 import { commandOf, workingFolderOf } from '../stack/process-identity.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
+import { replaceFile } from '../stack/write-file.ts'
 import type { Binaries } from './binaries.ts'
 import { closedFolderOnTheWayTo, type Identity } from './identity.ts'
 import { endOrphan } from './server.ts'
@@ -102,6 +103,16 @@ export async function correctOwner({ data }: ClusterFolder, { uid, gid }: Identi
   if (process.platform !== 'win32' && (stat.mode & 0o027) !== 0) chmodSync(data, 0o700)
 }
 
+/** Notes the superuser's passwords where a later start, also as another user, finds them. */
+export async function keepPasswords(
+  { passwords }: ClusterFolder,
+  { uid, gid }: Identity,
+  known: readonly string[],
+): Promise<void> {
+  await replaceFile(passwords, JSON.stringify(known))
+  if (uid !== undefined && gid !== undefined) chownSync(passwords, uid, gid)
+}
+
 /** The superuser's password, and before it was last changed. */
 export function readPasswords({ passwords, data }: ClusterFolder): string[] {
   try {
@@ -133,11 +144,11 @@ export async function endServerOf(data: string): Promise<number | undefined> {
  */
 export async function removeAbandonedFolders(identity: Identity): Promise<void> {
   const base = throwawayBase(identity)
-  const owners = [process.getuid?.(), identity.uid]
+  const owners = new Set([process.getuid?.(), identity.uid])
   for (const name of readdirSync(base).filter((entry) => entry.startsWith(throwawayPrefix))) {
     const root = join(base, name)
     const stat = lstatSync(root, { throwIfNoEntry: false })
-    if (!stat?.isDirectory() || !owners.includes(process.getuid ? stat.uid : undefined)) continue
+    if (!stat?.isDirectory() || !owners.has(process.getuid ? stat.uid : undefined)) continue
     const owner = lockOwner(root)
     const ageMs = lockAgeMs(root) ?? Date.now() - stat.mtimeMs
     if (ageMs < abandonedAfterMs || (owner && isHeld(owner))) continue

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { Client } from 'pg'
 import { isAlive } from '../stack/process-identity.ts'
 import { startPostgres } from './start.ts'
 
@@ -17,12 +17,12 @@ const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
 /** Starts a server, says where, and then does what a test asks for, a line at a time. */
 const script = `
   import { startPostgres } from ${JSON.stringify(`file://${built}`)}
-  import pg from 'pg'
+  import { Client } from 'pg'
   const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n')
   try {
     const log = (level, message) => say({ log: message })
     const postgres = await startPostgres({ ...JSON.parse(process.argv[1]), log })
-    const client = new pg.Client({ connectionString: postgres.url })
+    const client = new Client({ connectionString: postgres.url })
     client.on('error', () => {})
     await client.connect()
     const { rows } = await client.query('SHOW data_directory')
@@ -86,7 +86,7 @@ function startParent(options: { dir?: string; fsync?: boolean }): Parent {
       for (;;) {
         const { value, done } = await said.next()
         if (done) throw new Error(`the process ended before it said ${property}`)
-        const parsed = JSON.parse(String(value)) as Record<string, unknown>
+        const parsed = JSON.parse(value) as Record<string, unknown>
         if (property in parsed) return parsed
       }
     },
@@ -109,7 +109,7 @@ async function kill({ process: child }: Parent): Promise<void> {
 }
 
 async function insert(url: string, from: number, to: number): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
   await client.query('CREATE TABLE IF NOT EXISTS acknowledged (n int)')
@@ -118,7 +118,7 @@ async function insert(url: string, from: number, to: number): Promise<void> {
 }
 
 async function count(url: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
     const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM acknowledged')

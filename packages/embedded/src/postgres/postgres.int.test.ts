@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -13,7 +14,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { Client } from 'pg'
+import { lockOwner } from '../stack/folder-lock.ts'
 import { commandOf, isAlive } from '../stack/process-identity.ts'
 import { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './start.ts'
 
@@ -36,7 +38,7 @@ function temporaryFolder(): string {
 }
 
 async function query(url: string, text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
     return (await client.query<Record<string, unknown>>(text, values)).rows
@@ -92,16 +94,6 @@ describe('a running server', () => {
     const url = new URL(postgres.url)
     url.password = 'wrong'
     await expect(query(url.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' })
-  })
-
-  it('never writes a password into its log', async () => {
-    const log = join(dirname(await dataFolderOf(postgres)), 'server.log')
-    await postgres.createDatabase({ name: 'logged', password: 'do-not-log-me' })
-    const said = readFileSync(log, 'utf8')
-    expect(said).toContain('ready to accept connections')
-    expect(said).not.toContain('do-not-log-me')
-    expect(said).not.toContain(new URL(postgres.url).password)
-    expect(commandOf(postgres.pid)).not.toContain(new URL(postgres.url).password)
   })
 
   it('gives each database a role of its own that can open no other', async () => {
@@ -162,11 +154,26 @@ describe('a running server', () => {
   })
 })
 
+describe('a password', () => {
+  it('stands in no log, even if every statement is logged, and in no command line', async () => {
+    const postgres = await start({ settings: { log_statement: 'all' } })
+    const log = join(dirname(await dataFolderOf(postgres)), 'server.log')
+    await postgres.createDatabase({ name: 'logged', password: 'do-not-log-me' })
+    await postgres.createDatabase({ name: 'logged', password: 'do-not-log-me' })
+    const said = readFileSync(log, 'utf8')
+    expect(said).toContain('ALTER ROLE "logged"')
+    expect(said).not.toContain('do-not-log-me')
+    const { password } = new URL(postgres.url)
+    expect(said).not.toContain(password)
+    expect(commandOf(postgres.pid)).not.toContain(password)
+  })
+})
+
 describe('stopping', () => {
   it('leaves no process, no folder and no shared memory behind', async () => {
     const postgres = await start()
     const data = await dataFolderOf(postgres)
-    const client = new pg.Client({ connectionString: postgres.url })
+    const client = new Client({ connectionString: postgres.url })
     client.on('error', () => {})
     await client.connect()
     await Promise.all([postgres.stop(), postgres.stop()])
@@ -184,22 +191,16 @@ describe('stopping', () => {
     expect(said).toEqual([
       expect.stringMatching(/^error: PostgreSQL \(process \d+\) ended by itself: .*\n[^]*immediate shutdown/),
     ])
-    const folder = `${tmpdir()}`
     await postgres.stop()
-    expect(
-      readdirSync(folder).filter((name) => name.startsWith('embedded-postgres-') && statOwner(folder, name)),
-    ).toEqual([])
+    expect(ownThrowawayFolders()).toEqual([])
   })
 })
 
-/** Whether a throwaway folder belongs to this very process. */
-function statOwner(folder: string, name: string): boolean {
-  try {
-    const owner = JSON.parse(readFileSync(join(folder, name, 'in-use-by.json'), 'utf8')) as { pid: number }
-    return owner.pid === process.pid
-  } catch {
-    return false
-  }
+/** Throwaway folders of this very process; other tests have theirs. */
+function ownThrowawayFolders(): string[] {
+  return readdirSync(tmpdir())
+    .filter((name) => name.startsWith('embedded-postgres-'))
+    .filter((name) => lockOwner(join(tmpdir(), name))?.pid === process.pid)
 }
 
 describe('a folder to keep', () => {
@@ -282,11 +283,7 @@ describe('starting', () => {
       code: 'PORT_TAKEN',
       message: expect.stringContaining(String(port)),
     })
-    expect(
-      readdirSync(tmpdir()).filter(
-        (name) => name.startsWith('embedded-postgres-') && statOwner(tmpdir(), name),
-      ),
-    ).toEqual([])
+    expect(ownThrowawayFolders()).toEqual([])
   })
 
   it('shows the end of the log when the server does not come up', async () => {
@@ -304,6 +301,23 @@ describe('starting', () => {
     { host: '203.0.113.1' },
   ])('refuses %j', async (options: PostgresOptions) => {
     await expect(startPostgres(options)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+  })
+
+  it('removes throwaway folders that nobody is left to clean up, and no others', async () => {
+    const abandoned = mkdtempSync(join(tmpdir(), 'embedded-postgres-'))
+    const fresh = mkdtempSync(join(tmpdir(), 'embedded-postgres-'))
+    cleanUps.push(() => rmSync(abandoned, { recursive: true, force: true }))
+    cleanUps.push(() => rmSync(fresh, { recursive: true, force: true }))
+    const longAgo = new Date(Date.now() - 3_600_000)
+    for (const folder of [abandoned, fresh]) {
+      writeFileSync(join(folder, 'in-use-by.json'), JSON.stringify({ pid: process.pid, birth: 'long ago' }))
+    }
+    utimesSync(join(abandoned, 'in-use-by.json'), longAgo, longAgo)
+    const first = await start()
+    const firstFolder = dirname(await dataFolderOf(first))
+    utimesSync(join(firstFolder, 'in-use-by.json'), longAgo, longAgo)
+    await start()
+    expect([abandoned, fresh, firstFolder].map((folder) => existsSync(folder))).toEqual([false, true, true])
   })
 
   it('shares one template between starts at the same time, and makes a damaged one anew', async () => {

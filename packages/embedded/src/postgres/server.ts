@@ -123,9 +123,10 @@ async function untilReady(
   exited: Promise<ServerExit>,
 ): Promise<string | undefined> {
   let ended: ServerExit | undefined
-  void exited.then((exit) => {
-    ended = exit
-  })
+  const watch = async () => {
+    ended = await exited
+  }
+  void watch()
   const deadline = performance.now() + startTimeoutMs
   for (;;) {
     await pause(pollMs)

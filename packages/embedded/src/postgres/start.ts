@@ -9,7 +9,6 @@ import { promisify } from 'node:util'
 import { EmbeddedError, messageOf } from '../embedded-error.ts'
 import type { EmbeddedLog } from '../stack/log.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
-import { replaceFile } from '../stack/write-file.ts'
 import { executableBinaries, locateBinaries, type Binaries } from './binaries.ts'
 import { cacheFolder } from './cache.ts'
 import { connectionUrl, createDatabase, takeOver, type DatabaseOptions } from './databases.ts'
@@ -21,6 +20,7 @@ import {
   endServerOf,
   giveTo,
   hasData,
+  keepPasswords,
   makeThrowawayFolder,
   openKeptFolder,
   readPasswords,
@@ -112,9 +112,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
     undo.push(() => started.server.stop())
     const password = randomPassword()
     // Whichever of these two lines a crash comes after, the file holds a password that opens.
-    if (kept) await replaceFile(folder.passwords, JSON.stringify([password, ...known]))
+    if (kept) await keepPasswords(folder, identity, [password, ...known])
     await takeOver({ host, port: started.port }, known, password)
-    if (kept) await replaceFile(folder.passwords, JSON.stringify([password]))
+    if (kept) await keepPasswords(folder, identity, [password])
     return handle(cluster, { host, port: started.port }, started.server, password)
   } catch (error) {
     for (const step of undo.toReversed()) {
@@ -150,7 +150,7 @@ async function prepareData(
   }
   const template = await ensureTemplate(binaries, identity, cache)
   try {
-    if (!folder.isThrowaway) await replaceFile(folder.passwords, JSON.stringify([template.password]))
+    if (!folder.isThrowaway) await keepPasswords(folder, identity, [template.password])
     await copyTemplate(template, folder.data)
   } finally {
     if (template.isForOneStart) await removeFolder(template.folder)
@@ -196,10 +196,7 @@ function handle(
   password: string,
 ): EmbeddedPostgres {
   let stopped: Promise<void> | undefined
-  void server.exited.then(({ expected, reason }) => {
-    if (expected) return
-    log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
-  })
+  void reportUnexpectedEnd(server, folder, log)
   return {
     ...address,
     url: connectionUrl(address, { user: superuser, password, database: 'postgres' }),
@@ -219,4 +216,10 @@ function handle(
       return stopped
     },
   }
+}
+
+async function reportUnexpectedEnd(server: Server, folder: ClusterFolder, log: EmbeddedLog): Promise<void> {
+  const { expected, reason } = await server.exited
+  if (expected) return
+  log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
 }
