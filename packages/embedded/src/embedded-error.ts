@@ -14,8 +14,6 @@ export type EmbeddedErrorCode =
   | 'BINARIES_UNUSABLE'
   /** PostgreSQL did not come up; the message carries the end of its log. */
   | 'POSTGRES_NOT_STARTED'
-  /** PostgreSQL ended although nobody stopped it. */
-  | 'POSTGRES_DIED'
   /** The part has been stopped and cannot be used any more. */
   | 'STOPPED'
 

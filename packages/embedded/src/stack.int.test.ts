@@ -109,10 +109,7 @@ describe('a stack', () => {
     const said: string[] = []
     const stack = await start({ log: (level, message) => said.push(`${level}: ${message}`) })
     process.kill(stack.postgres.pid, 'SIGQUIT')
-    expect(await stack.failed).toMatchObject({
-      code: 'POSTGRES_DIED',
-      message: expect.stringContaining(`process ${stack.postgres.pid}`),
-    })
+    expect(await stack.failed).toContain(`process ${stack.postgres.pid}`)
     expect(said).toEqual([expect.stringMatching(/^error: PostgreSQL/)])
   })
 })

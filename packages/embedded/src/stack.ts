@@ -1,6 +1,6 @@
 // The three parts as one: started together, stopped together, in one folder if it is to be kept.
 import { join } from 'node:path'
-import { EmbeddedError, messageOf } from './embedded-error.ts'
+import { messageOf } from './embedded-error.ts'
 import { startBroker, type Broker, type BrokerOptions } from './kafka/broker.ts'
 import { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'
@@ -32,8 +32,8 @@ export interface EmbeddedStack {
   readonly registry: EmbeddedRegistry
   readonly postgres: EmbeddedPostgres
   readonly timings: StackTimings
-  /** Resolves (never rejects) with POSTGRES_DIED when that ends unasked; stays pending otherwise. */
-  readonly failed: Promise<EmbeddedError>
+  /** Resolves with a sentence when a part ends although nobody stopped it; stays pending otherwise. */
+  readonly failed: Promise<string>
   /** Stops the clients' way in first and the database last. Harmless when called twice. */
   stop(): Promise<void>
 }
@@ -82,13 +82,10 @@ export async function startStack(options: StackOptions = {}): Promise<EmbeddedSt
 }
 
 /** Kafka and the registry live in this process; only PostgreSQL can end on its own. */
-async function failureOf({ pid, exited }: EmbeddedPostgres): Promise<EmbeddedError> {
+async function failureOf({ pid, exited }: EmbeddedPostgres): Promise<string> {
   const { expected, reason } = await exited
   if (expected) await new Promise<never>(() => {})
-  return new EmbeddedError(
-    'POSTGRES_DIED',
-    `PostgreSQL (process ${pid}) ended by itself: ${reason}. Stop the stack and start it again.`,
-  )
+  return `PostgreSQL (process ${pid}) ended by itself: ${reason}. Stop the stack and start it again.`
 }
 
 /** One after the other, each even if one before it failed; the first failure is thrown at the end. */
