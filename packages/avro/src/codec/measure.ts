@@ -29,6 +29,7 @@ export class PayloadFault extends Error {
 const intMax = 2147483647
 /** From here on, sums of zigzag numbers that are odd, which are the negative ones, are not exact. */
 const zigzagMax = 2 ** 53
+const protoKey = [...Buffer.from('__proto__')]
 /** Ten groups of seven bits hold 64. */
 const varintBytesMax = 10
 
@@ -67,10 +68,9 @@ export function measureOf(type: Type, records = new Map<Type, Measure>()): Measu
     case 'array':
       return blocks(measureOf((type as types.ArrayType).itemsType, records))
     case 'map': {
-      const key = measureOf(stringType, records)
       const value = measureOf((type as types.MapType).valuesType as Type, records)
       return blocks((payload) => {
-        key(payload)
+        mapKey(payload)
         value(payload)
       })
     }
@@ -82,8 +82,6 @@ export function measureOf(type: Type, records = new Map<Type, Measure>()): Measu
       return measureOf((type as types.LogicalType).underlyingType, records)
   }
 }
-
-const stringType = { typeName: 'string' } as Type
 
 function record(type: types.RecordType, records: Map<Type, Measure>): Measure {
   const known = records.get(type)
@@ -122,6 +120,17 @@ function blocks(item: Measure): Measure {
         throw new PayloadFault('a block is of another size than it says', false)
       }
     }
+  }
+}
+
+/** The key `__proto__` would set the prototype of what avsc reads, and its value would be gone. */
+function mapKey(payload: Payload): void {
+  const size = varint(payload, 'the length of a key')
+  skip(payload, size, 'a key')
+  if (size !== protoKey.length) return
+  const start = payload.at - size
+  if (protoKey.every((byte, index) => payload.bytes[start + index] === byte)) {
+    throw new PayloadFault('a map has the key __proto__', false)
   }
 }
 

@@ -67,8 +67,8 @@ function compareRecords(reader: types.RecordType, writer: types.RecordType, path
   }
   walk.visited.add(pair)
   for (const field of reader.fields) {
-    const names = [field.name, ...field.aliases]
-    const match = writer.fields.find(({ name }) => names.includes(name))
+    const names = new Set([field.name, ...field.aliases])
+    const match = writer.fields.find(({ name }) => names.has(name))
     const at = path === '' ? field.name : `${path}.${field.name}`
     if (match) compare(field.type, match.type, at, walk)
     else if (field.defaultValue() === undefined) {
