@@ -53,6 +53,7 @@ function run(command, args, doing) {
     // A warm build says nothing unless it fails.
     stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
     shell: process.platform === 'win32',
+    encoding: 'utf8',
   })
   if (status === 0) return
   if (quiet) process.stderr.write(`${stdout}${stderr}`)

@@ -16,31 +16,23 @@
 // is settled is published, what is published is deleted, and only then are connections closed.
 
 import { createCodec } from '@troupe/avro'
-import {
-  type Command,
-  commandLane,
-  laneOf,
-  type DocumentRef,
-  type DocumentType,
-  type Log,
-  type Service,
-  type TopicPartition,
-  TroupeError,
-} from '@troupe/core'
+import { commandLane, laneOf, type Log, type Service, TroupeError } from '@troupe/core'
 import { connectKafka, createReceiver, createRelay, ensureTopics } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
-import { createDecider, type DecideCommandOptions } from './decider.ts'
-import {
-  createDependencies,
-  dependencyNames,
-  type DependencyName,
-  type DependencyState,
-} from './dependencies.ts'
+import { createDecider } from './decider.ts'
+import { createDependencies, type DependencyName, dependencyNames } from './dependencies.ts'
 import type { Settings } from './environment.ts'
-import { type HttpServer, type Routes, serveHttp } from './http.ts'
+import { type HttpServer, serveHttp } from './http.ts'
 import { deriveId } from './ids.ts'
 import { createLocks } from './locks.ts'
 import { claimPartition, publishLeftovers } from './partition.ts'
+import {
+  isOpen,
+  type Progress,
+  type Routes,
+  type RunningService,
+  type ServiceState,
+} from './running-service.ts'
 import { settle } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { createSweeper } from './sweeper.ts'
@@ -54,53 +46,6 @@ const outboxIdleMs = 200
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 const attemptTimeoutMs = 3_000
 const forgetTimeoutMs = 2_000
-
-export type ServiceState = 'new' | 'starting' | 'joining' | 'running' | 'stopping' | 'stopped'
-
-export interface Status {
-  readonly state: ServiceState
-  readonly isReady: boolean
-  readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
-}
-
-/** How far this process has handled a partition: `next` is the offset it handles next. */
-export interface Progress extends TopicPartition {
-  readonly next: bigint | undefined
-}
-
-export interface ListPage {
-  /** Keys after this one. */
-  readonly after?: string
-  /** 1 to 1,000. Default 100. */
-  readonly limit?: number
-}
-
-/** A service in this process. */
-export interface RunningService {
-  readonly service: Service
-  /** Where its HTTP server listens, once it does. */
-  readonly httpUrl: string | undefined
-  /** Resolves when the service has joined its consumer group. @throws what refused the start */
-  start(): Promise<void>
-  /** Lets everything under way finish, for `stopTimeoutMs` at most. Safe to call in any state. */
-  stop(): Promise<void>
-  status(): Status
-  /** Resolves once all that was emitted so far is published, with how far each partition has been handled. */
-  progress(): Promise<readonly Progress[]>
-  /** Decides on a command: one transaction of documents and outbox, the same answer for the same key. */
-  decide<Input extends object, Answer>(
-    command: Command<Input, Answer>,
-    input: Input,
-    options?: DecideCommandOptions,
-  ): Promise<Answer>
-  /** A document, or its initial state. */
-  read<State extends object>(ref: DocumentRef<State>): Promise<State>
-  /** Documents of one kind, by key. */
-  list<State extends object>(
-    type: DocumentType<State>,
-    page?: ListPage,
-  ): Promise<readonly { readonly key: string; readonly state: State }[]>
-}
 
 export interface ServiceOptions {
   readonly log: Log
@@ -279,11 +224,6 @@ export function createService(
   }
 
   return running
-}
-
-/** Whether a service in this state takes commands and answers queries. */
-export function isOpen(state: ServiceState): boolean {
-  return state === 'joining' || state === 'running'
 }
 
 const nothing = { position: undefined, inbox: [], documents: [], steps: [], answers: [], outbox: [] } as const

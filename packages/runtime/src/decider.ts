@@ -103,12 +103,12 @@ export function createDecider(options: DeciderOptions): Decider {
         const request: Request = {
           form: 'command',
           name,
-          command: command as never,
+          command: command,
           input,
           inputHash: inputHashOf(input),
           idempotencyKey,
         }
-        waiting.push({ request, resolve: resolve as (answer: unknown) => void, reject })
+        waiting.push({ request, resolve: resolve, reject })
         running ??= work()
       })
     },

@@ -51,7 +51,7 @@ function decodeOne(service: Service, codec: Codec, record: RawRecord): Heard | P
     if (!bound || !eventType) throw new Error(`Nothing hears ${envelope.type}`)
     const heardWith = (data: object): Heard => ({
       record,
-      delivery: { form: 'event', event: { ...envelope, data } as Event, bound },
+      delivery: { form: 'event', event: { ...envelope, data }, bound },
     })
     const data: unknown = codec.decode(eventType, record.value ?? nothing)
     if (!(data instanceof Promise)) return heardWith(data as object)

@@ -1,11 +1,8 @@
 import type { Log } from '@troupe/core'
 import { messageOf, TroupeError } from '@troupe/core'
-import { type FastifyInstance, fastify } from 'fastify'
-import { isOpen, type RunningService } from './create-service.ts'
+import { fastify } from 'fastify'
 import { notFoundHandler, problem, problemHandler } from './problem.ts'
-
-/** Registers a service's own routes. */
-export type Routes = (http: FastifyInstance, running: RunningService) => void | Promise<void>
+import { isOpen, type Routes, type RunningService } from './running-service.ts'
 
 export interface HttpServer {
   readonly url: string

@@ -1,16 +1,8 @@
-export {
-  createService,
-  type ListPage,
-  type Progress,
-  type RunningService,
-  type ServiceOptions,
-  type ServiceState,
-  type Status,
-} from './create-service.ts'
+export { createService, type ServiceOptions } from './create-service.ts'
+export type { ListPage, Progress, Routes, RunningService, ServiceState, Status } from './running-service.ts'
 export { type DecideCommandOptions, isPassing } from './decider.ts'
 export type { DependencyName, DependencyState } from './dependencies.ts'
 export { type Environment, environment, type Settings } from './environment.ts'
-export type { Routes } from './http.ts'
 export { deriveId } from './ids.ts'
 export { run, type RunOptions } from './run.ts'
 export {

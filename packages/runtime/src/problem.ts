@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { isTroupeError, type Log, messageOf, retryVerdictOf, TroupeError } from '@troupe/core'
+import { isTroupeError, type Log, messageOf, retryVerdictOf, type TroupeError } from '@troupe/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 

@@ -1,6 +1,6 @@
 import { type DocumentRef, type DocumentType, isTroupeError } from '@troupe/core'
 import { z } from 'zod'
-import type { ListPage, RunningService } from './create-service.ts'
+import type { ListPage, RunningService } from './running-service.ts'
 import { checked, problem } from './problem.ts'
 
 /** What queries need of a running service. */

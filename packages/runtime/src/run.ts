@@ -1,9 +1,9 @@
 import { messageOf, type Service } from '@troupe/core'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
-import { createService, type RunningService } from './create-service.ts'
+import { createService } from './create-service.ts'
 import type { Environment } from './environment.ts'
-import type { Routes } from './http.ts'
+import type { Routes, RunningService } from './running-service.ts'
 
 export interface RunOptions {
   readonly routes?: Routes

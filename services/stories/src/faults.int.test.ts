@@ -57,11 +57,12 @@ describe('when things go wrong', () => {
       services: [order, payment, inventory, shipping],
       timeoutMs: 30_000,
     })
-    const placing = Array.from({ length: 40 }, () => harness?.service('order').decide(placeOrder, orderFor()))
+    const running = harness.service('order')
+    const placing = Array.from({ length: 40 }, () => running.decide(placeOrder, orderFor()))
     await harness.expectEvent(PaymentProcessed)
     await harness.stopService('payment')
     await harness.startService('payment')
-    const orderIds = (await Promise.all(placing)).map((placed) => placed?.orderId ?? '')
+    const orderIds = (await Promise.all(placing)).map((placed) => placed.orderId)
     await harness.atRest()
     for (const orderId of orderIds) await harness.expectEvent(OrderCompleted, { orderId })
     await harness.expectNoEvent(OrderCompleted)

@@ -1,0 +1,59 @@
+import type { Command, DocumentRef, DocumentType, Service, TopicPartition } from '@troupe/core'
+import type { FastifyInstance } from 'fastify'
+import type { DecideCommandOptions } from './decider.ts'
+import type { DependencyName, DependencyState } from './dependencies.ts'
+
+export type ServiceState = 'new' | 'starting' | 'joining' | 'running' | 'stopping' | 'stopped'
+
+export interface Status {
+  readonly state: ServiceState
+  readonly isReady: boolean
+  readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
+}
+
+/** How far this process has handled a partition: `next` is the offset it handles next. */
+export interface Progress extends TopicPartition {
+  readonly next: bigint | undefined
+}
+
+export interface ListPage {
+  /** Keys after this one. */
+  readonly after?: string
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number
+}
+
+/** A service in this process. */
+export interface RunningService {
+  readonly service: Service
+  /** Where its HTTP server listens, once it does. */
+  readonly httpUrl: string | undefined
+  /** Resolves when the service has joined its consumer group. @throws what refused the start */
+  start(): Promise<void>
+  /** Lets everything under way finish, for `stopTimeoutMs` at most. Safe to call in any state. */
+  stop(): Promise<void>
+  status(): Status
+  /** Resolves once all that was emitted so far is published, with how far each partition has been handled. */
+  progress(): Promise<readonly Progress[]>
+  /** Decides on a command: one transaction of documents and outbox, the same answer for the same key. */
+  decide<Input extends object, Answer>(
+    command: Command<Input, Answer>,
+    input: Input,
+    options?: DecideCommandOptions,
+  ): Promise<Answer>
+  /** A document, or its initial state. */
+  read<State extends object>(ref: DocumentRef<State>): Promise<State>
+  /** Documents of one kind, by key. */
+  list<State extends object>(
+    type: DocumentType<State>,
+    page?: ListPage,
+  ): Promise<readonly { readonly key: string; readonly state: State }[]>
+}
+
+/** Whether a service in this state takes commands and answers queries. */
+export function isOpen(state: ServiceState): boolean {
+  return state === 'joining' || state === 'running'
+}
+
+/** Registers a service's own routes. */
+export type Routes = (http: FastifyInstance, running: RunningService) => void | Promise<void>
