@@ -1,7 +1,6 @@
 import {
   type Codec,
   type Delivery,
-  type Event,
   envelopeOf,
   messageOf,
   type RawRecord,
