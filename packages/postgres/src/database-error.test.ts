@@ -36,7 +36,13 @@ const cases: readonly [Error, Trouble][] = [
     '57P03',
     '57P05',
     '58030',
+    '0A000',
     '25006',
+    '25P02',
+    '26000',
+    '42501',
+    '42P01',
+    'XX000',
     '28P01',
     '3D000',
     'XX001',
@@ -46,10 +52,7 @@ const cases: readonly [Error, Trouble][] = [
   [said('23505', 'answer'), 'conflict'],
   [said('23505', 'outbox'), 'bug'],
   [said('TR001'), 'fenced'],
-  ...['22P05', '22021', '23502', '42P01', '42601', '54000', 'XX000'].map((code): [Error, Trouble] => [
-    said(code),
-    'bug',
-  ]),
+  ...['22P05', '22021', '23502', '54000', '54001'].map((code): [Error, Trouble] => [said(code), 'bug']),
 ]
 
 describe('an error of the database', () => {

@@ -22,20 +22,22 @@ const troubleBySqlState: Readonly<Record<string, Trouble>> = {
   '40001': 'conflict', // serialization_failure
   '40P01': 'conflict', // deadlock_detected
   '55P03': 'conflict', // lock_not_available
-  // The server cannot be used now, whatever is asked of it.
+  // The server or the ledger in it cannot be used now, whatever is written: our statements are always
+  // the same, so an error that is not about their values is never the work's fault.
   '08': 'unreachable', // connection exceptions
-  '25006': 'unreachable', // read_only_sql_transaction: a standby, until the failover is through
-  '25P03': 'unreachable', // idle_in_transaction_session_timeout
-  '25P04': 'unreachable', // transaction_timeout
+  '0A': 'unreachable', // a plan that no longer fits the table: another connection makes a new one
+  '25': 'unreachable', // a standby, until the failover is through; transactions that were timed out
+  '26000': 'unreachable', // somebody between us and the server dropped our prepared statements
   '28': 'unreachable', // the password or pg_hba.conf refuses us
-  '3D000': 'unreachable', // the database does not exist (yet, or while it is restored)
+  '3D': 'unreachable', // no such database (yet, or while it is restored)
+  '3F': 'unreachable', // no such schema
   '40003': 'unreachable', // statement_completion_unknown
+  '42': 'unreachable', // tables missing, privileges revoked
   '53': 'unreachable', // disk full, out of memory, too many connections
-  '55000': 'unreachable', // object_not_in_prerequisite_state: connections are not allowed
+  '55': 'unreachable', // connections are not allowed, an object is in use
   '57': 'unreachable', // shut down, starting up, statement timeout, backend terminated
   '58': 'unreachable', // I/O errors
-  XX001: 'unreachable', // data_corrupted
-  XX002: 'unreachable', // index_corrupted
+  XX: 'unreachable', // internal errors, corrupted data or indexes
 }
 
 /** What a database error carries, of pg's many fields. */
@@ -74,7 +76,7 @@ export function ledgerError(error: unknown, during: string, address: Address): E
     case 'unreachable':
       return new TroupeError(
         'TROUPE_DATABASE_UNREACHABLE',
-        `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. Check that it runs and that the database's URL is right; the work is tried again.`,
+        `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. Check that it runs, that the database's URL is right and that the ledger was migrated; the work is tried again.`,
         { cause: error, details: { ...address, during, sqlState } },
       )
     case 'conflict':

@@ -94,10 +94,17 @@ describe('a ledger on a bad network', () => {
       store,
       async (ledger) => {
         await ledger.migrate()
+        await ledger.ping()
         proxy.hold('client', 'server')
-        await expect(ledger.settle(everywhere('lost'))).rejects.toMatchObject(unreachable)
+        await expect(ledger.settle(everywhere('lost'))).rejects.toMatchObject({
+          ...unreachable,
+          details: { during: 'insert-inbox' },
+        })
         // Another connection, which is accepted and never greeted.
-        await expect(ledger.ping()).rejects.toMatchObject(unreachable)
+        await expect(ledger.ping()).rejects.toMatchObject({
+          ...unreachable,
+          details: { during: 'connecting' },
+        })
         proxy.hold()
         await ledger.ping()
         await assertNowhere(ledger, 'lost')

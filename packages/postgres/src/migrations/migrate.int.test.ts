@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Log } from '@troupe/core'
+import { Client } from 'pg'
 import { settingsOf } from '../settings.ts'
 import { silentLog, startStores, type Store, type Stores } from '../stores.test.kit.ts'
 import { migrate } from './migrate.ts'
@@ -80,6 +81,19 @@ describe('migrating a ledger', () => {
     } finally {
       await stores.query(`GRANT CREATE ON DATABASE ledger TO ${role}`)
     }
+  })
+
+  it('refuses a database that cannot hold every character', async () => {
+    const admin = new Client({ connectionString: stores.server.url })
+    await admin.connect()
+    await admin.query(`CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
+    await admin.end()
+    const url = new URL(stores.server.url)
+    url.pathname = '/latin'
+    await expect(migrate(settingsOf({ url: url.href, log: silentLog }))).rejects.toMatchObject({
+      code: 'TROUPE_SETTING_INVALID',
+      details: { encoding: 'LATIN1' },
+    })
   })
 
   it('keeps ledgers in schemas of their own apart, whatever those are called', async () => {

@@ -19,7 +19,8 @@ interface Applied {
  * Brings the ledger's schema to the newest of `known`, all of it in one transaction. Of several
  * instances that start together one does the work and the others wait for it.
  *
- * @throws TroupeError `TROUPE_LEDGER_NEWER`, `TROUPE_LEDGER_ALTERED`, `TROUPE_DATABASE_UNREACHABLE`
+ * @throws TroupeError `TROUPE_LEDGER_NEWER`, `TROUPE_LEDGER_ALTERED`, `TROUPE_SETTING_INVALID` for an encoding
+ *   other than UTF-8, `TROUPE_DATABASE_UNREACHABLE`
  */
 export async function migrate(
   settings: LedgerSettings,
@@ -39,6 +40,7 @@ export async function migrate(
     await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
       `troupe ledger ${settings.schema}`,
     ])
+    await refuseOtherEncodings(client, settings)
     const applied = await appliedIn(client, settings.schema)
     const pending = pendingOf(known, applied, settings)
     for (const migration of pending) {
@@ -56,6 +58,18 @@ export async function migrate(
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+/** In any other encoding there are characters that cannot be stored, and no telling when one comes. */
+async function refuseOtherEncodings(client: Client, { address }: LedgerSettings): Promise<void> {
+  const { rows } = await client.query<{ server_encoding: string }>('SHOW server_encoding')
+  const encoding = rows[0]?.server_encoding
+  if (encoding === 'UTF8') return
+  throw new TroupeError(
+    'TROUPE_SETTING_INVALID',
+    `The database ${address.database} at ${address.host}:${address.port} is encoded in ${encoding}, which cannot hold every text. Create it with ENCODING 'UTF8'.`,
+    { details: { ...address, encoding } },
+  )
 }
 
 async function appliedIn(client: Client, schema: string): Promise<readonly Applied[]> {
