@@ -7,7 +7,7 @@ import {
   PaymentProcessed,
   ShippingFailed,
   StockCounted,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import type { StepState } from './ports.ts'
 import { workingSet } from './working-set.ts'
 

@@ -14,8 +14,8 @@ import {
   ShippingFailed,
   StockCounted,
   stockAtFirst,
-} from './fixtures.test.support.ts'
-import { memoryLedger, type MemoryLedger } from './memory-ledger.test.support.ts'
+} from './fixtures.test.kit.ts'
+import { memoryLedger, type MemoryLedger } from './memory-ledger.test.kit.ts'
 import { withoutRunning } from './react.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 

@@ -63,6 +63,5 @@ export function deadLetterOf(
 
 /** An error may quote the bytes that caused it: what the outbox could not keep must not hold up the dead letter. */
 function fitText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
   return text.slice(0, messageLengthMax).replace(/\0|\p{Surrogate}/gu, '\uFFFD')
 }

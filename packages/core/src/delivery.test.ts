@@ -11,7 +11,7 @@ import {
   ShippingFailed,
   stock,
   StockCounted,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import { reaction } from './reaction.ts'
 import { service } from './service.ts'
 

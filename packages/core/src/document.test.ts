@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { document, documentName } from './document.ts'
-import { refusal } from './fixtures.test.support.ts'
+import { refusal } from './fixtures.test.kit.ts'
 import { nameLengthMax } from './name.ts'
 
 const stock = document({ name: 'stock', initial: (key) => ({ sku: key, free: 0 }) })

@@ -8,7 +8,7 @@ import {
   type RecordPlace,
   typeHeaderOf,
 } from './envelope.ts'
-import { refusal } from './fixtures.test.support.ts'
+import { refusal } from './fixtures.test.kit.ts'
 import { nameLengthMax } from './name.ts'
 
 const place: RecordPlace = { topic: 'order.events', partition: 2, offset: '41', key: 'o1', timestampMs: 5 }

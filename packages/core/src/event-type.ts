@@ -31,8 +31,8 @@ export interface EventType<
 }
 
 /** Any event type. `never` as input keeps the call signature assignable whatever a type's fields are. */
-// biome-ignore lint/suspicious/noExplicitAny: variance of the call signature needs it; users never see it
-export type AnyEventType = EventType<string, any, any> // any: an event type is both consumer and producer of its data
+// oxlint-disable-next-line typescript/no-explicit-any -- an event type both takes and gives its data: nothing else is wide enough
+export type AnyEventType = EventType<string, any, any>
 
 export interface AvroRecordSchema {
   readonly type: 'record'

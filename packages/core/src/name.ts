@@ -13,7 +13,6 @@ export function flawOfName(text: string): string | undefined {
   return undefined
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
 const unfit = /[\0\uFFFD]|\p{Surrogate}/u
 
 /** Joins two names into one string, for maps: no two pairs give the same, whatever characters they hold. */

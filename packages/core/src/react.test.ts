@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Changes } from './working-set.ts'
-import { workingSet } from './working-set.ts'
+import { type Changes, workingSet } from './working-set.ts'
 import { document, type DocumentRef } from './document.ts'
 import type { AnyEventType, Event } from './event-type.ts'
 import {
@@ -18,13 +17,13 @@ import {
   reserveStock,
   ShippingFailed,
   stock,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import type { Deciding } from './handling.ts'
 import { reactTo, withoutRunning } from './react.ts'
 import { type ReactContext, reaction, undo } from './reaction.ts'
 import { service } from './service.ts'
 
-type Anything = ReactContext<AnyEventType, unknown> & { readonly done?: unknown }
+type Anything = ReactContext<AnyEventType> & { readonly done?: unknown }
 
 /** Runs a body as the reaction of an inventory that may emit everything and reads `reads`. */
 function run(
@@ -232,7 +231,7 @@ describe('a reaction that is not synchronous', () => {
   })
 
   it('may return anything else', () => {
-    expect(run(() => ({ then: 'not a function' })).outbox).toEqual([])
+    expect(run(() => Object.fromEntries([['then', 'not a function']])).outbox).toEqual([])
   })
 })
 

@@ -8,7 +8,7 @@ import {
   refusal,
   reserveStock,
   ShippingFailed,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import { reaction, undo } from './reaction.ts'
 
 const react = () => {}

@@ -12,7 +12,7 @@ import {
   releaseStock,
   reserveStock,
   ShippingFailed,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import { reaction, undo } from './reaction.ts'
 import { isService, service } from './service.ts'
 

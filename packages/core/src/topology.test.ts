@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { command } from './command.ts'
-import { eventType, inventory, OrderWithdrawn, PaymentProcessed } from './fixtures.test.support.ts'
+import { eventType, inventory, OrderWithdrawn, PaymentProcessed } from './fixtures.test.kit.ts'
 import { reaction } from './reaction.ts'
 import { service } from './service.ts'
 import { topologyOf } from './topology.ts'

@@ -10,7 +10,7 @@ import {
   ShippingFailed,
   stock,
   StockCounted,
-} from './fixtures.test.support.ts'
+} from './fixtures.test.kit.ts'
 import { workingSet } from './working-set.ts'
 
 const book = { kind: 'stock', key: 'book' }
