@@ -1,5 +1,14 @@
-import { AclPermissionTypes, ConfigResourceTypes } from 'kafkajs'
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ConfigResourceTypes,
+  ResourcePatternTypes,
+} from 'kafkajs'
 import { describe, expect, it } from '@jest/globals'
+import { ErrorCode } from './protocol/error-code.ts'
+import { rawClient } from './raw-client.test.kit.ts'
+import { incrementalAlterConfigs } from './requests/incremental-alter-configs.ts'
 import { adminFor, broker, kafkaFor, listenTo, producerFor, until } from './clients.test.kit.ts'
 
 describe('an administrator', () => {
@@ -81,6 +90,34 @@ describe('an administrator', () => {
     )
   })
 
+  it('changes single settings and leaves the others', async () => {
+    const target = await broker()
+    target.createTopic('a')
+    const client = await rawClient(target)
+    const change = async (name: string, operation: number, value: string | null) => {
+      const resources = [{ resourceType: 2, resourceName: 'a', configs: [{ name, operation, value }] }]
+      const { responses } = await client.call(incrementalAlterConfigs, 0, { resources, validateOnly: false })
+      return responses[0]?.errorCode
+    }
+    const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3] as const
+    expect(await change('retention.ms', SET, '5')).toBe(ErrorCode.NONE)
+    expect(await change('segment.ms', SET, '7')).toBe(ErrorCode.NONE)
+    expect(await change('cleanup.policy', APPEND, 'compact')).toBe(ErrorCode.NONE)
+    expect(await change('cleanup.policy', SUBTRACT, 'delete')).toBe(ErrorCode.NONE)
+    expect(await change('segment.ms', DELETE, null)).toBe(ErrorCode.NONE)
+    expect(await change('retention.ms', APPEND, '6')).toBe(ErrorCode.INVALID_CONFIG)
+    expect(await change('retention.ms', SET, 'long')).toBe(ErrorCode.INVALID_CONFIG)
+    const { resources } = await (await adminFor(target)).describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: 'a' }],
+    })
+    const own = resources[0]?.configEntries.filter(({ isDefault }) => !isDefault)
+    expect(own?.map(({ configName, configValue }) => [configName, configValue])).toEqual([
+      ['cleanup.policy', 'compact'],
+      ['retention.ms', '5'],
+    ])
+  })
+
   it('makes a topic stamp messages with the time of their append, or take larger ones', async () => {
     const target = await broker()
     const admin = await adminFor(target)
@@ -149,7 +186,11 @@ describe('an administrator', () => {
   it('hears that access control is not served', async () => {
     const target = await broker()
     const admin = await adminFor(target)
-    const filter = { resourceType: 2, resourcePatternType: 3, operation: 1 }
+    const filter = {
+      resourceType: AclResourceTypes.TOPIC,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      operation: AclOperationTypes.ANY,
+    }
     await expect(admin.describeAcls({ ...filter, permissionType: AclPermissionTypes.ANY })).rejects.toThrow(
       'does not support',
     )

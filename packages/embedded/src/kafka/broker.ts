@@ -2,23 +2,16 @@
  * Kafka's protocol in process: one node for tests and demos. What each request keeps and ignores is said at
  * the top of its file in `requests/`.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { BrokerError } from './broker-error.ts'
-import { type BrokerOptions, type ResolvedOptions, resolveOptions } from './broker-options.ts'
+import { type BrokerOptions, resolveOptions } from './broker-options.ts'
 import type { GroupState } from './groups/group.ts'
-import { GroupCoordinator } from './groups/group-coordinator.ts'
+import type { GroupCoordinator } from './groups/group-coordinator.ts'
+import { openKept } from './kept.ts'
 import { apis } from './requests/all.ts'
-import type { Answer } from './server/connection.ts'
 import { createDispatcher } from './server/dispatcher.ts'
 import { listen } from './server/listener.ts'
 import type { Services } from './server/services.ts'
-import { lockFolder } from './storage/folder-lock.ts'
-import { openOffsetJournal } from './storage/offset-journal.ts'
-import { openTopicFolder } from './storage/topic-folder.ts'
-import { memoryTopicStore } from './topics/memory-store.ts'
-import { isLegalTopicName, PARTITIONS_MAX, TopicCatalogue } from './topics/topic-catalogue.ts'
+import { isLegalTopicName, PARTITIONS_MAX, type TopicCatalogue } from './topics/topic-catalogue.ts'
 
 export type { BrokerOptions } from './broker-options.ts'
 
@@ -63,26 +56,20 @@ const NODE_ID = 1
  * Starts a broker and resolves when it takes connections.
  *
  * @throws BrokerError `BROKER_OPTION_INVALID`, `BROKER_ADDRESS_TAKEN`, `BROKER_LISTEN_FAILED`,
- * `BROKER_FOLDER_IN_USE` or `BROKER_FOLDER_DAMAGED`; nothing is left open then.
+ * `BROKER_FOLDER_UNUSABLE`, `BROKER_FOLDER_IN_USE` or `BROKER_FOLDER_DAMAGED`; nothing is left open then.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const settings = resolveOptions(options)
   const { host, log, requestBytesMax } = settings
   const kept = openKept(settings)
   const { topics, groups } = kept
-  let answer: Answer | undefined
-  // Nothing can connect before the dispatcher is there: both happen in the same turn of the event loop.
-  const listener = await listen(host, settings.port, log, () => ({
-    requestBytesMax,
-    answer: answer as Answer,
-    log,
-  })).catch((error: unknown) => {
+  const listener = await listen(host, settings.port, log).catch((error: unknown) => {
     kept.close()
     throw error
   })
   const { port } = listener
   const services: Services = { nodeId: NODE_ID, host, port, ...kept, settings, apiRanges: apis, log }
-  answer = createDispatcher(services)
+  listener.serve({ requestBytesMax, answer: createDispatcher(services), log })
 
   let stopped: Promise<void> | undefined
   return {
@@ -97,56 +84,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       stopped ??= listener.close().then(() => kept.close())
       return stopped
     },
-  }
-}
-
-/** What outlives a connection: with a folder, also the process. */
-interface Kept {
-  readonly clusterId: string
-  readonly topics: TopicCatalogue
-  readonly groups: GroupCoordinator
-  nextProducerId(): number
-  close(): void
-}
-
-function openKept({ dir, fsync, log, groupInitialRebalanceDelayMs }: ResolvedOptions): Kept {
-  if (dir === undefined) {
-    let producerId = 0
-    const topics = new TopicCatalogue(memoryTopicStore)
-    const groups = new GroupCoordinator(groupInitialRebalanceDelayMs)
-    return {
-      clusterId: randomBytes(16).toString('base64url'),
-      topics,
-      groups,
-      nextProducerId: () => (producerId += 1),
-      close() {
-        groups.close()
-        topics.close()
-      },
-    }
-  }
-  mkdirSync(dir, { recursive: true })
-  const unlock = lockFolder(dir)
-  try {
-    const folder = openTopicFolder(dir, fsync, log)
-    const topics = new TopicCatalogue(folder, folder.recovered)
-    const groups = new GroupCoordinator(groupInitialRebalanceDelayMs, (replay) =>
-      openOffsetJournal(join(dir, 'offsets.jsonl'), fsync, log, replay),
-    )
-    return {
-      clusterId: folder.clusterId,
-      topics,
-      groups,
-      nextProducerId: () => folder.nextProducerId(),
-      close() {
-        groups.close()
-        topics.close()
-        unlock()
-      },
-    }
-  } catch (error) {
-    unlock()
-    throw error
   }
 }
 

@@ -4,8 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { ConfigResourceTypes } from 'kafkajs'
 import { adminFor, broker, later, listenTo, producerFor, until } from './clients.test.kit.ts'
 import { startBroker } from './broker.ts'
+import { buildBatch } from './log/batch.test.kit.ts'
+import { rawClient } from './raw-client.test.kit.ts'
+import { initProducerId } from './requests/init-producer-id.ts'
+import { produce } from './requests/produce.ts'
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'embedded-broker-'))
@@ -51,7 +56,7 @@ describe('a folder', () => {
     ])
     const { resources } = await (await adminFor(second)).describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: 2, name: 't', configNames: ['retention.ms'] }],
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: 't', configNames: ['retention.ms'] }],
     })
     expect(resources[0]?.configEntries[0]?.configValue).toBe('77')
     await (await producerFor(second)).send({ topic: 't', messages: [{ partition: 0, value: 'more' }] })
@@ -161,26 +166,37 @@ describe('a folder', () => {
     expect(fs.existsSync(join(dir, 'broker.lock'))).toBe(false)
   })
 
-  it('remembers idempotent producers, and gives no id twice', async () => {
+  it('remembers what idempotent producers sent, and gives no id twice', async () => {
     const dir = folder()
     const ids: number[] = []
     for (let start = 0; start < 2; start += 1) {
       const target = await broker({ dir })
-      const producer = await producerFor(target, {
-        idempotent: true,
-        maxInFlightRequests: 1,
-        retry: { retries: 5 },
+      target.createTopic('t')
+      const client = await rawClient(target)
+      const asked = { transactionalId: null, transactionTimeoutMs: 0 }
+      ids.push((await client.call(initProducerId, 1, asked)).producerId)
+      // The second broker gets from the first producer what the first broker had got already.
+      const records = buildBatch({ producerId: ids[0] as number, producerEpoch: 0, baseSequence: 0 })
+      const { topics } = await client.call(produce, 7, {
+        transactionalId: null,
+        acks: -1,
+        timeoutMs: 1000,
+        topics: [{ name: 't', partitions: [{ index: 0, records }] }],
       })
-      await producer.send({ topic: 't', messages: [{ value: 'v' }] })
-      await producer.send({ topic: 't', messages: [{ value: 'v' }] })
-      await producer.disconnect()
+      expect(topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, baseOffset: 0 })
+      expect(target.topics()[0]?.partitions[0]?.endOffset).toBe(1)
       await target.stop()
-      const [path] = filesIn(dir, '.log') as [string]
-      const bytes = fs.readFileSync(path)
-      const size = 12 + bytes.readInt32BE(8)
-      ids.push(Number(bytes.readBigInt64BE(start * 2 * size + 43)))
     }
     expect(new Set(ids).size).toBe(2)
+  })
+
+  it('that is none is refused by name', async () => {
+    const path = join(folder(), 'file')
+    fs.writeFileSync(path, '')
+    await expect(startBroker({ dir: path })).rejects.toMatchObject({
+      code: 'BROKER_FOLDER_UNUSABLE',
+      message: expect.stringContaining(path),
+    })
   })
 
   it('loses the files of a deleted topic, also those that a crash left over', async () => {

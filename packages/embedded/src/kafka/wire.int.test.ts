@@ -4,7 +4,7 @@ import type { Broker } from './broker.ts'
 import { buildBatch } from './log/batch.test.kit.ts'
 import { readBatchHeader } from './log/record-batch.ts'
 import { ErrorCode } from './protocol/error-code.ts'
-import { rawClient } from './raw-client.test.kit.ts'
+import { type RawClient, rawClient } from './raw-client.test.kit.ts'
 import { apiVersions } from './requests/api-versions.ts'
 import { deleteRecords } from './requests/delete-records.ts'
 import { deleteTopics } from './requests/delete-topics.ts'
@@ -14,6 +14,7 @@ import { initProducerId } from './requests/init-producer-id.ts'
 import { joinGroup } from './requests/join-group.ts'
 import { metadata } from './requests/metadata.ts'
 import { produce } from './requests/produce.ts'
+import { syncGroup } from './requests/sync-group.ts'
 
 const VERSIONS_REQUEST = { clientSoftwareName: 'raw', clientSoftwareVersion: '1' }
 
@@ -68,7 +69,30 @@ async function patientBroker(): Promise<Broker> {
   return target
 }
 
+const JOIN = {
+  groupId: 'g',
+  sessionTimeoutMs: 10_000,
+  rebalanceTimeoutMs: 10_000,
+  memberId: '',
+  groupInstanceId: null,
+  protocolType: 'consumer',
+  protocols: [{ name: 'any', metadata: Buffer.from('m') }],
+}
+
 const LONG = { maxWaitMs: 60_000 }
+
+/**
+ * Resolves when the broker has taken the fetch in: it follows a question in the same packet, whose answer
+ * proves it. (The response is wrapped, or it would be awaited too.)
+ */
+async function parkedFetch(client: RawClient, request: ReturnType<typeof fetchRequest>) {
+  client.socket.cork()
+  const question = client.call(apiVersions, 0, VERSIONS_REQUEST)
+  const response = client.call(fetch, 11, request)
+  client.socket.uncork()
+  await question
+  return { response }
+}
 
 describe('versions', () => {
   it('are told in every version of the question, and only those that are served', async () => {
@@ -144,10 +168,9 @@ describe('a parked fetch', () => {
   it('is answered by the next append', async () => {
     const target = await patientBroker()
     const [reader, writer] = [await rawClient(target), await rawClient(target)]
-    const waiting = reader.call(fetch, 11, fetchRequest('t', 0, LONG))
-    // Its own earlier answer proves that the broker has read the fetch behind it.
+    const waiting = await parkedFetch(reader, fetchRequest('t', 0, LONG))
     await writer.call(produce, 7, produceRequest('t', buildBatch({ values: ['now'] })))
-    const records = (await waiting).topics[0]?.partitions[0]?.records
+    const records = (await waiting.response).topics[0]?.partitions[0]?.records
     expect(readBatchHeader(records as Buffer).recordCount).toBe(1)
   })
 
@@ -155,11 +178,11 @@ describe('a parked fetch', () => {
     const target = await patientBroker()
     const [reader, writer] = [await rawClient(target), await rawClient(target)]
     const size = buildBatch().length
-    const waiting = reader.call(fetch, 11, fetchRequest('t', 0, { ...LONG, minBytes: size * 2 }))
+    const waiting = await parkedFetch(reader, fetchRequest('t', 0, { ...LONG, minBytes: size * 2 }))
     await writer.call(produce, 7, produceRequest('t', buildBatch()))
-    expect(reader.answered).toEqual([])
+    expect(reader.answered).toHaveLength(1)
     await writer.call(produce, 7, produceRequest('t', buildBatch()))
-    expect((await waiting).topics[0]?.partitions[0]?.records).toHaveLength(size * 2)
+    expect((await waiting.response).topics[0]?.partitions[0]?.records).toHaveLength(size * 2)
   })
 
   it('is answered when a request arrives behind it, and before that one', async () => {
@@ -173,9 +196,9 @@ describe('a parked fetch', () => {
   it('is answered when its topic is deleted', async () => {
     const target = await patientBroker()
     const [reader, admin] = [await rawClient(target), await rawClient(target)]
-    const waiting = reader.call(fetch, 11, fetchRequest('t', 0, LONG))
+    const waiting = await parkedFetch(reader, fetchRequest('t', 0, LONG))
     await admin.call(deleteTopics, 1, { topicNames: ['t'], timeoutMs: 1000 })
-    expect((await waiting).topics[0]?.partitions[0]).toMatchObject({
+    expect((await waiting.response).topics[0]?.partitions[0]).toMatchObject({
       errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     })
   })
@@ -188,14 +211,28 @@ describe('a parked fetch', () => {
     expect(topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, records: Buffer.alloc(0) })
   })
 
+  it('is answered when its consumer’s group rebalances', async () => {
+    const target = await patientBroker()
+    const [member, newcomer] = [await rawClient(target), await rawClient(target)]
+    const { memberId } = await member.call(joinGroup, 3, JOIN)
+    const sync = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null, assignments: [] }
+    expect(await member.call(syncGroup, 3, sync)).toMatchObject({ errorCode: 0 })
+    const waiting = await parkedFetch(member, fetchRequest('t', 0, LONG))
+    newcomer.post(joinGroup, 3, JOIN)
+    const { topics } = await waiting.response
+    expect(topics[0]?.partitions[0]?.records).toHaveLength(0)
+    const beat = { groupId: 'g', generationId: 1, memberId, groupInstanceId: null }
+    expect((await member.call(heartbeat, 3, beat)).errorCode).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
+  })
+
   it('does not keep the broker from stopping', async () => {
     const target = await patientBroker()
     const client = await rawClient(target)
-    client.post(fetch, 11, fetchRequest('t', 0, LONG))
-    await client.call(apiVersions, 0, VERSIONS_REQUEST)
-    client.post(fetch, 11, fetchRequest('t', 0, LONG))
-    await target.stop()
-    await client.closed
+    const waiting = await parkedFetch(client, fetchRequest('t', 0, LONG))
+    await Promise.all([
+      target.stop(),
+      expect(waiting.response).rejects.toThrow('the broker ended the connection'),
+    ])
   })
 })
 
@@ -300,6 +337,24 @@ describe('a produce', () => {
   })
 })
 
+describe('a client that asks and does not listen', () => {
+  it('is not served further until it does; then it gets everything, in order', async () => {
+    const target = await broker({ messageBytesMax: 10_000_000 })
+    target.createTopic('t')
+    const client = await rawClient(target)
+    await client.call(produce, 7, produceRequest('t', buildBatch({ values: ['x'.repeat(5_000_000)] })))
+    client.answered.length = 0
+    client.socket.pause()
+    const large = { maxBytes: 1e7, partitionMaxBytes: 1e7 }
+    const ids = Array.from({ length: 40 }, () => client.post(fetch, 11, fetchRequest('t', 0, large)))
+    const bystander = await rawClient(target)
+    await bystander.call(produce, 7, produceRequest('t', buildBatch({ values: ['last'] })))
+    client.socket.resume()
+    await until('all answers', () => client.answered.length === ids.length)
+    expect(client.answered).toEqual(ids)
+  })
+})
+
 describe('metadata', () => {
   it('lists all topics for null, none for an empty list, and all for an empty list of version 0', async () => {
     const client = await rawClient(await patientBroker())
@@ -321,15 +376,7 @@ describe('metadata', () => {
 describe('a group member', () => {
   it('is known by the id it was told to come back with', async () => {
     const client = await rawClient(await patientBroker())
-    const request = {
-      groupId: 'g',
-      sessionTimeoutMs: 1000,
-      rebalanceTimeoutMs: 1000,
-      memberId: '',
-      groupInstanceId: null,
-      protocolType: 'consumer',
-      protocols: [{ name: 'any', metadata: Buffer.from('m') }],
-    }
+    const request = JOIN
     const refused = await client.call(joinGroup, 5, request)
     expect(refused.errorCode).toBe(ErrorCode.MEMBER_ID_REQUIRED)
     const joined = await client.call(joinGroup, 5, { ...request, memberId: refused.memberId })

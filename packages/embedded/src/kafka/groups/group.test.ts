@@ -31,11 +31,11 @@ const join = async (request: Partial<JoinRequest> = {}): Promise<JoinResult> =>
 
 /** Brings members in, one rebalance each, and has the leader assign everyone its own id. */
 async function stableWith(count: number): Promise<string[]> {
-  let ids: string[] = []
+  const ids: string[] = []
   for (let members = 1; members <= count; members += 1) {
     const newcomer = join()
     await Promise.all(ids.map((memberId) => join({ memberId })))
-    ids = [...ids, (await newcomer).memberId]
+    ids.push((await newcomer).memberId)
   }
   await settle(ids)
   return ids

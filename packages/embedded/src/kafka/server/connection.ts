@@ -42,6 +42,7 @@ export class Connection {
   readonly #frames: FrameReader
   readonly #slots: Slot[] = []
   readonly #parked = new Set<() => void>()
+  #isServing = false
   #isClosed = false
   /** `host:port` of the client, for log lines. */
   readonly peer: string
@@ -87,14 +88,24 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    this.#frames.push(chunk)
+    this.#serveAll()
+  }
+
+  #serveAll(): void {
+    // An answer that is ready at once leads back here: it must not serve the next request inside this one.
+    if (this.#isServing) return
+    this.#isServing = true
     try {
-      this.#frames.push(chunk)
-      for (let frame = this.#frames.next(); frame !== null; frame = this.#frames.next()) {
+      while (!this.#isClosed && !this.#isHeld()) {
+        const frame = this.#frames.next()
+        if (frame === null) break
         this.#serve(frame)
-        if (this.#isClosed) return
       }
     } catch (error) {
       this.close(messageOf(error))
+    } finally {
+      this.#isServing = false
     }
   }
 
@@ -123,10 +134,19 @@ export class Connection {
     this.#flow()
   }
 
+  /** Whether requests have to wait until the client has read more of its responses. */
+  #isHeld(): boolean {
+    return this.#socket.writableNeedDrain || this.#slots.length >= UNANSWERED_MAX
+  }
+
   #flow(): void {
     if (this.#isClosed) return
-    if (this.#socket.writableNeedDrain || this.#slots.length >= UNANSWERED_MAX) this.#socket.pause()
-    else if (this.#socket.isPaused()) this.#socket.resume()
+    if (this.#isHeld()) {
+      this.#socket.pause()
+      return
+    }
+    if (this.#socket.isPaused()) this.#socket.resume()
+    this.#serveAll()
   }
 
   #end(): void {

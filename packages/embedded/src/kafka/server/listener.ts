@@ -5,28 +5,28 @@ import { Connection, type ConnectionOptions, type Log } from './connection.ts'
 /** An open TCP port and its connections. */
 export interface Listener {
   readonly port: number
+  /** Takes connections from now on; to be called in the turn in which the listener came up. */
+  serve(options: ConnectionOptions): void
   /** Ends all connections and frees the port; resolves when both is done. */
   close(): Promise<void>
 }
 
 /** Opens `host:port` (0 for any free port). The owner of the result closes it. */
-export async function listen(
-  host: string,
-  port: number,
-  log: Log,
-  connectionOptions: () => ConnectionOptions,
-): Promise<Listener> {
+export async function listen(host: string, port: number, log: Log): Promise<Listener> {
   const connections = new Set<Connection>()
-  const server = createServer((socket) => {
-    const connection = new Connection(socket, connectionOptions())
-    connections.add(connection)
-    socket.on('close', () => connections.delete(connection))
-  })
+  const server = createServer()
   await opened(server, host, port)
   // For example no descriptor left for one more socket: that client is lost, the others go on.
   server.on('error', (error) => log('error', `a connection could not be taken: ${error.message}`))
   return {
     port: (server.address() as AddressInfo).port,
+    serve(options) {
+      server.on('connection', (socket) => {
+        const connection = new Connection(socket, options)
+        connections.add(connection)
+        socket.on('close', () => connections.delete(connection))
+      })
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

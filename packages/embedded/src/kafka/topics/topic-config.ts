@@ -83,6 +83,11 @@ export function viewSettings(chosen: ReadonlyMap<string, string>): SettingView[]
   }))
 }
 
+/** Whether the setting holds several values, which can be added and taken away one by one. */
+export function isListSetting(name: string): boolean {
+  return SETTINGS.get(name)?.kind === 'list'
+}
+
 /** Why a value cannot be taken for a setting, or undefined if it can. */
 export function whySettingIsWrong(name: string, value: string | null): string | undefined {
   const setting = SETTINGS.get(name)
