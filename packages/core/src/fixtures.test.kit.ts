@@ -109,7 +109,7 @@ export const releaseStock = undo(reserveStock, {
   },
 })
 
-export const countStock = reaction({
+const countStock = reaction({
   on: StockCounted,
   emits: [],
   reads: ({ data }) => [stock(data.sku)],
