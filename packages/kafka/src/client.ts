@@ -1,7 +1,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import { type Log, TroupeError } from '@troupe/core'
-import { Kafka, type logCreator, logLevel, type SASLOptions } from 'kafkajs'
+import { type Cluster, Kafka, type logCreator, logLevel, PartitionAssigners, type SASLOptions } from 'kafkajs'
 import { mendTimerLoop } from './mend-timer-loop.ts'
 
 /** How a client proves who it is. */
@@ -73,11 +73,11 @@ export function connectKafka(settings: KafkaSettings, log: Log): KafkaConnection
       'No Kafka broker is named. Name at least one as host:port.',
     )
   }
-  const wrong = settings.brokers.find((broker) => !isAddress(broker))
-  if (wrong !== undefined) {
+  const wrong = settings.brokers.findIndex((broker) => !isAddress(broker))
+  if (wrong >= 0) {
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
-      `"${wrong}" is no Kafka broker's address. Give it as host:port, such as localhost:9092.`,
+      `"${settings.brokers[wrong]}" is no Kafka broker's address. Give it as host:port, such as localhost:9092.`,
     )
   }
   return { settings, log, open: (options = {}) => openClient(settings, log, options) }
@@ -130,6 +130,23 @@ function openClient(settings: KafkaSettings, log: Log, options: OpenOptions): Ka
       for (const socket of sockets) socket.destroy(new Error('this client was closed'))
     },
   }
+}
+
+/** The cluster of a client: kafkajs shows it to a consumer's partition assigner, and to nobody else. */
+export function clusterOf({ kafka }: KafkaClient): Cluster {
+  const seen: Cluster[] = []
+  kafka.consumer({
+    groupId: 'none',
+    partitionAssigners: [
+      (config) => {
+        seen.push(config.cluster)
+        return PartitionAssigners.roundRobin(config)
+      },
+    ],
+  })
+  const [cluster] = seen
+  if (!cluster) throw new Error('kafkajs shows its cluster no longer')
+  return cluster
 }
 
 /**

@@ -31,7 +31,8 @@ export interface SessionOptions {
   }
 }
 
-const disconnectMs = 5_000
+const disconnectMs = 2_000
+const hintMs = 1_000
 
 /** One kafkajs consumer, from its connect to its crash or stop. */
 export class ConsumerSession {
@@ -197,13 +198,16 @@ export class ConsumerSession {
         this.#options.log.debug({ problem: messageOf(error) }, 'could not commit positions as a hint')
       },
     )
-    await settlesWithin(committed, disconnectMs)
+    await settlesWithin(committed, hintMs)
   }
 
   async close(): Promise<void> {
     this.#isOver = true
     clearInterval(this.#hintTimer)
-    await settlesWithin(this.#consumer.disconnect(), disconnectMs)
+    const gone = this.#consumer.disconnect()
+    await settlesWithin(gone, disconnectMs)
     this.#client.destroy()
+    // Without sockets it ends soon, however silent the broker is.
+    await settlesWithin(gone, disconnectMs)
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '@troupe/core'
+import { isTroupeError, messageOf } from '@troupe/core'
 
 /** What a person needs of a kafkajs error, which wraps its cause up to three times. */
 export interface KafkaProblem {
@@ -10,6 +10,7 @@ export interface KafkaProblem {
 }
 
 export function problemOf(error: unknown): KafkaProblem {
+  if (isTroupeError(error)) return { type: undefined, name: error.code, message: error.message }
   let found: KafkaProblem | undefined
   let innermost = error
   const seen = new Set<unknown>()

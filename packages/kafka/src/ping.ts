@@ -1,6 +1,5 @@
-import net from 'node:net'
-import { TroupeError } from '@troupe/core'
-import type { KafkaConnection } from './client.ts'
+import { isTroupeError, TroupeError } from '@troupe/core'
+import { clusterOf, type KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
 
 export interface PingOptions {
@@ -20,53 +19,47 @@ export async function ping(connection: KafkaConnection, options: PingOptions = {
   const client = connection.open({ connectionTimeoutMs: timeoutMs, requestTimeoutMs: timeoutMs, retries: 0 })
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
-    const admin = client.kafka.admin({ retry: { retries: 0 } })
+    const cluster = clusterOf(client)
     const asked = (async () => {
-      await admin.connect()
-      return await admin.describeCluster()
+      await cluster.connect()
+      await cluster.refreshMetadata()
     })()
-    const { brokers: advertised } = await beforeDeadline(asked, deadline, timeoutMs)
-    await refuseUnreachable(connection, advertised, deadline)
-    return advertised.length
+    await beforeDeadline(asked, deadline, timeoutMs)
+    const ids = cluster.getNodeIds().map(String)
+    const tried = Promise.allSettled(ids.map((nodeId) => cluster.findBroker({ nodeId })))
+    refuseUnreachable(connection, await beforeDeadline(tried, deadline, timeoutMs))
+    return ids.length
   } catch (error) {
-    if (error instanceof TroupeError) throw error
+    if (isTroupeError(error)) throw error
     throw unreachable(`Kafka at ${brokers.join(', ')} ${reasonOf(error)}`, { brokers }, error)
   } finally {
     client.destroy()
   }
 }
 
-async function refuseUnreachable(
+/** One broker that can be reached will do: the others may be down for a while. */
+function refuseUnreachable(
   connection: KafkaConnection,
-  advertised: readonly { readonly host: string; readonly port: number }[],
-  deadline: AbortSignal,
-): Promise<void> {
-  const tried = await Promise.allSettled(advertised.map((address) => knock(address, deadline)))
+  tried: readonly PromiseSettledResult<unknown>[],
+): void {
   if (tried.some(({ status }) => status === 'fulfilled')) return
-  const addresses = advertised.map(({ host, port }) => `${host}:${port}`)
+  const reasons = tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  const advertised = reasons.map(addressIn).filter((address) => address !== undefined)
   const { brokers } = connection.settings
-  const [first] = tried
   throw unreachable(
-    `Kafka answers at ${brokers.join(', ')}, but sends its clients to ${addresses.join(', ') || 'no broker at all'}, which cannot be reached from here. Set the brokers' advertised.listeners to an address that this machine can reach.`,
-    { brokers, advertised: addresses },
-    first?.status === 'rejected' ? first.reason : undefined,
+    `Kafka answers at ${brokers.join(', ')}, but sends its clients to ${advertised.join(', ') || 'no broker'}, which cannot be reached from here. Set the brokers' advertised.listeners to an address that this machine can reach.`,
+    { brokers, advertised },
+    reasons[0],
   )
 }
 
-async function knock(
-  address: { readonly host: string; readonly port: number },
-  deadline: AbortSignal,
-): Promise<void> {
-  const socket = net.connect(address)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
-      socket.once('error', reject)
-      deadline.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true })
-    })
-  } finally {
-    socket.destroy()
+/** kafkajs's connection errors name the broker that they were about. */
+function addressIn(error: unknown): string | undefined {
+  for (let at = error; typeof at === 'object' && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { broker } = at as { readonly broker?: unknown }
+    if (typeof broker === 'string') return broker
   }
+  return undefined
 }
 
 async function beforeDeadline<Result>(

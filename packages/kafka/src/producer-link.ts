@@ -46,8 +46,10 @@ export class ProducerLink {
     const link = this.#link
     if (!link) return
     this.#link = undefined
-    await settlesWithin(link.producer.disconnect(), disconnectMs)
+    const gone = link.producer.disconnect()
+    await settlesWithin(gone, disconnectMs)
     link.client.destroy()
+    await settlesWithin(gone, disconnectMs)
   }
 
   #open(): Link {

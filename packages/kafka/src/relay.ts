@@ -100,7 +100,8 @@ export function createRelay(options: RelayOptions): Relay {
 class OutboxRelay implements Relay {
   readonly #options: RelayOptions
   readonly #tuning: Required<RelayTuning>
-  readonly #link: ProducerLink
+  /** Connected at the start; the first topic's. */
+  readonly #firstLink: ProducerLink
   readonly #ids = new HeldIds()
   readonly #senders = new Map<string, TopicSender>()
   readonly #refused: { readonly id: string; readonly topic: string; readonly message: string }[] = []
@@ -115,7 +116,7 @@ class OutboxRelay implements Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#link = new ProducerLink(options.connection)
+    this.#firstLink = new ProducerLink(options.connection)
     this.#tuning = {
       requestRecordsMax: 1_000,
       requestBytesMax: 512 * 1024,
@@ -146,7 +147,7 @@ class OutboxRelay implements Relay {
     const backoff = createBackoff({ initialDelayMs: 50, maxDelayMs: 5_000 })
     while (!this.#stopping.signal.aborted) {
       try {
-        await this.#link.connected()
+        await this.#firstLink.connected()
         break
       } catch (error) {
         const { message } = problemOf(error)
@@ -182,9 +183,9 @@ class OutboxRelay implements Relay {
   }
 
   async drained(): Promise<void> {
-    if (this.#phase === 'stopped' && this.#queued > 0) throw stoppedError()
+    if (this.#stopping.signal.aborted && this.#queued > 0) throw stoppedError()
     await Promise.all([...this.#senders.values()].map((sender) => sender.drained()))
-    if (this.#phase === 'stopped' && this.#queued > 0) throw stoppedError()
+    if (this.#stopping.signal.aborted && this.#queued > 0) throw stoppedError()
   }
 
   takePublished(): string[] {
@@ -214,9 +215,11 @@ class OutboxRelay implements Relay {
     const all = Promise.all([...this.#senders.values()].map((sender) => sender.drained()))
     if (wasRunning) await settlesWithin(all, graceMs)
     this.#stopping.abort()
-    await this.#link.close()
+    await Promise.all([
+      this.#firstLink.close(),
+      ...[...this.#senders.values()].map((sender) => sender.close()),
+    ])
     this.#phase = 'stopped'
-    for (const sender of this.#senders.values()) sender.giveUp()
     this.#wakeRoomWaiters()
     const left = this.#queued
     if (left > 0) {
@@ -233,7 +236,7 @@ class OutboxRelay implements Relay {
     if (known) return known
     const sender = new TopicSender({
       topic,
-      link: this.#link,
+      link: this.#senders.size === 0 ? this.#firstLink : new ProducerLink(this.#options.connection),
       log: this.#options.log,
       recordsMax: this.#tuning.requestRecordsMax,
       bytesMax: this.#tuning.requestBytesMax,

@@ -25,6 +25,7 @@ import { isAnswer, publishVerdictOf } from './refusal.ts'
  */
 export interface SenderOptions {
   readonly topic: string
+  /** Its own: kafkajs lets a topic that does not exist spoil the metadata of all others of one client. */
   readonly link: ProducerLink
   readonly log: Log
   readonly recordsMax: number
@@ -99,14 +100,15 @@ export class TopicSender {
     void this.#pump()
   }
 
-  /** Resolves when everything that was pushed until now is published or refused, or never will be: see `giveUp`. */
+  /** Resolves when everything that was pushed until now is published or refused, or never will be: see `close`. */
   drained(): Promise<void> {
     if (this.#done === this.#pushed) return Promise.resolve()
     return new Promise((resolve) => this.#waiters.push({ until: this.#pushed, resolve }))
   }
 
-  /** Lets go of whoever waits to see the queue drained. */
-  giveUp(): void {
+  /** Ends the connection, and lets go of whoever waits to see the queue drained. */
+  async close(): Promise<void> {
+    await this.#options.link.close()
     for (const { resolve } of this.#waiters) resolve()
     this.#waiters = []
   }
@@ -117,10 +119,12 @@ export class TopicSender {
   }
 
   async #sendFront(): Promise<void> {
-    const front = this.#front()
+    let front: readonly Queued[] = []
     let producer: Producer | undefined
     try {
       producer = await this.#options.link.connected()
+      // Only now, so that all that is pushed in one go travels together.
+      front = this.#front()
       await producer.send({
         topic: this.#options.topic,
         acks: -1,
@@ -176,18 +180,18 @@ export class TopicSender {
       this.#bytesMax = Math.ceil(bytesOf(front) / 2)
       return
     }
-    if (verdict === 'retry') await this.#tryAgain(front, error)
+    if (verdict === 'retry') await this.#tryAgain(error)
     else this.#refuse(front, error)
   }
 
-  async #tryAgain(front: readonly Queued[], error: unknown): Promise<void> {
+  async #tryAgain(error: unknown): Promise<void> {
     if (this.#options.stopping.aborted) return
     const { topic, log } = this.#options
     const attempt = this.#backoff.attempts + 1
     const { type, message } = problemOf(error)
     this.#problem = { message, attempt, sinceMs: this.#problem?.sinceMs ?? Date.now() }
     log.warn(
-      { topic, attempt, type, records: front.length, queued: this.#queue.length },
+      { topic, attempt, type, queued: this.#queue.length },
       `publishing to ${topic} failed, trying again: ${message}`,
     )
     await this.#backoff.wait(this.#options.stopping)

@@ -1,0 +1,295 @@
+import { describe, expect, it } from '@jest/globals'
+import { type TopicPartition, TroupeError } from '@troupe/core'
+import type { Batch } from 'kafkajs'
+import { recordingLog, until } from './kafka.test.kit.ts'
+import {
+  type Feed,
+  type LaneOptions,
+  PartitionLane,
+  type PartitionWork,
+  type ReceivedBatch,
+} from './partition-lane.ts'
+
+const partition: TopicPartition = { topic: 'order.events', partition: 0 }
+
+/** A batch as kafkajs hands it over: fetched at `from`, with records at these offsets, ending after `last`. */
+function fetched(from: number, offsets: readonly number[], last = offsets.at(-1) ?? from, size = 1): Batch {
+  return {
+    ...partition,
+    fetchedOffset: String(from),
+    highWatermark: '1000',
+    messages: offsets.map((offset) => ({
+      offset: String(offset),
+      key: null,
+      value: Buffer.alloc(size),
+      headers: {},
+      timestamp: '0',
+      attributes: 0,
+    })),
+    firstOffset: () => String(offsets[0] ?? from),
+    lastOffset: () => String(last),
+  } as unknown as Batch
+}
+
+class FakeFeed implements Feed {
+  isPaused = false
+  soughtTo: bigint[] = []
+  ranges = [{ low: 0n, high: 1_000n }]
+  asked = 0
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
+  seek(_partition: TopicPartition, offset: bigint): void {
+    this.soughtTo.push(offset)
+  }
+  rangeOf(): Promise<{ low: bigint; high: bigint }> {
+    this.asked += 1
+    return Promise.resolve(
+      (this.ranges.length > 1 ? this.ranges.shift() : this.ranges[0]) ?? { low: 0n, high: 0n },
+    )
+  }
+}
+
+function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: PartitionWork['take'] } = {}) {
+  const feed = new FakeFeed()
+  const log = recordingLog()
+  const batches: ReceivedBatch[] = []
+  const events: string[] = []
+  const lane = new PartitionLane({
+    partition,
+    feed,
+    log,
+    assign: () => {
+      events.push('assign')
+      return Promise.resolve({
+        next: options.next,
+        take: async (batch) => {
+          await options.take?.(batch)
+          batches.push(batch)
+        },
+        release: () => {
+          events.push('release')
+          return Promise.resolve()
+        },
+      })
+    },
+    inTurn: (task) => task(),
+    onFailure: ({ kind }) => events.push(`${kind} failed`),
+    after: Promise.resolve(),
+    bufferBytesMax: 1_000,
+    batchRecordsMax: 100,
+    ...options,
+  })
+  return { lane, feed, log, batches, events }
+}
+
+function stretches(batches: readonly ReceivedBatch[]): string[] {
+  return batches.map(
+    ({ from, to, records }) => `${from}-${to}: ${records.map(({ offset }) => offset).join(' ')}`,
+  )
+}
+
+describe('a lane', () => {
+  it('reads from the position of its claim, and nothing before it is claimed', async () => {
+    const { lane, feed, batches } = setUp({ next: 5n })
+    expect(feed.isPaused).toBe(true)
+    expect(lane.offer(fetched(5, [5]))).toBe(false)
+    await lane.ready
+    expect(feed.soughtTo).toEqual([5n])
+    expect(feed.isPaused).toBe(false)
+    expect(lane.offer(fetched(5, [5, 6]))).toBe(true)
+    await until('the take', () => batches.length === 1)
+    expect(stretches(batches)).toEqual(['5-7: 5 6'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('drops what was fetched elsewhere, and goes back', async () => {
+    const { lane, feed, batches } = setUp({ next: 5n })
+    await lane.ready
+    expect(lane.offer(fetched(8, [8, 9]))).toBe(false)
+    expect(feed.isPaused).toBe(true)
+    await until('the way back', () => feed.soughtTo.length === 2)
+    expect(feed.soughtTo).toEqual([5n, 5n])
+    expect(lane.offer(fetched(5, [5]))).toBe(true)
+    expect(lane.offer(fetched(3, [3, 4, 5, 6]))).toBe(false)
+    await until('the take', () => batches.length === 1)
+    lane.finish()
+    await lane.released
+    expect(stretches(batches)).toEqual(['5-6: 5'])
+  })
+
+  it('counts gaps and control records into its stretches', async () => {
+    const { lane, batches } = setUp({ next: 0n })
+    await lane.ready
+    lane.offer(fetched(0, [2, 4], 6))
+    await until('the first', () => batches.length === 1)
+    lane.skipped(7n, 9n)
+    await until('the skipped', () => batches.length === 2)
+    expect(lane.offer(fetched(10, [10]))).toBe(true)
+    await until('the last', () => batches.length === 3)
+    expect(stretches(batches)).toEqual(['0-7: 2 4', '7-10: ', '10-11: 10'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('believes in a skipped stretch beyond a gap only when it sees it again after going back', async () => {
+    const { lane, feed, batches } = setUp({ next: 0n })
+    await lane.ready
+    lane.skipped(4n, 5n)
+    expect(lane.offer(fetched(6, [6]))).toBe(false)
+    await until('the way back', () => feed.soughtTo.length === 2 && !feed.isPaused)
+    lane.skipped(4n, 5n)
+    expect(lane.offer(fetched(6, [6]))).toBe(true)
+    await until('the record', () => batches.some(({ records }) => records.length === 1))
+    expect(batches.at(-1)?.to).toBe(7n)
+    lane.finish()
+    await lane.released
+  })
+
+  it('stops fetching while a buffer full is waiting', async () => {
+    let goOn = (): void => undefined
+    const { lane, feed, batches } = setUp({
+      next: 0n,
+      bufferBytesMax: 500,
+      take: () =>
+        new Promise((resolve) => {
+          goOn = resolve
+        }),
+    })
+    await lane.ready
+    lane.offer(fetched(0, [0]))
+    await until('the take', () => lane.state.waiting === 0)
+    lane.offer(fetched(1, [1], 1, 600))
+    expect(feed.isPaused).toBe(true)
+    goOn()
+    await until('the fetching', () => !feed.isPaused)
+    goOn()
+    await until('both', () => batches.length === 2)
+    expect(stretches(batches)).toEqual(['0-1: 0', '1-2: 1'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('merges what was fetched during a take, and hands over no more than the limit', async () => {
+    let goOn = (): void => undefined
+    const { lane, batches } = setUp({
+      next: 0n,
+      batchRecordsMax: 3,
+      bufferBytesMax: 100_000,
+      take: () =>
+        new Promise((resolve) => {
+          goOn = resolve
+        }),
+    })
+    await lane.ready
+    lane.offer(fetched(0, [0]))
+    await until('the take', () => lane.state.waiting === 0)
+    lane.offer(fetched(1, [1, 2]))
+    lane.offer(fetched(3, [3, 4], 7))
+    for (const count of [1, 2, 3]) {
+      goOn()
+      await until(`take ${count}`, () => batches.length === count)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(stretches(batches)).toEqual(['0-1: 0', '1-4: 1 2 3', '4-8: 4'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('lets go when it is fenced, forgets what it had, and claims anew', async () => {
+    let isFenced = true
+    const { lane, feed, batches, events } = setUp({
+      next: 0n,
+      take: () => {
+        if (!isFenced) return Promise.resolve()
+        isFenced = false
+        return Promise.reject(new TroupeError('TROUPE_FENCED', 'no longer ours'))
+      },
+    })
+    await lane.ready
+    lane.offer(fetched(0, [0, 1]))
+    await until('the second claim', () => feed.soughtTo.length === 2)
+    lane.offer(fetched(0, [0, 1]))
+    await until('the records', () => batches.length === 1)
+    expect(events).toEqual(['assign', 'release', 'assign'])
+    lane.finish()
+    await lane.released
+    expect(events).toEqual(['assign', 'release', 'assign', 'release'])
+  })
+
+  it('looks twice before it believes that its position is gone', async () => {
+    const { lane, feed } = setUp({ next: 10n })
+    feed.ranges = [
+      { low: 0n, high: 4n },
+      { low: 0n, high: 12n },
+    ]
+    await lane.ready
+    expect(lane.state.phase).toBe('reading')
+    expect(feed.asked).toBe(2)
+    lane.finish()
+    await lane.released
+  })
+
+  it('begins at the first record that is there, if it never read any', async () => {
+    const { lane, feed } = setUp({})
+    feed.ranges = [{ low: 42n, high: 50n }]
+    await lane.ready
+    expect(feed.soughtTo).toEqual([42n])
+    expect(lane.state.position).toBe(42n)
+    lane.finish()
+    await lane.released
+  })
+
+  it('ends a halt only by letting go', async () => {
+    const { lane, feed, log, events } = setUp({ next: 99n })
+    feed.ranges = [{ low: 0n, high: 4n }]
+    await lane.ready
+    expect(lane.state.phase).toBe('halted')
+    expect(feed.isPaused).toBe(true)
+    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    lane.lose()
+    await lane.released
+    expect(events).toEqual(['assign', 'position failed', 'release'])
+  })
+
+  it('aborts what is under way when it is lost, and releases after it', async () => {
+    const order: string[] = []
+    const { lane, events } = setUp({
+      next: 0n,
+      take: ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            order.push('aborted')
+            reject(new Error('aborted'))
+          })
+        }),
+    })
+    await lane.ready
+    lane.offer(fetched(0, [0]))
+    await until('the take', () => lane.state.waiting === 0)
+    lane.lose()
+    await lane.released
+    expect(order).toEqual(['aborted'])
+    expect(events).toEqual(['assign', 'release'])
+  })
+
+  it('waits for the lane before it', async () => {
+    let isReleased = (): void => undefined
+    const { lane, events } = setUp({
+      after: new Promise<void>((resolve) => {
+        isReleased = resolve
+      }),
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(events).toEqual([])
+    isReleased()
+    await lane.ready
+    expect(events).toEqual(['assign'])
+    lane.finish()
+    await lane.released
+  })
+})

@@ -1,0 +1,72 @@
+import net from 'node:net'
+
+/** Stands between a client and a broker. */
+export interface TcpProxy {
+  readonly port: number
+  /** Connections that were ever made. */
+  readonly connections: number
+  /** Swallow everything in both directions from now on: to the client, the broker has fallen silent. */
+  hush(): void
+  close(): Promise<void>
+}
+
+export interface TcpProxyOptions {
+  /** Changes what the broker answers. */
+  readonly rewrite?: (chunk: Buffer) => Buffer
+}
+
+export async function startTcpProxy(target: number, { rewrite }: TcpProxyOptions = {}): Promise<TcpProxy> {
+  const sockets = new Set<net.Socket>()
+  let connections = 0
+  let isHushed = false
+  const server = net.createServer((client) => {
+    connections += 1
+    const broker = net.connect({ host: '127.0.0.1', port: target })
+    for (const socket of [client, broker]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        broker.destroy()
+      })
+    }
+    client.on('data', (chunk) => isHushed || broker.write(chunk))
+    broker.on('data', (chunk) => isHushed || client.write(rewrite ? rewrite(chunk) : chunk))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    get connections() {
+      return connections
+    },
+    hush() {
+      isHushed = true
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of sockets) socket.destroy()
+      }),
+  }
+}
+
+/** A port of this machine on which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = net.createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Makes a broker send its clients to another port of the same host. */
+export function advertising(port: number): (chunk: Buffer) => Buffer {
+  const host = Buffer.from('127.0.0.1')
+  return (chunk) => {
+    const changed = Buffer.from(chunk)
+    for (let at = changed.indexOf(host); at >= 0; at = changed.indexOf(host, at + 1))
+      if (at + host.length + 4 <= changed.length) changed.writeInt32BE(port, at + host.length)
+    return changed
+  }
+}
