@@ -1,1 +1,5 @@
-export {}
+export { allCases } from './cases/all.ts'
+export type { BenchDocument, CaseReport } from './report/document.ts'
+export type { Figure, Figures, Unit } from './report/figure.ts'
+export { bench } from './run/bench.ts'
+export type { BenchCase, Scene } from './run/case.ts'

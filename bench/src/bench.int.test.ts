@@ -1,0 +1,126 @@
+import { describe, expect, it } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { allCases } from './cases/all.ts'
+import type { BenchDocument } from './report/document.ts'
+
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const benchMs = 150_000
+const figuresWanted: Readonly<Record<string, readonly string[]>> = {
+  'stack-start': ['cold', 'warm'].flatMap((heat) =>
+    ['broker', 'registry', 'postgresql', 'all three'].map((part) => `${heat} ${part}`),
+  ),
+  'first-saga': ['first saga', 'stack and services start'],
+  'idle-cpu': perProcess('idle'),
+  memory: [...perProcess('idle'), ...perProcess('after the load')],
+  'saga-latency': ['p50', 'p95', 'p99', 'max', 'sagas measured'],
+  throughput: ['first sagas', 'warm sagas', 'warm hops', 'warm p50 under load', 'warm p99 under load'],
+  'plain-kafkajs': ['p50 one at a time', 'p99 one at a time', 'first sagas', 'warm sagas', 'warm hops'],
+}
+
+describe('pnpm bench', () => {
+  it(
+    'gives one complete document of positive numbers with --quick --json',
+    async () => {
+      const { code, stdout, stderr } = await run(['--quick', '--json'])
+      expect({ code, problems: code === 0 ? '' : stderr }).toEqual({ code: 0, problems: '' })
+
+      const document = JSON.parse(stdout) as BenchDocument
+      expect(document).toMatchObject({ ok: true, isQuick: true, problems: [] })
+      expect(Date.parse(document.date)).toBeGreaterThan(0)
+      expect(document.machine).toMatchObject({ cpu: expect.any(String), cores: expect.any(Number) })
+      expect(document.versions).toMatchObject({
+        node: expect.stringMatching(/^\d+\./),
+        kafkajs: expect.stringMatching(/^\d+\./),
+        postgresql: expect.stringMatching(/^\d+/),
+        fsync: 'on',
+        synchronousCommit: 'on',
+      })
+      expect(Object.keys(document.cases)).toEqual(allCases.map(({ name }) => name))
+      for (const [name, wanted] of Object.entries(figuresWanted)) {
+        expect(Object.keys(document.cases[name]?.figures ?? {})).toEqual(expect.arrayContaining([...wanted]))
+      }
+      expect(wrongFigures(document)).toEqual([])
+      expect(Object.keys(document.ratios)).toContain('warm sagas per second')
+    },
+    benchMs,
+  )
+
+  it(
+    'measures the cases of --only and no other, as a table',
+    async () => {
+      const { code, stdout } = await run(['--quick', '--only', 'stack-start'])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/^stack-start: /m)
+      expect(stdout).toMatch(/warm all three\s+[\d.]+\s+ms/)
+      expect(stdout).not.toMatch(/plain/)
+    },
+    benchMs,
+  )
+
+  it('refuses a case that there is not, and says which there are', async () => {
+    const { code, stdout, stderr } = await run(['--only', 'stack-start,latency'])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/no case "latency".*saga-latency/)
+  })
+
+  it('lists every case in its help', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const { name } of allCases) expect(stdout).toMatch(new RegExp(`^ +${name} +\\S`, 'm'))
+    expect(stdout).toContain('--json')
+  })
+
+  it(
+    'stops on SIGTERM with what it has started, and says so with its exit code',
+    async () => {
+      const { code, stderr } = await run(['--only', 'saga-latency'], (line, stop) => {
+        if (line.includes('Measuring')) stop()
+      })
+      expect(code).toBe(143)
+      expect(stderr).toContain('SIGTERM: stopping')
+    },
+    benchMs,
+  )
+})
+
+/** Processor time that was not used may be 0, everything else may not; without /proc nothing is known of processes. */
+function wrongFigures({ cases, ratios }: BenchDocument): readonly string[] {
+  return Object.entries({ ...cases, ratios: { figures: ratios } }).flatMap(([name, { figures }]) =>
+    Object.entries(figures)
+      .filter(([figure, { value }]) => {
+        const isTime = / idle$| CPU per saga$/.test(figure) && name !== 'memory'
+        return !(Number.isFinite(value) && (value > 0 || (isTime && value === 0)))
+      })
+      .map(([figure, { value }]) => `${name}: ${figure} is ${value}`),
+  )
+}
+
+function perProcess(suffix: string): readonly string[] {
+  if (process.platform !== 'linux') return []
+  const names = ['stack', 'order', 'payment', 'inventory', 'shipping', 'postgresql', 'all']
+  return names.map((name) => `${name} ${suffix}`)
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function run(words: readonly string[], onNote?: (line: string, stop: () => void) => void): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+    onNote?.(text, () => child.kill('SIGTERM'))
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}

@@ -1,0 +1,78 @@
+import { fork } from 'node:child_process'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { StackTimings } from '@troupe/embedded'
+import { type Figure, medianOf } from '../report/figure.ts'
+import type { BenchCase } from '../run/case.ts'
+
+/** Each start is a process of its own, as a user's is: nothing is compiled or loaded yet. */
+export const stackStart: BenchCase = {
+  name: 'stack-start',
+  title: 'start of broker, registry and PostgreSQL (cold: nothing in the cache folder), median',
+  async run({ isQuick, signal, note }) {
+    const warm = await runs(isQuick ? 1 : 7, () => startOnce(undefined, signal), note, 'warm')
+    const cold = await runs(isQuick ? 1 : 3, () => startCold(signal), note, 'cold')
+    return { ...figures('warm', warm), ...figures('cold', cold) }
+  },
+}
+
+async function runs(
+  count: number,
+  start: () => Promise<StackTimings>,
+  note: (text: string) => void,
+  name: string,
+): Promise<readonly StackTimings[]> {
+  const timings: StackTimings[] = []
+  for (let run = 1; run <= count; run += 1) {
+    timings.push(await start())
+    note(`${name} start ${run}/${count}: ${timings.at(-1)?.totalMs} ms`)
+  }
+  return timings
+}
+
+async function startCold(signal: AbortSignal): Promise<StackTimings> {
+  const folder = await mkdtemp(join(tmpdir(), 'troupe-bench-cache-'))
+  try {
+    // PostgreSQL does not run as root; whoever it runs as must get in.
+    await chmod(folder, 0o755)
+    return await startOnce(folder, signal)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Starts a stack in a process of its own and waits until both have ended. */
+function startOnce(cacheDir: string | undefined, signal: AbortSignal): Promise<StackTimings> {
+  signal.throwIfAborted()
+  const main = fileURLToPath(import.meta.resolve('./stack-start-process.js'))
+  const child = fork(main, cacheDir === undefined ? [] : [cacheDir], { stdio: ['ignore', 2, 2, 'ipc'] })
+  const stop = () => child.disconnect()
+  signal.addEventListener('abort', stop, { once: true })
+  return new Promise<StackTimings>((resolve, reject) => {
+    let timings: StackTimings | undefined
+    child.once('message', (message) => {
+      timings = message as StackTimings
+    })
+    child.once('error', reject)
+    child.once('exit', (code, killedBy) => {
+      if (signal.aborted) reject(signal.reason as Error)
+      else if (timings && code === 0) resolve(timings)
+      else reject(new Error(`the stack did not start and stop (${killedBy ?? `exit code ${code}`}).`))
+    })
+  }).finally(() => signal.removeEventListener('abort', stop))
+}
+
+function figures(name: string, timings: readonly StackTimings[]): Record<string, Figure> {
+  const median = (part: keyof StackTimings): Figure => ({
+    value: medianOf(timings.map((one) => one[part])),
+    unit: 'ms',
+  })
+  return {
+    [`${name} broker`]: median('kafkaMs'),
+    [`${name} registry`]: median('registryMs'),
+    [`${name} postgresql`]: median('postgresMs'),
+    [`${name} all three`]: median('totalMs'),
+  }
+}

@@ -1,0 +1,62 @@
+import type { Ecosystem } from '@troupe/cli'
+import type { Figure, Unit } from '../report/figure.ts'
+import { canReadProcesses, type Reading, readFamily, readProcess } from './reading.ts'
+
+/** How each process is read, by its name. Empty where processes cannot be read. */
+export type Cast = ReadonlyMap<string, () => Reading>
+
+/** This process, which is the broker, the registry and whoever places the orders; and others by their pids. */
+export function castOf(pids: Readonly<Record<string, number | undefined>>, postgresPid?: number): Cast {
+  if (!canReadProcesses) return new Map()
+  const cast = new Map([['stack', () => readProcess(process.pid)]])
+  for (const [name, pid] of Object.entries(pids)) {
+    if (pid !== undefined) cast.set(name, () => readProcess(pid))
+  }
+  if (postgresPid !== undefined) cast.set('postgresql', () => readFamily(postgresPid))
+  return cast
+}
+
+/** Every process of an ecosystem. */
+export function ecosystemCast({ services, stack }: Ecosystem): Cast {
+  const pids = Object.fromEntries([...services].map(([name, { pid }]) => [name, pid]))
+  return castOf(pids, stack.postgres.pid)
+}
+
+export type Readings = ReadonlyMap<string, Reading>
+
+export function readAll(cast: Cast): Readings {
+  return new Map([...cast].map(([name, read]) => [name, read()]))
+}
+
+/** Resident memory of each process and of all together. */
+export function memoryFigures(readings: Readings, suffix: string): Record<string, Figure> {
+  return perProcess(
+    [...readings].map(([name, { memoryMiB }]) => [name, memoryMiB] as const),
+    suffix,
+    'MiB',
+  )
+}
+
+/** Processor time of each process between two readings, divided by `by`, and of all together. */
+export function cpuFigures(
+  before: Readings,
+  after: Readings,
+  { by, suffix, unit }: { readonly by: number; readonly suffix: string; readonly unit: Unit },
+): Record<string, Figure> {
+  const used = [...after].map(
+    ([name, { cpuMs }]) => [name, (cpuMs - (before.get(name)?.cpuMs ?? 0)) / by] as const,
+  )
+  return perProcess(used, suffix, unit)
+}
+
+function perProcess(
+  values: readonly (readonly [string, number])[],
+  suffix: string,
+  unit: Unit,
+): Record<string, Figure> {
+  if (values.length === 0) return {}
+  const total = values.reduce((sum, [, value]) => sum + value, 0)
+  return Object.fromEntries(
+    [...values, ['all', total] as const].map(([name, value]) => [`${name} ${suffix}`, { value, unit }]),
+  )
+}

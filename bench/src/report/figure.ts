@@ -1,0 +1,20 @@
+/** What a figure counts. Times are milliseconds, memory is MiB, a share is of one core. */
+export type Unit = 'ms' | 'sagas/s' | 'hops/s' | 'MiB' | 'share' | 'sagas' | 'ratio'
+
+/** One number, and what it counts. */
+export interface Figure {
+  readonly value: number
+  readonly unit: Unit
+}
+
+/** What a case found out, by name, in the order in which it is shown. */
+export type Figures = Readonly<Record<string, Figure>>
+
+/** The middle one, or the mean of the two in the middle; NaN of nothing. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).toSorted()
+  const middle = sorted.length / 2
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
+}

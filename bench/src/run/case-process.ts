@@ -1,0 +1,50 @@
+// A process that runs the cases named in its arguments, one after the other, on one stage; `--quick` first
+// for a fast pass. It ends early, having stopped what it started, on SIGTERM or when its parent is gone.
+import { messageOf } from '@troupe/core'
+import { allCases } from '../cases/all.ts'
+import type { BenchCase, Scene } from './case.ts'
+import type { Message } from './messages.ts'
+import { openStage, type Stage } from './stage.ts'
+
+const words = new Set(process.argv.slice(2))
+const asked = new AbortController()
+process.once('SIGTERM', () => asked.abort(new Error('asked to stop')))
+process.once('disconnect', () => asked.abort(new Error('the parent is gone')))
+
+let opened: Promise<Stage> | undefined
+
+try {
+  for (const one of allCases.filter(({ name }) => words.has(name))) await measure(one)
+} finally {
+  await opened
+    ?.then((stage) => stage.close())
+    .catch((error: unknown) => tell({ kind: 'problem', name: 'stop', text: messageOf(error) }))
+  if (process.connected) process.disconnect()
+}
+
+async function measure(one: BenchCase): Promise<void> {
+  const { name, title } = one
+  const scene: Scene = {
+    isQuick: words.has('--quick'),
+    signal: asked.signal,
+    stage: () => (opened ??= openStage(asked.signal)),
+    note: (text) => tell({ kind: 'note', name, text }),
+    problem: (text) => tell({ kind: 'problem', name, text }),
+  }
+  const sinceMs = performance.now()
+  try {
+    asked.signal.throwIfAborted()
+    const figures = await one.run(scene)
+    tell({
+      kind: 'measured',
+      name,
+      report: { title, durationMs: Math.round(performance.now() - sinceMs), figures },
+    })
+  } catch (error) {
+    tell({ kind: 'problem', name, text: `could not be measured: ${messageOf(error)}` })
+  }
+}
+
+function tell(message: Message): void {
+  if (process.connected) process.send?.(message)
+}

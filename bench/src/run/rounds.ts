@@ -1,0 +1,43 @@
+import { type Cast, cpuFigures, readAll } from '../processes/cast.ts'
+import { type Figures, medianOf } from '../report/figure.ts'
+import type { Scene } from './case.ts'
+import { hopsPerSaga } from './many-sagas.ts'
+
+/** What a round of sagas says. */
+export interface Round {
+  readonly sagasPerSecond: number
+  /** From its beginning to its end, waiting behind the others included. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number }
+}
+
+/**
+ * Plays rounds of 2,000 sagas: the first right after the start, then warm ones. Processor time is counted
+ * over the warm rounds, and is the number to trust on a machine that does other things as well.
+ */
+export async function measureRounds(
+  { isQuick, note }: Pick<Scene, 'isQuick' | 'note'>,
+  cast: Cast,
+  play: (sagaCount: number) => Promise<Round>,
+): Promise<Figures> {
+  const count = isQuick ? 20 : 2_000
+  const warmRounds = isQuick ? 1 : 3
+  const first = await play(count)
+  note(`first ${count} sagas: ${first.sagasPerSecond.toFixed(0)} sagas/s`)
+  const rounds: Round[] = []
+  const before = readAll(cast)
+  for (let round = 1; round <= warmRounds; round += 1) {
+    const one = await play(count)
+    rounds.push(one)
+    note(`warm round ${round}/${warmRounds}: ${one.sagasPerSecond.toFixed(0)} sagas/s`)
+  }
+  const after = readAll(cast)
+  const warm = medianOf(rounds.map(({ sagasPerSecond }) => sagasPerSecond))
+  return {
+    'first sagas': { value: first.sagasPerSecond, unit: 'sagas/s' },
+    'warm sagas': { value: warm, unit: 'sagas/s' },
+    'warm hops': { value: warm * hopsPerSaga, unit: 'hops/s' },
+    'warm p50 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p50)), unit: 'ms' },
+    'warm p99 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p99)), unit: 'ms' },
+    ...cpuFigures(before, after, { by: count * warmRounds, suffix: 'CPU per saga', unit: 'ms' }),
+  }
+}
