@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { isRoot } from './identity.ts'
+import { closedFolderOnTheWayTo, isRoot, temporaryFolderFor, type Identity } from './identity.ts'
 
 /**
  * The folder for what is made once per machine and user: the initialised template, and for root a
@@ -9,13 +9,13 @@ import { isRoot } from './identity.ts'
  *
  * A folder that somebody else could have prepared is not used: a cluster holds code.
  */
-export function cacheFolder(): string | undefined {
+export function cacheFolder(identity: Identity): string | undefined {
   const name = 'embedded-stack'
   const uid = process.getuid?.()
-  for (const folder of [join(systemCache(), name), join(tmpdir(), `${name}-cache-${uid ?? 'user'}`)]) {
-    if (isUsable(folder, uid)) return folder
-  }
-  return undefined
+  const temporary = join(temporaryFolderFor(identity), `${name}-cache-${uid ?? 'user'}`)
+  return [join(systemCache(), name), temporary].find(
+    (folder) => isUsable(folder, uid) && closedFolderOnTheWayTo(folder, identity) === undefined,
+  )
 }
 
 /** Root's own cache folder is closed to the user that the server runs as; /var/cache is not. */

@@ -9,7 +9,6 @@ import {
   realpathSync,
   statSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EmbeddedError, messageOf } from '../embedded-error.ts'
@@ -19,7 +18,7 @@ import { commandOf, workingFolderOf } from '../stack/process-identity.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
 import { replaceFile } from '../stack/write-file.ts'
 import type { Binaries } from './binaries.ts'
-import { closedFolderOnTheWayTo, type Identity } from './identity.ts'
+import { closedFolderOnTheWayTo, temporaryFolderFor, type Identity } from './identity.ts'
 import { endOrphan } from './server.ts'
 
 const run = promisify(execFile)
@@ -45,7 +44,7 @@ export function openKeptFolder(dir: string): ClusterFolder {
 
 /** Makes a folder of its own for one run. */
 export function makeThrowawayFolder(identity: Identity): ClusterFolder {
-  const root = mkdtempSync(join(throwawayBase(identity), throwawayPrefix))
+  const root = mkdtempSync(join(temporaryFolderFor(identity), throwawayPrefix))
   return layout(root, lockFolder(root), true)
 }
 
@@ -143,7 +142,7 @@ export async function endServerOf(data: string): Promise<number | undefined> {
  * killed at once, the machine lost power). Those of living processes are left alone.
  */
 export async function removeAbandonedFolders(identity: Identity): Promise<void> {
-  const base = throwawayBase(identity)
+  const base = temporaryFolderFor(identity)
   const owners = new Set([process.getuid?.(), identity.uid])
   for (const name of readdirSync(base).filter((entry) => entry.startsWith(throwawayPrefix))) {
     const root = join(base, name)
@@ -155,12 +154,6 @@ export async function removeAbandonedFolders(identity: Identity): Promise<void> 
     await endServerOf(join(root, 'data'))
     await removeFolder(root)
   }
-}
-
-/** The system's temporary folder, or for root another one that the server's user may enter. */
-function throwawayBase(identity: Identity): string {
-  const bases = [tmpdir(), '/tmp', '/var/tmp']
-  return bases.find((folder) => closedFolderOnTheWayTo(folder, identity) === undefined) ?? tmpdir()
 }
 
 function layout(root: string, lock: FolderLock, isThrowaway: boolean): ClusterFolder {

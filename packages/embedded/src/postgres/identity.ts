@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { EmbeddedError } from '../embedded-error.ts'
@@ -58,4 +59,10 @@ export function closedFolderOnTheWayTo(path: string, { uid, gid }: Identity): st
     }
     if (dirname(folder) === folder) return closed.at(-1)
   }
+}
+
+/** The system's temporary folder, or where root's own is closed to the identity, another one. */
+export function temporaryFolderFor(identity: Identity): string {
+  const bases = [tmpdir(), '/tmp', '/var/tmp']
+  return bases.find((folder) => closedFolderOnTheWayTo(folder, identity) === undefined) ?? tmpdir()
 }

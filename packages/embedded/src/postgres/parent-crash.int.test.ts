@@ -2,7 +2,7 @@
 // runs what was built: `dist` must be there.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
@@ -26,7 +26,6 @@ const script = `
     client.on('error', () => {})
     await client.connect()
     const { rows } = await client.query('SHOW data_directory')
-    say({ pid: postgres.pid, data: rows[0].data_directory, url: postgres.url })
     process.on('SIGINT', async () => {
       // What a service does on Ctrl-C: it needs its database for a while yet.
       for (let n = 0; n < 20; n += 1) await client.query('SELECT pg_sleep(0.01)')
@@ -38,6 +37,8 @@ const script = `
     process.stdin.on('data', async (line) => {
       if (String(line).startsWith('exit')) process.exit(3)
     })
+    // Last: from here on the test may do to this process what it likes.
+    say({ pid: postgres.pid, data: rows[0].data_directory, url: postgres.url })
   } catch (error) {
     say({ code: error.code, message: error.message })
   }
@@ -161,9 +162,12 @@ describe('a kept folder whose process was killed', () => {
     const dir = temporaryFolder()
     for (const round of [0, 1]) {
       const parent = startParent({ dir })
-      const { url } = await parent.next('pid')
+      const { pid, url } = await parent.next('pid')
       await insert(String(url), round * 50, round * 50 + 50)
       await kill(parent)
+      await until(() => !isAlive(Number(pid)), 'the postmaster is gone')
+      // Shut down in order, not cut off: the next start has nothing to recover.
+      expect(readFileSync(join(dir, 'server.log'), 'utf8')).toContain('received fast shutdown request')
     }
     const postgres = await startPostgres({ dir })
     cleanUps.push(() => postgres.stop())
@@ -175,6 +179,8 @@ describe('a kept folder whose process was killed', () => {
     const parent = startParent({ dir })
     const { pid, url } = await parent.next('pid')
     await insert(String(url), 0, 50)
+    // Nobody is left to end it if this test fails.
+    cleanUps.push(() => isAlive(Number(pid)) && process.kill(Number(pid), 'SIGQUIT'))
     for (const watchdog of await watchdogsOf(dir)) process.kill(watchdog, 'SIGKILL')
     await kill(parent)
     expect(isAlive(Number(pid))).toBe(true)
@@ -200,6 +206,8 @@ describe('a kept folder whose process was killed', () => {
     await kill(first)
     const third = startParent({ dir })
     expect(await count(String((await third.next('pid'))['url']))).toBe(1)
+    third.process.kill('SIGINT')
+    await once(third.process, 'exit')
   })
 })
 

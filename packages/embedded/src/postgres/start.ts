@@ -48,7 +48,7 @@ export interface PostgresOptions {
   settings?: Readonly<Record<string, string | number | boolean>>
   /** What happens to the server, for a person; never a password. */
   log?: EmbeddedLog
-  /** Where the initialised template is kept; the user's cache folder unless given. */
+  /** An existing folder to keep the initialised template in; the user's cache folder unless given. */
   cacheDir?: string
 }
 
@@ -90,10 +90,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
   const kept = options.dir === undefined ? undefined : openKeptFolder(options.dir)
   const undo: (() => Promise<void> | void)[] = [() => kept?.lock.release()]
   try {
-    const cache = options.cacheDir ?? cacheFolder()
     const identity = await identityFor(kept?.data)
-    const closed = cache === undefined ? undefined : closedFolderOnTheWayTo(cache, identity)
-    if (cache !== undefined && closed !== undefined) throw closedFolder(closed, cache, identity)
+    const cache = options.cacheDir === undefined ? cacheFolder(identity) : cacheIn(options.cacheDir, identity)
     const binaries = await executableBinaries(located, identity, cache)
     await removeAbandonedFolders(identity).catch((error: unknown) => {
       log('warn', `Folders left behind by earlier crashes could not be removed: ${messageOf(error)}`)
@@ -222,4 +220,11 @@ async function reportUnexpectedEnd(server: Server, folder: ClusterFolder, log: E
   const { expected, reason } = await server.exited
   if (expected) return
   log('error', `PostgreSQL (process ${server.pid}) ended by itself: ${reason}.\n${logTail(folder.log)}`)
+}
+
+/** The caller's own cache folder, which must exist. */
+function cacheIn(dir: string, identity: Identity): string {
+  const closed = closedFolderOnTheWayTo(dir, identity)
+  if (closed !== undefined) throw closedFolder(closed, dir, identity)
+  return dir
 }

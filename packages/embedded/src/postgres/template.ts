@@ -10,14 +10,13 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { chown, cp, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EmbeddedError, messageOf, propertyOf } from '../embedded-error.ts'
 import type { Binaries } from './binaries.ts'
 import { removeFolder } from '../stack/remove-folder.ts'
 import { serverEnvironment } from './environment.ts'
-import type { Identity } from './identity.ts'
+import { temporaryFolderFor, type Identity } from './identity.ts'
 
 /** An initialised cluster: `data` is its data folder, `password` its superuser's. */
 export interface Template {
@@ -41,7 +40,7 @@ export async function ensureTemplate(
   identity: Identity,
   cache: string | undefined,
 ): Promise<Template> {
-  if (cache === undefined) return read(await build(binaries, identity, tmpdir()), true)
+  if (cache === undefined) return read(await build(binaries, identity, temporaryFolderFor(identity)), true)
   await removeAbandonedBuilds(cache)
   const final = join(cache, `cluster-${binaries.version}-${process.arch}-${identity.uid ?? 'self'}`)
   if (existsSync(final)) {
