@@ -46,13 +46,13 @@ function addDemo(troupe: Command, terminal: Terminal, onExitCode: (exitCode: num
     new Option(
       `--${name} <host:port>`,
       `where ${whose} listens (default: a free port on this machine)`,
-    ).argParser((text: string) => refusing(() => addressOf(text, `--${name}`)))
+    ).argParser((text: string) => refusing(() => addressOf(text)))
   troupe
     .command('demo')
     .summary('run the order story on an embedded Kafka, Schema Registry and PostgreSQL')
     .description(
-      'Starts Kafka, a Schema Registry and PostgreSQL (embedded: no Docker) and the four services of the order story,\n' +
-        "each as its own process. Plays six stories through Order's HTTP API, draws who heard what and who said what,\n" +
+      'Starts Kafka, a Schema Registry and PostgreSQL (embedded: no Docker) and the four services of the order story, ' +
+        "each as its own process. Plays six stories through Order's HTTP API, draws who heard what and who said what, " +
         'checks that money and stock balance, and stays up until Ctrl-C.',
     )
     .option('--once', 'exit after the stories instead of staying up')
@@ -105,7 +105,7 @@ function addGraph(troupe: Command, terminal: Terminal, onExitCode: (exitCode: nu
     .command('graph')
     .summary('draw who hears what and who says what, without starting anything')
     .description(
-      'Reads the topology off the services that these packages export and prints it as a Mermaid flowchart.\n' +
+      'Reads the topology off the services that these packages export and prints it as a Mermaid flowchart. ' +
         'A package is a folder, a package name or a module file; by default, every folder under ./services.',
     )
     .argument('[packages...]', 'package folders, package names or module files')

@@ -30,22 +30,30 @@ export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 
 
 /** The addresses for people, and how to place an order. */
 export function addressLines(running: Running): string {
-  const { colors } = running.terminal
+  const { terminal, options } = running
+  const { colors } = terminal
   const { kafka, registry, databases, services } = addressesOf(running)
-  const row = (name: string, text: string, more = '') =>
-    `  ${name.padEnd(12)}${text}${more && `  ${colors.dim(more)}`}`
+  const row = (name: string, ...texts: readonly string[]) =>
+    `  ${name.padEnd(12)}${texts.map((text, at) => (at === 0 ? text : colors.dim(text))).join('  ')}`
+  const passwords = options.showPasswords
+    ? 'psql takes these as they are'
+    : '--show-passwords prints them with their passwords'
   return [
     '',
-    colors.bold('Everything stays up until Ctrl-C.'),
-    row('Kafka', kafka),
+    `${colors.bold('Everything stays up until Ctrl-C.')} ${colors.dim('Look on with any client:')}`,
+    row(
+      'Kafka',
+      kafka,
+      `topics ${Object.keys(services)
+        .map((name) => `${name}.events`)
+        .join(', ')}`,
+    ),
     row('registry', registry, `${registry}/subjects`),
     ...Object.entries(services).map(([name, { ready, pid }]) => row(name, ready, `process ${pid}`)),
-    ...Object.entries(databases).map(([name, url]) => row(`  psql ${name}`.trimStart(), url)),
-    ...(running.options.showPasswords
-      ? []
-      : [colors.dim('  (--show-passwords prints database URLs that psql can use as they are)')]),
+    row('PostgreSQL', colors.dim(`a database and a role for each service; ${passwords}`)),
+    ...Object.values(databases).map((url) => row('', url)),
     '',
-    `${colors.bold('Place an order')} ${colors.dim('and watch it being drawn here; change the card to tok_declined, the sku to sold-out, the country to AQ:')}`,
+    `${colors.bold('Place an order')} ${colors.dim('and watch it here. Try tok_declined, the sku sold-out, the country AQ:')}`,
     curlLine(services['order']?.url ?? ''),
     '',
   ].join('\n')

@@ -12,16 +12,15 @@ export const anyAddress: Address = { host: '127.0.0.1', port: 0 }
 /**
  * Reads `host:port`, `[v6]:port`, `:port` or `port`.
  *
- * @param option what the value was given to, for the refusal
  * @throws TroupeError `TROUPE_SETTING_INVALID`
  */
-export function addressOf(text: string, option: string): Address {
+export function addressOf(text: string): Address {
   const match = /^(?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)?:)?(\d{1,5})$/.exec(text.trim())
   const port = Number(match?.[2])
   if (!match || port > 65_535) {
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
-      `${option}: "${text}" is not host:port, such as 127.0.0.1:9092. Port 0 takes a free one.`,
+      `"${text}" is not host:port, such as 127.0.0.1:9092. Port 0 takes a free one.`,
     )
   }
   return { host: (match[1] ?? anyAddress.host).replace(/^\[|\]$/g, ''), port }

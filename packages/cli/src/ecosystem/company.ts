@@ -11,6 +11,9 @@ import type { EcosystemOptions, EcosystemTimings } from './ecosystem.ts'
 import { createServiceProcess, type ServiceProcess } from './service-process.ts'
 import type { ServiceSpec } from './service-main.ts'
 
+/** For a service to finish what is under way; when its parent was killed, Kafka is gone and it waits in vain. */
+const stopTimeoutMs = 5_000
+
 export interface Company {
   readonly services: ReadonlyMap<string, ServiceProcess>
   readonly databaseUrls: ReadonlyMap<string, string>
@@ -47,6 +50,7 @@ export function createCompany(
       HTTP_ADDRESS: addressText((name === 'order' && addresses.http) || anyAddress),
       TROUPE_LOG_LEVEL: logLevel,
       TROUPE_TOPIC_PARTITIONS: String(partitions),
+      TROUPE_STOP_TIMEOUT_MS: String(stopTimeoutMs),
     }
     const one = createServiceProcess({ name, main, environment, onDeath, ...(onLine ? { onLine } : {}) })
     services.set(name, one)

@@ -6,7 +6,7 @@
 // 3. What was started when a start fails is stopped before the failure is reported.
 
 import { type EmbeddedStack, startStack } from '@troupe/embedded'
-import { TroupeError } from '@troupe/core'
+import { messageOf, TroupeError } from '@troupe/core'
 import type { Address } from './address.ts'
 import { type Company, createCompany } from './company.ts'
 import type { ServiceLine } from './log-lines.ts'
@@ -98,8 +98,8 @@ export async function startEcosystem(
   const totalMs = Math.round(performance.now() - sinceMs)
   return {
     stack,
-    services: company.services,
-    databaseUrls: company.databaseUrls,
+    services: new Map(specs.map(({ name }) => [name, company.get(name)])),
+    databaseUrls: new Map(specs.map(({ name }) => [name, company.databaseUrls.get(name) ?? ''])),
     timings: { kafkaMs, registryMs, postgresMs, stackMs, ...company.timings(), totalMs },
     failed: failure.failed,
     urlOf: (name) => company.get(name).url ?? '',
@@ -133,7 +133,7 @@ function failureOf(stack: EmbeddedStack): {
   })
   // Whoever awaits it hears of it; nobody has to.
   failed.catch(() => {})
-  void stack.failed.then((sentence) => fail(new TroupeError('TROUPE_SERVICE_DIED', sentence)))
+  void stack.failed.then((cause) => fail(new TroupeError('TROUPE_SERVICE_DIED', messageOf(cause), { cause })))
   return { failed, fail }
 }
 

@@ -30,7 +30,7 @@ export interface ServiceProcessOptions {
   readonly onLine?: (line: ServiceLine) => void
   /** It ended although nobody stopped it. */
   readonly onDeath?: (error: TroupeError) => void
-  /** How long a stop may take before the process is killed. Default 12,000: longer than it takes by itself. */
+  /** How long a stop may take before the process is killed. Default 10,000: longer than it takes by itself. */
   readonly stopGraceMs?: number
 }
 
@@ -52,7 +52,7 @@ export interface ServiceProcess {
 
 const linesKeptMax = 30
 const linesShown = 12
-const stopGraceMsDefault = 12_000
+const stopGraceMsDefault = 10_000
 
 /** A service process that is not started yet. */
 export function createServiceProcess(options: ServiceProcessOptions): ServiceProcess {

@@ -1,8 +1,8 @@
-import { isService, messageOf, type Service, TroupeError } from '@troupe/core'
+import { isService, isTroupeError, messageOf, type Service, TroupeError } from '@troupe/core'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { entryOf, isFolder, isPackageName, packageFolder } from './package-entry.ts'
+import { entryOf, isFolder, isPackageName, nameOf, packageFolder } from './package-entry.ts'
 
 /**
  * The services that these packages export.
@@ -17,16 +17,15 @@ export async function loadServices(
   named: readonly string[],
   from: string,
 ): Promise<{ readonly services: readonly Service[]; readonly remarks: readonly string[] }> {
-  const sources = named.length > 0 ? named : defaultFolders(from)
   const services: Service[] = []
   const remarks: string[] = []
-  for (const source of sources) {
+  for (const source of named.length > 0 ? named : defaultFolders(from)) {
     const file = moduleOf(source, from)
-    const found = servicesIn(await load(file, source))
+    const found = file === undefined ? [] : servicesIn(await load(file, source))
     if (found.length > 0) services.push(...found)
-    else if (named.length > 0)
+    else if (named.length > 0) {
       notFound(`${source} exports no service. Export what \`service({ … })\` returns.`)
-    else remarks.push(`${source} exports no service and is left out.`)
+    } else if (file !== undefined) remarks.push(`${source} exports no service and is left out.`)
   }
   const distinct = [...new Set(services)]
   if (distinct.length === 0) notFound('None of the packages exports a service.')
@@ -43,42 +42,45 @@ export function workspaceOf(from: string): string {
 }
 
 function defaultFolders(from: string): readonly string[] {
+  const folders = serviceFolders(from)
+  if (folders.length > 0) return folders.map((folder) => relative(from, folder) || '.')
   const root = join(workspaceOf(from), 'services')
-  const folders = isFolder(root)
-    ? readdirSync(root)
-        .map((name) => join(root, name))
-        .filter((folder) => existsSync(join(folder, 'package.json')))
-    : []
-  if (folders.length === 0) {
-    notFound(
-      `There are no packages under ${root}. Run this in a workspace with a services folder, or name packages: troupe graph ./my-service`,
-    )
-  }
-  return folders.map((folder) => relative(from, folder) || '.')
+  notFound(
+    `There are no packages under ${root}. Run this in a workspace with a services folder, or name packages: troupe graph ./my-service`,
+  )
 }
 
-/** The module file that a folder, a package name or a file stands for. */
-function moduleOf(source: string, from: string): string {
-  if (isPackageName(source, from)) {
-    const folder = packageFolder(source, from)
-    if (folder === undefined) {
-      notFound(
-        `${source} is neither a file or folder here nor an installed package. Install it, or give a path.`,
-      )
-    }
-    return entryOf(folder)
-  }
-  const path = resolve(from, source)
-  if (!existsSync(path)) notFound(`There is no ${source} in ${from}.`)
-  if (!isFolder(path)) return path
-  if (!existsSync(join(path, 'package.json'))) {
-    notFound(`${source} has no package.json. Name a package's folder, a package or a module file.`)
-  }
+/** The packages under `services` of the workspace. */
+function serviceFolders(from: string): readonly string[] {
+  const root = join(workspaceOf(from), 'services')
+  if (!isFolder(root)) return []
+  return readdirSync(root)
+    .map((name) => join(root, name))
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+}
+
+/** The module file that a folder, a package name or a file stands for; undefined if a package has none. */
+function moduleOf(source: string, from: string): string | undefined {
   try {
-    return entryOf(path)
+    if (isPackageName(source, from)) return entryOf(folderOfPackage(source, from))
+    const path = resolve(from, source)
+    if (!existsSync(path)) notFound(`There is no ${source} in ${from}.`)
+    if (!isFolder(path)) return path
+    if (existsSync(join(path, 'package.json'))) return entryOf(path)
   } catch (cause) {
+    if (isTroupeError(cause)) throw cause
     notFound(`The package.json of ${source} cannot be read: ${messageOf(cause)}`, cause)
   }
+  notFound(`${source} has no package.json. Name a package's folder, a package or a module file.`)
+}
+
+/** Where a package lives: installed, or a service of this workspace. */
+function folderOfPackage(name: string, from: string): string {
+  const folder = packageFolder(name, from) ?? serviceFolders(from).find((one) => nameOf(one) === name)
+  if (folder !== undefined) return folder
+  notFound(
+    `${name} is neither a file or folder here, nor an installed package, nor a service of this workspace. Install it, or give a path.`,
+  )
 }
 
 async function load(file: string, source: string): Promise<object> {

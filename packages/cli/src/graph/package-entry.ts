@@ -13,12 +13,18 @@ export function packageFolder(name: string, from: string): string | undefined {
   }
 }
 
-/** The file that `import` of the package in this folder loads, whether it exists or not. */
-export function entryOf(folder: string): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const { exports, main } = (manifest ?? {}) as { readonly exports?: unknown; readonly main?: unknown }
-  const target = targetOf(mainExport(exports)) ?? (typeof main === 'string' ? main : './index.js')
-  return join(folder, target)
+/** The file that `import` of the package in this folder loads, built or not; undefined if it offers none. */
+export function entryOf(folder: string): string | undefined {
+  const { exports, main } = manifestOf(folder)
+  const target = targetOf(mainExport(exports)) ?? (typeof main === 'string' ? main : undefined)
+  if (target !== undefined) return join(folder, target)
+  const byDefault = join(folder, 'index.js')
+  return existsSync(byDefault) ? byDefault : undefined
+}
+
+/** The name in the package.json of this folder. */
+export function nameOf(folder: string): unknown {
+  return manifestOf(folder).name
 }
 
 /** True for a name that can only be a package's: neither a path nor something that exists here. */
@@ -29,6 +35,16 @@ export function isPackageName(text: string, from: string): boolean {
 
 export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+interface Manifest {
+  readonly name?: unknown
+  readonly exports?: unknown
+  readonly main?: unknown
+}
+
+function manifestOf(folder: string): Manifest {
+  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) ?? {}) as Manifest
 }
 
 function mainExport(exports: unknown): unknown {
