@@ -19,7 +19,12 @@ const few = (prefix: string) => fc.nat({ max: 5 }).map((index) => `${prefix}${in
 const bytes = fc.uint8Array({ maxLength: 20 })
 const text = fc.string({ unit: 'binary', maxLength: 12 })
 const headerValue = fc.oneof(text, bytes)
-const partition = fc.record({ topic: few('topic'), partition: fc.nat({ max: 1 }) })
+const partitions = [
+  { topic: 'topic0', partition: 0 },
+  { topic: 'topic0', partition: 1 },
+  { topic: 'topic1', partition: 0 },
+]
+const partition = fc.constantFrom(...partitions)
 const stepState = fc.constantFrom<StepState>('done', 'undone', 'barred')
 const documentName = fc.record({ kind: few('kind'), key: fc.oneof(few('key'), fc.constant('é"\\,{}')) })
 
@@ -27,6 +32,7 @@ const documentName = fc.record({ kind: few('kind'), key: fc.oneof(few('key'), fc
 const drafts = fc.record({
   position: fc.option(fc.record({ at: partition, by: fc.bigInt(1n, 10n), isStale: fc.nat({ max: 9 }) }), {
     nil: undefined,
+    freq: 2,
   }),
   inbox: fc.uniqueArray(
     fc.record({
@@ -82,7 +88,7 @@ type Draft = typeof drafts extends fc.Arbitrary<infer Value> ? Value : never
 
 const actions = fc.oneof(
   { weight: 1, arbitrary: fc.record({ claim: partition }) },
-  { weight: 6, arbitrary: fc.record({ settle: drafts }) },
+  { weight: 5, arbitrary: fc.record({ settle: drafts }) },
 )
 
 describe('any series of claims and settlements', () => {
@@ -93,6 +99,8 @@ describe('any series of claims and settlements', () => {
         const [model, ledger] = [modelLedger()(), stores.make().open({ connectionsMax: 1 })]
         try {
           await ledger.migrate()
+          // One partition stays without an owner, unless the series claims it.
+          for (const one of partitions.slice(1)) await Promise.all([model.claim(one), ledger.claim(one)])
           let records = 0
           for (const action of series) {
             if ('claim' in action) {
@@ -110,9 +118,9 @@ describe('any series of claims and settlements', () => {
           await ledger.close()
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 40 },
     )
-    expect(Math.min(...Object.values(tally))).toBeGreaterThan(10)
+    expect(Math.min(...Object.values(tally))).toBeGreaterThan(20)
   })
 })
 
@@ -171,10 +179,6 @@ async function everythingIn(ledger: Ledger, series: readonly ({ claim: unknown }
     answers: settled.flatMap(({ answers }) => answers),
   })
   const lanes = Array.from({ length: 6 }, (_, index) => `lane${index}`)
-  const partitions = Array.from({ length: 12 }, (_, index) => ({
-    topic: `topic${index >> 1}`,
-    partition: index & 1,
-  }))
   return {
     recalled: Object.values(recalled).map((part: readonly object[]) =>
       [...new Set(part.map((one) => JSON.stringify(plain(one), Object.keys(one).toSorted())))].toSorted(),
