@@ -121,7 +121,7 @@ describe('any series of claims and settlements', () => {
       { numRuns: 40 },
     )
     expect(Math.min(...Object.values(tally))).toBeGreaterThan(20)
-  })
+  }, 90_000)
 })
 
 /** A settlement that fits what is stored, except where the draft wants to be stale. */
