@@ -72,6 +72,7 @@ interface PlacedOrder {
 export async function playStory(story: Story, stage: Stage, options: PlayOptions = {}): Promise<StoryReport> {
   const { observer, ecosystem } = stage
   const { timeoutMs = 30_000 } = options
+  options.signal?.throwIfAborted()
   const deadline = AbortSignal.timeout(timeoutMs)
   const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline
   const begunBefore = observer.begun()
