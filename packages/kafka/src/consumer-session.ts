@@ -8,7 +8,7 @@ import { settlesWithin } from './settles-within.ts'
 /** Whom a session tells what happens. */
 export interface SessionListener {
   /** The group was joined, for the first time or again: these partitions, and no others, are ours. */
-  joined(session: ConsumerSession, assigned: readonly TopicPartition[]): void
+  joined(assigned: readonly TopicPartition[]): void
   /** The broker answered a fetch. */
   fetched(): void
   lane(partition: TopicPartition): PartitionLane | undefined
@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly groupId: string
   readonly topics: readonly string[]
   readonly log: Log
+  /** Who we were before a crash: the group need not wait for that member any more. */
+  readonly formerMemberId: string | undefined
   readonly tuning: {
     readonly heartbeatIntervalMs: number
     readonly sessionTimeoutMs: number
@@ -31,12 +33,20 @@ export interface SessionOptions {
   }
 }
 
+/** What kafkajs's own consumer calls, and its types leave out. */
+interface GroupCoordinator {
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
+}
+
 const disconnectMs = 2_000
 const hintMs = 1_000
 
 /** One kafkajs consumer, from its connect to its crash or stop. */
 export class ConsumerSession {
   readonly feed: Feed
+  /** Set once the group was joined. */
+  memberId: string | undefined
+  #joinedAtMs: number | undefined
   readonly #client: KafkaClient
   readonly #consumer: Consumer
   readonly #options: SessionOptions
@@ -81,6 +91,11 @@ export class ConsumerSession {
     this.#crash = this.#listen()
   }
 
+  /** How long ago the group was joined for the first time; 0 if it never was. */
+  get joinedForMs(): number {
+    return this.#joinedAtMs === undefined ? 0 : Date.now() - this.#joinedAtMs
+  }
+
   /** Resolves with the reason why it ended, or with undefined when the signal aborts. */
   async untilItEnds(signal: AbortSignal): Promise<unknown> {
     const aborted = new Promise<undefined>((resolve) => {
@@ -94,6 +109,7 @@ export class ConsumerSession {
   async #begin(): Promise<unknown> {
     try {
       await this.#consumer.connect()
+      await this.#leaveAsFormerMember()
       await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true })
       await this.#consumer.run({
         autoCommit: false,
@@ -116,11 +132,27 @@ export class ConsumerSession {
     return await new Promise(() => undefined)
   }
 
+  /**
+   * A consumer of kafkajs that crashes leaves its member behind, and the group would wait for it until its
+   * session times out.
+   */
+  async #leaveAsFormerMember(): Promise<void> {
+    const { groupId, formerMemberId, log } = this.#options
+    if (formerMemberId === undefined) return
+    try {
+      const coordinator = await this.#cluster?.findGroupCoordinator({ groupId })
+      await (coordinator as unknown as GroupCoordinator).leaveGroup({ groupId, memberId: formerMemberId })
+    } catch (error) {
+      log.debug({ groupId, problem: messageOf(error) }, 'the former member has left the group already')
+    }
+  }
+
   #listen(): Promise<unknown> {
     const { events } = this.#consumer
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.memberId = payload.memberId
+      this.#joinedAtMs ??= Date.now()
       this.#listener.joined(
-        this,
         Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
           partitions.map((partition) => ({ topic, partition })),
         ),

@@ -95,9 +95,20 @@ export interface Receiver {
 }
 
 const silentAfterMs = 5_000
+const steadyAfterMs = 30_000
 
-/** Inert until it is started. */
+/**
+ * Inert until it is started.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID` if there is no topic to read.
+ */
 export function createReceiver(options: ReceiverOptions): Receiver {
+  if (options.topics.length === 0) {
+    throw new TroupeError(
+      'TROUPE_SETTING_INVALID',
+      `The receiver of group ${options.groupId} has no topic to read. Name one, or create no receiver.`,
+    )
+  }
   return new GroupReceiver(options)
 }
 
@@ -179,6 +190,7 @@ class GroupReceiver implements Receiver {
     this.#enter('stopping')
     this.#stopping.abort()
     await this.#running
+    await settlesWithin(Promise.all(this.#leaving.values()), graceMs)
     this.#enter('stopped')
   }
 
@@ -192,14 +204,12 @@ class GroupReceiver implements Receiver {
   async #run(): Promise<void> {
     const { log, groupId } = this.#options
     const backoff = createBackoff({ initialDelayMs: 100, maxDelayMs: 5_000 })
+    let memberId: string | undefined
     while (!this.#stopping.signal.aborted) {
-      const session = new ConsumerSession(
-        { ...this.#options, tuning: this.#tuning },
+      const session: ConsumerSession = new ConsumerSession(
+        { ...this.#options, tuning: this.#tuning, formerMemberId: memberId },
         {
-          joined: (session, assigned) => {
-            backoff.reset()
-            this.#joined(session, assigned)
-          },
+          joined: (assigned) => this.#joined(session, assigned),
           fetched: () => {
             this.#fetchedAtMs = Date.now()
           },
@@ -209,8 +219,11 @@ class GroupReceiver implements Receiver {
       )
       const error = await session.untilItEnds(this.#stopping.signal)
       if (this.#stopping.signal.aborted) await this.#settleAndLeave(session)
-      else await this.#loseAll()
+      else this.#loseAll()
       await session.close()
+      memberId = session.memberId ?? memberId
+      // A session that ends as soon as it began is no reason to hurry.
+      if (session.joinedForMs > steadyAfterMs) backoff.reset()
       if (this.#stopping.signal.aborted) break
       this.#problem = problemOf(error).message
       this.#enter('recovering')
@@ -233,11 +246,17 @@ class GroupReceiver implements Receiver {
     this.#lanes.clear()
   }
 
-  async #loseAll(): Promise<void> {
-    const lanes = [...this.#lanes.values()]
-    for (const lane of lanes) lane.lose()
-    await Promise.all(lanes.map((lane) => lane.released))
-    this.#lanes.clear()
+  #loseAll(): void {
+    for (const [key, lane] of this.#lanes) this.#lose(key, lane)
+  }
+
+  #lose(key: string, lane: PartitionLane): void {
+    lane.lose()
+    this.#lanes.delete(key)
+    this.#leaving.set(key, lane.released)
+    void lane.released.then(() => {
+      if (this.#leaving.get(key) === lane.released) this.#leaving.delete(key)
+    })
   }
 
   #joined(session: ConsumerSession, assigned: readonly TopicPartition[]): void {
@@ -248,16 +267,10 @@ class GroupReceiver implements Receiver {
     const { log, groupId } = this.#options
     const before = new Set(this.#lanes.keys())
     const after = new Map(assigned.map((partition) => [keyOf(partition), partition]))
-    const leaving = new Map<string, Promise<void>>()
+    const lost = [...before].filter((key) => !after.has(key))
     for (const [key, lane] of this.#lanes) {
       if (after.has(key)) lane.keep()
-      else {
-        lane.lose()
-        leaving.set(key, lane.released)
-        this.#leaving.set(key, lane.released)
-        void lane.released.then(() => this.#leaving.delete(key))
-        this.#lanes.delete(key)
-      }
+      else this.#lose(key, lane)
     }
     for (const [key, partition] of after) {
       if (!before.has(key)) this.#lanes.set(key, this.#laneFor(session, key, partition))
@@ -265,10 +278,7 @@ class GroupReceiver implements Receiver {
     this.#problem = undefined
     this.#fetchedAtMs = Date.now()
     this.#enter('receiving')
-    log.info(
-      { groupId, partitions: [...after.keys()], lost: [...leaving.keys()] },
-      'joined the consumer group',
-    )
+    log.info({ groupId, partitions: [...after.keys()], lost }, 'joined the consumer group')
     void Promise.all([...this.#lanes.values()].map((lane) => lane.ready)).then(this.#firstJoin)
   }
 

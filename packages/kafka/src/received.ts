@@ -34,7 +34,7 @@ export function rawRecordOf({ topic, partition }: TopicPartition, message: Kafka
     offset: BigInt(message.offset),
     key: message.key,
     value: message.value,
-    headers: (message.headers ?? noHeaders) as RecordHeaders,
+    headers: message.headers ?? noHeaders,
     timestampMs: Number(message.timestamp),
   }
 }

@@ -1,4 +1,10 @@
-import { type Log, messageOf as textOf, type OutgoingRecord, TroupeError } from '@troupe/core'
+import {
+  type Log,
+  messageOf as textOf,
+  type OutgoingRecord,
+  TroupeError,
+  type TroupeErrorCode,
+} from '@troupe/core'
 import type { Producer } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
 import { problemOf } from './kafka-error.ts'
@@ -201,8 +207,8 @@ export class TopicSender {
     const { topic, log, onRefused } = this.#options
     for (const { record, bytes } of front) {
       const refusal = new TroupeError(
-        'TROUPE_EVENT_TOO_LARGE',
-        `Kafka refuses record ${record.id} for ${topic}, of about ${bytes} bytes: ${textOf(error)}. It stays in the outbox and is tried again after a restart; later records of its key have overtaken it.`,
+        codeOf(error),
+        `Kafka refuses record ${record.id} for ${topic}, of about ${bytes} bytes: ${textOf(error)}. It stays in the outbox and is tried again after a restart; until then, later records of its key go before it.`,
         { cause: error, details: { id: record.id, topic, bytes, type: problemOf(error).type } },
       )
       log.error(
@@ -216,6 +222,14 @@ export class TopicSender {
     this.#bytesMax = this.#options.bytesMax
     this.#leave(front.length)
   }
+}
+
+function codeOf(error: unknown): TroupeErrorCode {
+  const { type } = problemOf(error)
+  if (type === 'INVALID_TOPIC_EXCEPTION') return 'TROUPE_TOPIC_MISSING'
+  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE'
+    ? 'TROUPE_EVENT_TOO_LARGE'
+    : 'TROUPE_EVENT_INVALID'
 }
 
 function bytesOf(front: readonly Queued[]): number {
