@@ -1,0 +1,128 @@
+import { createCodec } from '@troupe/avro'
+import { commandLane, headersOf, type Log } from '@troupe/core'
+import { inventory } from '@troupe-demo/inventory'
+import { order } from '@troupe-demo/order'
+import { payment } from '@troupe-demo/payment'
+import { PaymentRefunded } from '@troupe-demo/schemas'
+import { shipping } from '@troupe-demo/shipping'
+import { connectKafka, createRelay } from '@troupe/kafka'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { type Ecosystem, startEcosystem } from '../ecosystem/ecosystem.ts'
+import { createHttpClient } from '../http/http-client.ts'
+import { balanceOf } from '../observe/balance.ts'
+import { readBooks } from '../observe/books.ts'
+import { createObserver, type Observer } from '../observe/observer.ts'
+import { orderApi } from '../stories/order-api.ts'
+import { expectations } from '../stories/orders.ts'
+import { playStory, type Stage } from '../stories/play-story.ts'
+import { stories, type Story } from '../stories/stories.ts'
+
+// That all is well means something only if it is noticed when something is not.
+
+const slowMs = 60_000
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+const http = createHttpClient()
+let ecosystem: Ecosystem
+let observer: Observer
+let stage: Stage
+
+beforeAll(async () => {
+  ecosystem = await startEcosystem()
+  const { kafka, registry } = ecosystem.stack
+  const services = [order, payment, inventory, shipping]
+  observer = createObserver({ kafka: kafka.address, registryUrl: registry.url, services, log: silent })
+  await observer.start()
+  stage = { ecosystem, observer, orders: orderApi(http, ecosystem.urlOf('order')) }
+}, slowMs)
+
+afterAll(async () => {
+  await observer?.stop()
+  http.close()
+  await ecosystem?.stop()
+}, slowMs)
+
+const story = (name: string): Story => {
+  const found = stories.find((one) => one.name === name)
+  if (!found) throw new Error(`no story ${name}`)
+  return found
+}
+
+/** Publishes an event that no service said. */
+async function publishRogue(type: string, value: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+  const { kafka, registry } = ecosystem.stack
+  const relay = createRelay({
+    connection: connectKafka({ clientId: 'rogue', brokers: [kafka.address] }, silent),
+    log: silent,
+  })
+  const codec = createCodec({ registryUrl: registry.url, log: silent })
+  await codec.register([PaymentRefunded])
+  const orderId = observer.saga(report.sagaId)?.id ?? ''
+  const { data } = PaymentRefunded({ orderId, paymentId: randomUUID(), amountCents: 100, reason: 'rogue' })
+  const id = randomUUID()
+  const envelope = { id, type, source: 'payment', timeMs: Date.now(), key: orderId, correlationId: orderId }
+  await relay.start()
+  relay.push([
+    {
+      id,
+      lane: commandLane,
+      topic: payment.topic,
+      key: orderId,
+      headers: headersOf({
+        ...envelope,
+        causationId: undefined,
+        traceparent: undefined,
+        tracestate: undefined,
+      }),
+      value: value(codec.encode(PaymentRefunded, data)),
+    },
+  ])
+  await relay.drained()
+  await relay.stop({ graceMs: 1_000 })
+}
+
+let report: Awaited<ReturnType<typeof playStory>>
+
+describe('what must be noticed', () => {
+  it(
+    'a story that ends otherwise than it is told',
+    async () => {
+      const wrong = { ...story('completed'), expected: expectations['address not served'] }
+      report = await playStory(wrong, stage)
+      expect([report.ok, report.outcome]).toEqual([false, 'completed'])
+      expect(report.problems.join('\n')).toMatch(/it is completed instead of cancelled[^]*its events were/)
+      expect((await playStory(story('completed'), stage)).problems).toEqual([])
+      expect(balanceOf(observer.sums(), await readBooks(http, ecosystem.urlOf)).ok).toBe(true)
+    },
+    slowMs,
+  )
+
+  it(
+    'an event that nobody should have said',
+    async () => {
+      await publishRogue('PaymentRefunded', (bytes) => bytes)
+      await observer.caughtUp()
+      const { ok, lines } = balanceOf(observer.sums(), await readBooks(http, ecosystem.urlOf))
+      expect(ok).toBe(false)
+      expect(lines.filter((line) => !line.ok).map(({ name }) => name)).toEqual([
+        'money refunded',
+        '= kept, for completed orders',
+      ])
+      expect(observer.troubles()).toEqual([])
+    },
+    slowMs,
+  )
+
+  it(
+    'an event that cannot be read, and that it was set aside as a dead letter',
+    async () => {
+      await publishRogue('PaymentRefunded', (bytes) => bytes.subarray(0, 3))
+      const troubles = await observer.until(
+        () => (observer.troubles().length >= 2 ? observer.troubles() : undefined),
+        AbortSignal.timeout(10_000),
+      )
+      expect(troubles.join('\n')).toMatch(/order\.dlq got a dead letter, PaymentRefunded: /)
+    },
+    slowMs,
+  )
+})
