@@ -24,9 +24,10 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   mkdirSync(dirname(stampFile), { recursive: true })
   writeFileSync(stampFile, fingerprint())
 }
-if (!process.argv.includes('--no-build')) {
-  run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'], 'Building')
-}
+// `--only PACKAGE` builds one package and what it needs: the generator must run before what it generates is there.
+const only = process.argv.indexOf('--only')
+const filter = only < 0 ? [] : [`--filter=${process.argv[only + 1]}`]
+run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', ...filter], 'Building')
 
 /** What an install depends on, as one hash. */
 function fingerprint() {
