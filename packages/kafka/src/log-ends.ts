@@ -18,7 +18,10 @@ export function createLogEnds(connection: KafkaConnection): LogEnds {
   return {
     async read(topics) {
       connected ??= admin.connect()
-      await connected
+      await connected.catch((error: unknown) => {
+        connected = undefined
+        throw error
+      })
       const ends = new Map<string, bigint>()
       for (const topic of topics) {
         try {

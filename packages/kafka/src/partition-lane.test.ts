@@ -93,16 +93,29 @@ function stretches(batches: readonly ReceivedBatch[]): string[] {
 }
 
 describe('a lane', () => {
-  it('reads from the position of its claim, and nothing before it is claimed', async () => {
+  it('hands over nothing before it is claimed, and then reads from the position of its claim', async () => {
     const { lane, feed, batches } = setUp({ next: 5n })
+    expect(lane.offer(fetched(3, [3, 4, 5]))).toBe(false)
     expect(feed.isPaused).toBe(true)
-    expect(lane.offer(fetched(5, [5]))).toBe(false)
     await lane.ready
     expect(feed.soughtTo).toEqual([5n])
     expect(feed.isPaused).toBe(false)
     expect(lane.offer(fetched(5, [5, 6]))).toBe(true)
     await until('the take', () => batches.length === 1)
     expect(stretches(batches)).toEqual(['5-7: 5 6'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('holds what was fetched while it was claimed, and takes it if it is due', async () => {
+    const { lane, feed, batches } = setUp({ next: 5n })
+    expect(lane.offer(fetched(5, [5, 6]))).toBe(false)
+    expect(lane.offer(fetched(5, [5, 6]))).toBe(false)
+    await lane.ready
+    await until('the take', () => batches.length === 1)
+    expect(stretches(batches)).toEqual(['5-7: 5 6'])
+    expect(feed.soughtTo).toEqual([7n])
+    expect(feed.isPaused).toBe(false)
     lane.finish()
     await lane.released
   })

@@ -8,7 +8,7 @@ import {
 } from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { type Backoff, createBackoff } from './backoff.ts'
-import { rawRecordOf, sizeOf, stretchOf } from './received.ts'
+import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.ts'
 
 /**
  * One assigned partition, from its claim to its release.
@@ -23,7 +23,7 @@ import { rawRecordOf, sizeOf, stretchOf } from './received.ts'
  * 5. Each claim's `release` is called once, when no take of it is pending any more.
  *
  * phase     | claimed, in range | fetched elsewhere than at tail | out of range | fenced   | lost, or finished
- * claiming  | reading           | dropped                        | halted       | -        | released
+ * claiming  | reading           | held                           | halted       | -        | released
  * reading   | -                 | checking                       | -            | claiming | released
  * checking  | reading           | dropped                        | halted       | claiming | released
  * halted    | -                 | dropped                        | -            | claiming | released
@@ -125,7 +125,8 @@ export class PartitionLane {
   #startsAnywhere = false
   #records: RawRecord[] = []
   #bytes = 0
-  #isPaused = true
+  #isPaused = false
+  #held: Batch | undefined
   #doubtedSkip: bigint | undefined
   #failure: PartitionState['failure']
   #wake: () => void = () => undefined
@@ -134,7 +135,8 @@ export class PartitionLane {
   constructor(options: LaneOptions) {
     this.#options = options
     this.#partition = options.partition
-    options.feed.pause(options.partition)
+    // An earlier lane of this partition may have left it paused.
+    options.feed.resume(options.partition)
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve
     })
@@ -172,21 +174,30 @@ export class PartitionLane {
 
   /** Takes over what was fetched; false if it is not what is due. */
   offer(batch: Batch): boolean {
-    if (this.#phase !== 'reading' || this.#finishing.signal.aborted) return false
+    if (this.#finishing.signal.aborted) return false
+    if (this.#phase === 'claiming') {
+      this.#held ??= batch
+      this.#pause()
+    }
+    if (this.#phase !== 'reading') return false
     const stretch = stretchOf(batch)
     if (stretch.from !== this.#tail) {
       this.#doubt(`fetched at ${stretch.from}`)
       return false
     }
+    this.#accept(batch, stretch)
+    this.#pauseOrResume()
+    return true
+  }
+
+  #accept(batch: Batch, stretch: FetchedStretch): void {
     for (const message of batch.messages) {
       const record = rawRecordOf(this.#partition, message)
       this.#records.push(record)
       this.#bytes += sizeOf(record)
     }
-    this.#advance(stretch.to)
     this.#highWatermark = stretch.highWatermark
-    this.#pauseOrResume()
-    return true
+    this.#advance(stretch.to)
   }
 
   /**
@@ -236,6 +247,7 @@ export class PartitionLane {
     this.#phase = 'claiming'
     this.#records = []
     this.#bytes = 0
+    this.#held = undefined
     this.#pause()
   }
 
@@ -263,8 +275,17 @@ export class PartitionLane {
       return
     }
     this.#phase = 'reading'
+    this.#acceptHeld()
     this.#options.feed.seek(this.#partition, this.#tail)
     this.#pauseOrResume()
+  }
+
+  #acceptHeld(): void {
+    const held = this.#held
+    this.#held = undefined
+    if (!held) return
+    const stretch = stretchOf(held)
+    if (stretch.from === this.#tail) this.#accept(held, stretch)
   }
 
   /** A leader that has just been elected may not know its end yet: only what two looks agree on is true. */
@@ -278,6 +299,8 @@ export class PartitionLane {
 
   #halt({ low, high }: { readonly low: bigint; readonly high: bigint }): void {
     this.#phase = 'halted'
+    this.#held = undefined
+    this.#pause()
     const { topic, partition } = this.#partition
     const lost = this.#tail < low ? `${low - this.#tail} records are gone` : 'the log was cut or made anew'
     const error = new TroupeError(

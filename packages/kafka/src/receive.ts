@@ -83,7 +83,7 @@ export interface PartitionLag extends TopicPartition {
 }
 
 export interface Receiver {
-  /** Resolves once the group is joined and every assigned partition is claimed. Tries until then. @throws TroupeError `TROUPE_STOPPED` */
+  /** Resolves once the group is joined and every assigned partition is claimed. Tries until then; may be called again to wait for the same. @throws TroupeError `TROUPE_STOPPED` */
   start(): Promise<void>
   /** Lets takes that are pending end, for at most `graceMs` (default 10,000), then aborts them; leaves the group. */
   stop(options?: { readonly graceMs?: number }): Promise<void>
@@ -125,6 +125,7 @@ class GroupReceiver implements Receiver {
   #fetchedAtMs = 0
   #running: Promise<void> = Promise.resolve()
   #firstJoin: () => void = () => undefined
+  #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #graceMs = 0
 
@@ -169,7 +170,12 @@ class GroupReceiver implements Receiver {
     return () => this.#listeners.delete(listener)
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#started ??= this.#start()
+    return this.#started
+  }
+
+  async #start(): Promise<void> {
     if (this.#phase !== 'idle') throw stoppedError(this.#options.groupId)
     this.#enter('joining')
     const joined = new Promise<void>((resolve) => {
@@ -305,8 +311,5 @@ class GroupReceiver implements Receiver {
 }
 
 function stoppedError(groupId: string): TroupeError {
-  return new TroupeError(
-    'TROUPE_STOPPED',
-    `The receiver of group ${groupId} was started before, or is stopped. Create another one.`,
-  )
+  return new TroupeError('TROUPE_STOPPED', `The receiver of group ${groupId} is stopped. Create another one.`)
 }

@@ -62,7 +62,7 @@ export interface RelayState {
 }
 
 export interface Relay {
-  /** Resolves once it is connected; tries until then. Records may be pushed before. @throws TroupeError `TROUPE_STOPPED` */
+  /** Resolves once it is connected; tries until then, and may be called again to wait for the same. Records may be pushed before. @throws TroupeError `TROUPE_STOPPED` */
   start(): Promise<void>
   /**
    * Queues records, in order; returns at once. What it has in hand already is not queued again. A record that
@@ -112,6 +112,7 @@ class OutboxRelay implements Relay {
   #published = 0
   #refusedCount = 0
   #roomWaiters: (() => void)[] = []
+  #started: Promise<void> | undefined
   #stopped: Promise<{ readonly left: number }> | undefined
 
   constructor(options: RelayOptions) {
@@ -141,7 +142,12 @@ class OutboxRelay implements Relay {
     }
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#started ??= this.#start()
+    return this.#started
+  }
+
+  async #start(): Promise<void> {
     if (this.#phase !== 'idle') throw stoppedError()
     this.#phase = 'connecting'
     const backoff = createBackoff({ initialDelayMs: 50, maxDelayMs: 5_000 })
@@ -279,8 +285,5 @@ class OutboxRelay implements Relay {
 }
 
 function stoppedError(): TroupeError {
-  return new TroupeError(
-    'TROUPE_STOPPED',
-    'The relay was started before, or is stopped. What it did not publish is in the outbox.',
-  )
+  return new TroupeError('TROUPE_STOPPED', 'The relay is stopped. What it did not publish is in the outbox.')
 }

@@ -7,6 +7,8 @@ export interface TcpProxy {
   readonly connections: number
   /** Swallow everything in both directions from now on: to the client, the broker has fallen silent. */
   hush(): void
+  /** Breaks every connection; new ones may be made. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -42,6 +44,9 @@ export async function startTcpProxy(target: number, { rewrite }: TcpProxyOptions
     },
     hush() {
       isHushed = true
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy()
     },
     close: () =>
       new Promise((resolve) => {
