@@ -2,7 +2,8 @@ import { laneOf as keyOf, type Log, messageOf, type TopicPartition, TroupeError 
 import { type Cluster, type Consumer, PartitionAssigners } from 'kafkajs'
 import type { KafkaClient, KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
-import type { Feed, PartitionLane } from './partition-lane.ts'
+import type { PartitionLane } from './partition-lane.ts'
+import type { Feed } from './partition-work.ts'
 import { settlesWithin } from './settles-within.ts'
 
 /** Whom a session tells what happens. */

@@ -6,7 +6,7 @@ export type {
   PartitionWork,
   ReceivedBatch,
   ReceiverFailure,
-} from './partition-lane.ts'
+} from './partition-work.ts'
 export { ping, type PingOptions } from './ping.ts'
 export {
   createReceiver,

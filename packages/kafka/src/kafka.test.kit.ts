@@ -9,7 +9,7 @@ import {
 import { type Broker, type BrokerOptions, startBroker } from '@troupe/embedded'
 import { Partitioners } from 'kafkajs'
 import { connectKafka, type KafkaConnection } from './client.ts'
-import type { PartitionWork, ReceivedBatch } from './partition-lane.ts'
+import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver, type Receiver, type ReceiverOptions } from './receive.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */

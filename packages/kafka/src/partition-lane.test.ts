@@ -2,13 +2,8 @@ import { describe, expect, it } from '@jest/globals'
 import { type TopicPartition, TroupeError } from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { recordingLog, until } from './kafka.test.kit.ts'
-import {
-  type Feed,
-  type LaneOptions,
-  PartitionLane,
-  type PartitionWork,
-  type ReceivedBatch,
-} from './partition-lane.ts'
+import { PartitionLane } from './partition-lane.ts'
+import type { Feed, LaneOptions, PartitionWork, ReceivedBatch } from './partition-work.ts'
 
 const partition: TopicPartition = { topic: 'order.events', partition: 0 }
 

@@ -1,14 +1,17 @@
-import {
-  isTroupeError,
-  type Log,
-  messageOf,
-  type RawRecord,
-  type TopicPartition,
-  TroupeError,
-} from '@troupe/core'
+import { isTroupeError, messageOf, type RawRecord, type TopicPartition, TroupeError } from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { type Backoff, createBackoff } from './backoff.ts'
+import type {
+  LaneOptions,
+  LanePhase,
+  PartitionState,
+  PartitionWork,
+  ReceivedBatch,
+  ReceiverFailure,
+} from './partition-work.ts'
 import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.ts'
+
+const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
 
 /**
  * One assigned partition, from its claim to its release.
@@ -18,7 +21,8 @@ import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.
  *    ended, the first one at the claim's position.
  * 2. What was fetched counts only if it was fetched at exactly `tail`. Anything else is dropped, and the
  *    consumer is sent back to `tail`.
- * 3. kafkajs fetches this partition only while it is `reading`, and while less than a buffer is waiting.
+ * 3. kafkajs fetches this partition only while it is `reading` and less than a buffer is waiting, and once
+ *    while it is `claiming`: that batch is held, since most often it is the one that will be due.
  * 4. At most one `take` is pending. A stretch is given up only by its success, a fence, or the end.
  * 5. Each claim's `release` is called once, when no take of it is pending any more.
  *
@@ -30,81 +34,6 @@ import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.
  *
  * `lost` aborts the signal of what is under way; `finish` lets it end. The receiver owns every lane.
  */
-export type LanePhase = 'claiming' | 'reading' | 'checking' | 'halted' | 'released'
-
-/** What is done with one assigned partition. */
-export interface PartitionWork {
-  /** Where to read from: the ledger's position; undefined to read from the start. */
-  readonly next: bigint | undefined
-  /**
-   * Handles records in order; resolves when they are settled. Rejecting with `TROUPE_FENCED` means that
-   * somebody else owns the partition: it is released, and assigned anew if the group still gives it to us.
-   * After any other rejection the same records are handed over again, later.
-   */
-  take(batch: ReceivedBatch): Promise<void>
-  /** The partition is going away, and no `take` is pending. Called once. */
-  release(): Promise<void>
-}
-
-/** A stretch of one partition: everything from `from` up to, but without, `to`. */
-export interface ReceivedBatch extends TopicPartition {
-  /** In the order of their offsets; empty if the stretch holds only control records, or aborted ones. */
-  readonly records: readonly RawRecord[]
-  /** The work's `next`, or where the stretch before it ended. */
-  readonly from: bigint
-  /** Where the next stretch will begin: gaps and control records are included. */
-  readonly to: bigint
-  /** The partition's end when this was fetched. */
-  readonly highWatermark: bigint
-  /** Aborted when the partition is lost, or when a stop has waited long enough. */
-  readonly signal: AbortSignal
-}
-
-/** What a lane may ask of the consumer that feeds it. */
-export interface Feed {
-  pause(partition: TopicPartition): void
-  resume(partition: TopicPartition): void
-  seek(partition: TopicPartition, offset: bigint): void
-  /** The first offset that is there, and the one that the next record will get. */
-  rangeOf(partition: TopicPartition): Promise<{ readonly low: bigint; readonly high: bigint }>
-}
-
-/** Something did not work, and will be tried again unless it is the position. */
-export interface ReceiverFailure {
-  readonly kind: 'take' | 'claim' | 'position' | 'release' | 'connection'
-  readonly partition?: TopicPartition
-  readonly error: unknown
-  /** How often it failed in a row. */
-  readonly attempt: number
-}
-
-export interface LaneOptions {
-  readonly partition: TopicPartition
-  readonly feed: Feed
-  readonly log: Log
-  assign(partition: TopicPartition): Promise<PartitionWork>
-  /** Runs one take when there is room for it among those of the other partitions. */
-  inTurn<Result>(task: () => Promise<Result>): Promise<Result>
-  onFailure(failure: ReceiverFailure): void
-  /** Resolves when an earlier lane of the same partition is released. */
-  readonly after: Promise<void>
-  readonly bufferBytesMax: number
-  readonly batchRecordsMax: number
-}
-
-export interface PartitionState extends TopicPartition {
-  readonly phase: LanePhase
-  /** The offset to be settled next; undefined until the partition is claimed. */
-  readonly position: bigint | undefined
-  /** The partition's end as far as it is known; undefined until the partition is claimed. */
-  readonly highWatermark: bigint | undefined
-  /** Records that wait in memory. */
-  readonly waiting: number
-  readonly failure?: { readonly message: string; readonly attempt: number; readonly sinceMs: number }
-}
-
-const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
-
 export class PartitionLane {
   /** Resolves once the partition is claimed, halted or released. */
   readonly ready: Promise<void>

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { isTroupeError } from '@troupe/core'
 import { startBroker } from '@troupe/embedded'
 import { MemoryLedger, numbered, until, withBroker } from './kafka.test.kit.ts'
-import type { PartitionWork, ReceivedBatch } from './partition-lane.ts'
+import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 
 const topics = ['order.events']
 

@@ -4,12 +4,8 @@ import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { ConsumerSession } from './consumer-session.ts'
 import { problemOf } from './kafka-error.ts'
-import {
-  PartitionLane,
-  type PartitionState,
-  type PartitionWork,
-  type ReceiverFailure,
-} from './partition-lane.ts'
+import { PartitionLane } from './partition-lane.ts'
+import type { PartitionState, PartitionWork, ReceiverFailure } from './partition-work.ts'
 import { settlesWithin } from './settles-within.ts'
 
 /**

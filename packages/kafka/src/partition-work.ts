@@ -1,0 +1,75 @@
+import type { Log, RawRecord, TopicPartition } from '@troupe/core'
+
+/** See the table in `partition-lane.ts`. */
+export type LanePhase = 'claiming' | 'reading' | 'checking' | 'halted' | 'released'
+
+/** What is done with one assigned partition. */
+export interface PartitionWork {
+  /** Where to read from: the ledger's position; undefined to read from the start. */
+  readonly next: bigint | undefined
+  /**
+   * Handles records in order; resolves when they are settled. Rejecting with `TROUPE_FENCED` means that
+   * somebody else owns the partition: it is released, and assigned anew if the group still gives it to us.
+   * After any other rejection the same records are handed over again, later.
+   */
+  take(batch: ReceivedBatch): Promise<void>
+  /** The partition is going away, and no `take` is pending. Called once. */
+  release(): Promise<void>
+}
+
+/** A stretch of one partition: everything from `from` up to, but without, `to`. */
+export interface ReceivedBatch extends TopicPartition {
+  /** In the order of their offsets; empty if the stretch holds only control records, or aborted ones. */
+  readonly records: readonly RawRecord[]
+  /** The work's `next`, or where the stretch before it ended. */
+  readonly from: bigint
+  /** Where the next stretch will begin: gaps and control records are included. */
+  readonly to: bigint
+  /** The partition's end when this was fetched. */
+  readonly highWatermark: bigint
+  /** Aborted when the partition is lost, or when a stop has waited long enough. */
+  readonly signal: AbortSignal
+}
+
+/** What a lane may ask of the consumer that feeds it. */
+export interface Feed {
+  pause(partition: TopicPartition): void
+  resume(partition: TopicPartition): void
+  seek(partition: TopicPartition, offset: bigint): void
+  /** The first offset that is there, and the one that the next record will get. */
+  rangeOf(partition: TopicPartition): Promise<{ readonly low: bigint; readonly high: bigint }>
+}
+
+/** Something did not work, and will be tried again unless it is the position. */
+export interface ReceiverFailure {
+  readonly kind: 'take' | 'claim' | 'position' | 'release' | 'connection'
+  readonly partition?: TopicPartition
+  readonly error: unknown
+  /** How often it failed in a row. */
+  readonly attempt: number
+}
+
+export interface LaneOptions {
+  readonly partition: TopicPartition
+  readonly feed: Feed
+  readonly log: Log
+  assign(partition: TopicPartition): Promise<PartitionWork>
+  /** Runs one take when there is room for it among those of the other partitions. */
+  inTurn<Result>(task: () => Promise<Result>): Promise<Result>
+  onFailure(failure: ReceiverFailure): void
+  /** Resolves when an earlier lane of the same partition is released. */
+  readonly after: Promise<void>
+  readonly bufferBytesMax: number
+  readonly batchRecordsMax: number
+}
+
+export interface PartitionState extends TopicPartition {
+  readonly phase: LanePhase
+  /** The offset to be settled next; undefined until the partition is claimed. */
+  readonly position: bigint | undefined
+  /** The partition's end as far as it is known; undefined until the partition is claimed. */
+  readonly highWatermark: bigint | undefined
+  /** Records that wait in memory. */
+  readonly waiting: number
+  readonly failure?: { readonly message: string; readonly attempt: number; readonly sinceMs: number }
+}
