@@ -1,4 +1,4 @@
-import type { EcosystemTimings } from '../ecosystem/ecosystem.ts'
+import type { Ecosystem, EcosystemTimings } from '../ecosystem/ecosystem.ts'
 import type { LoadReport } from '../load/tally.ts'
 import type { Balance } from '../observe/balance.ts'
 import type { Sums } from '../observe/sums.ts'
@@ -24,6 +24,9 @@ export interface DemoReport {
   readonly addresses?: DemoAddresses
 }
 
+/** Of each service. */
+const complaintsMax = 5
+
 /** What was played, before it is held against the books. */
 export interface Played {
   readonly stories: readonly StoryReport[]
@@ -38,6 +41,17 @@ export function hasGoneWell(
   troubles: readonly string[],
 ): boolean {
   return stories.every(({ ok }) => ok) && (load?.ok ?? true) && balance.ok && troubles.length === 0
+}
+
+/** What the services have complained about lately: it may say why something went otherwise. */
+export function complaintsOf({ services }: Pick<Ecosystem, 'services'>): readonly string[] {
+  return [...services.values()].flatMap((one) =>
+    one
+      .lastLines()
+      .filter(({ level }) => level !== 'info' && level !== 'debug')
+      .slice(-complaintsMax)
+      .map(({ level, text }) => `${one.name} ${level}: ${text}`),
+  )
 }
 
 /** What went otherwise than it should, a sentence each. */

@@ -31,7 +31,7 @@ function company(
   let placed = 0
   const stage: LoadStage = {
     ecosystem: { failed },
-    observer: { ...sightings, caughtUp: async () => {} } as unknown as Observer,
+    observer: { ...sightings, caughtUp: async () => {}, hearersOf: () => ['payment'] } as unknown as Observer,
     orders: {
       state: async () => undefined,
       async place() {
@@ -102,7 +102,7 @@ describe('many orders', () => {
     const report = await placeOrders(stage, { count: 10, seed: 1, stallMs: 50 })
     expect(report.ok).toBe(false)
     expect(report.problems).toContain(
-      'nothing went on for 50 ms: 5 of 10 orders have not ended. 5 stand at OrderReceived',
+      'nothing went on for 50 ms: 5 of 10 orders have not ended; 5 wait for payment to hear OrderReceived',
     )
   })
 

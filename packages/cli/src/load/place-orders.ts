@@ -56,7 +56,7 @@ export async function placeOrders(stage: LoadStage, options: PlaceOrdersOptions)
     stream.giveUp(
       new TroupeError(
         'TROUPE_SAGA_OVERDUE',
-        `nothing went on for ${stallMs} ms: ${missing}. ${whereTheyHang(observer)}`,
+        `nothing went on for ${stallMs} ms: ${missing}; ${whereTheyHang(observer)}`,
       ),
     )
   }, stallMs)

@@ -95,14 +95,16 @@ export function createTally(): Tally {
   }
 }
 
-/** After which events the open sagas stand still, in words. */
-export function whereTheyHang(observer: Pick<Observer, 'open'>): string {
+/** After which events the open sagas stand still, and who is to hear them, in words. */
+export function whereTheyHang(observer: Pick<Observer, 'open' | 'hearersOf'>): string {
   const counts = new Map<string, number>()
   for (const { events } of observer.open()) {
     const last = events.at(-1)?.event.type ?? 'nothing'
     counts.set(last, (counts.get(last) ?? 0) + 1)
   }
-  return [...counts].map(([type, count]) => `${count} stand at ${type}`).join(', ')
+  return [...counts]
+    .map(([type, count]) => `${count} wait for ${observer.hearersOf(type).join(' and ')} to hear ${type}`)
+    .join(', ')
 }
 
 function noKinds(): Record<OrderKind, { placed: number; asExpected: number }> {
