@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
 import { CompressionTypes } from 'kafkajs'
-import { startBroker } from './broker.ts'
 import { adminFor, broker, kafkaFor, listenTo, producerFor, until } from './clients.test.kit.ts'
 
 describe('a producer and a consumer group', () => {
@@ -98,7 +97,7 @@ describe('a producer and a consumer group', () => {
 describe('a broker', () => {
   it('names the taken address and the way out', async () => {
     const { port } = await broker()
-    await expect(startBroker({ port })).rejects.toMatchObject({
+    await expect(broker({ port })).rejects.toMatchObject({
       code: 'BROKER_ADDRESS_TAKEN',
       message: expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${port} is taken .* choose another port`)),
     })
@@ -110,7 +109,7 @@ describe('a broker', () => {
     ['fetchWaitMsMax', { fetchWaitMsMax: 0.5 }],
     ['sessionTimeoutMinMs', { sessionTimeoutMinMs: 10, sessionTimeoutMaxMs: 5 }],
   ])('refuses a senseless %s by name', async (name, options) => {
-    await expect(startBroker(options)).rejects.toMatchObject({
+    await expect(broker(options)).rejects.toMatchObject({
       code: 'BROKER_OPTION_INVALID',
       message: expect.stringContaining(name),
     })

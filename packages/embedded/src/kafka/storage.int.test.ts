@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { ConfigResourceTypes } from 'kafkajs'
 import { adminFor, broker, later, listenTo, producerFor, until } from './clients.test.kit.ts'
-import { startBroker } from './broker.ts'
 import { buildBatch } from './log/batch.test.kit.ts'
 import { rawClient } from './raw-client.test.kit.ts'
 import { initProducerId } from './requests/init-producer-id.ts'
@@ -76,7 +75,7 @@ describe('a folder', () => {
     const child = spawn(process.execPath, [join(dir, 'holder.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
     later(() => child.kill('SIGKILL'))
     await new Promise((resolve) => child.stdout.once('data', resolve))
-    await expect(startBroker({ dir })).rejects.toMatchObject({
+    await expect(broker({ dir })).rejects.toMatchObject({
       code: 'BROKER_FOLDER_IN_USE',
       message: expect.stringContaining(`process ${child.pid}`),
     })
@@ -90,7 +89,7 @@ describe('a folder', () => {
   it('belongs to one broker at a time, also within a process', async () => {
     const dir = folder()
     const first = await broker({ dir })
-    await expect(startBroker({ dir })).rejects.toMatchObject({
+    await expect(broker({ dir })).rejects.toMatchObject({
       code: 'BROKER_FOLDER_IN_USE',
       message: expect.stringContaining(String(process.pid)),
     })
@@ -101,7 +100,7 @@ describe('a folder', () => {
   it('is let go when the start fails', async () => {
     const dir = folder()
     const { port } = await broker()
-    await expect(startBroker({ dir, port })).rejects.toMatchObject({ code: 'BROKER_ADDRESS_TAKEN' })
+    await expect(broker({ dir, port })).rejects.toMatchObject({ code: 'BROKER_ADDRESS_TAKEN' })
     await broker({ dir })
   })
 
@@ -159,7 +158,7 @@ describe('a folder', () => {
   ])('with a damaged %s is refused by name', async (name, content) => {
     const dir = folder()
     fs.writeFileSync(join(dir, name), content)
-    await expect(startBroker({ dir })).rejects.toMatchObject({
+    await expect(broker({ dir })).rejects.toMatchObject({
       code: 'BROKER_FOLDER_DAMAGED',
       message: expect.stringContaining(name),
     })
@@ -193,7 +192,7 @@ describe('a folder', () => {
   it('that is none is refused by name', async () => {
     const path = join(folder(), 'file')
     fs.writeFileSync(path, '')
-    await expect(startBroker({ dir: path })).rejects.toMatchObject({
+    await expect(broker({ dir: path })).rejects.toMatchObject({
       code: 'BROKER_FOLDER_UNUSABLE',
       message: expect.stringContaining(path),
     })

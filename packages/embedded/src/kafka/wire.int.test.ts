@@ -347,11 +347,15 @@ describe('a client that asks and does not listen', () => {
     client.socket.pause()
     const large = { maxBytes: 1e7, partitionMaxBytes: 1e7 }
     const ids = Array.from({ length: 40 }, () => client.post(fetch, 11, fetchRequest('t', 0, large)))
+    client.post(produce, 7, produceRequest('t', buildBatch(), 0))
     const bystander = await rawClient(target)
-    await bystander.call(produce, 7, produceRequest('t', buildBatch({ values: ['last'] })))
+    await bystander.call(produce, 7, produceRequest('t', buildBatch()))
+    const endOffset = () => target.topics()[0]?.partitions[0]?.endOffset
+    expect(endOffset()).toBe(2)
     client.socket.resume()
     await until('all answers', () => client.answered.length === ids.length)
     expect(client.answered).toEqual(ids)
+    await until('what came after the fetches', () => endOffset() === 3)
   })
 })
 

@@ -101,6 +101,19 @@ describe('a rebalance', () => {
     expect(group.state).toBe('Empty')
   })
 
+  it('keeps those who wait for a leader that never assigns, and throws the leader out', async () => {
+    const ids = await stableWith(2)
+    await Promise.all(ids.map((memberId) => join({ memberId })))
+    const [leader, follower] = ids as [string, string]
+    const waiting = group.sync(follower, null, group.generation, [])
+    for (let elapsed = 0; elapsed < 5000; elapsed += 500) {
+      group.heartbeat(leader, null, group.generation)
+      jest.advanceTimersByTime(500)
+    }
+    expect((await waiting).errorCode).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
+    expect(group.members.map(({ id }) => id)).toEqual([follower])
+  })
+
   it('answers a sync that waits when another rebalance begins', async () => {
     const ids = await stableWith(2)
     await Promise.all(ids.map((memberId) => join({ memberId })))

@@ -258,8 +258,11 @@ export class Group {
 
   #prepareRebalance(): void {
     for (const member of this.#members.values()) {
-      member.answerSync?.(refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
+      if (member.answerSync === null) continue
+      member.answerSync(refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
       member.answerSync = null
+      // Its session counts from now: while it waited for us, it could not show that it is alive.
+      member.sessionTimer.refresh()
     }
     this.#isInitialDelay = this.#state === 'Empty' && this.#initialDelayMs > 0
     this.#state = 'PreparingRebalance'
