@@ -23,7 +23,13 @@ export interface BrokerOptions {
   /** Bounds of a consumer's session timeout; default 100 ms to 30 minutes. */
   sessionTimeoutMinMs?: number
   sessionTimeoutMaxMs?: number
-  /** Longest time that a fetch waits for messages, whatever the client asks for; default 100 ms. */
+  /**
+   * Longest time that a fetch waits for messages, whatever the client asks for; default 100 ms. kafkajs
+   * looks after heartbeats, rebalances and its own disconnect only between fetches: with its default of
+   * five seconds an idle consumer takes five seconds to leave, with 100 ms it takes 100. Lower costs more
+   * than it brings: ten idle consumers and the broker take 8 % of a core at 100 ms, 15 % at 50 ms, and
+   * 5 % at one second.
+   */
   fetchWaitMsMax?: number
   /** Gets what the broker has to say; default: nothing is said. */
   log?: (level: 'info' | 'warn' | 'error', message: string) => void
