@@ -209,24 +209,40 @@ describe('a lane', () => {
   })
 
   it('lets go when it is fenced, forgets what it had, and claims anew', async () => {
-    let isFenced = true
+    let fence = (): void => undefined
     const { lane, feed, batches, events } = setUp({
       next: 0n,
-      take: () => {
-        if (!isFenced) return Promise.resolve()
-        isFenced = false
-        return Promise.reject(new TroupeError('TROUPE_FENCED', 'no longer ours'))
-      },
+      take: () =>
+        events.includes('release')
+          ? Promise.resolve()
+          : new Promise((_resolve, reject) => {
+              fence = () => reject(new TroupeError('TROUPE_FENCED', 'no longer ours'))
+            }),
     })
     await lane.ready
     lane.offer(fetched(0, [0, 1]))
+    await until('the take', () => lane.state.waiting === 0)
+    lane.offer(fetched(2, [2, 3]))
+    fence()
     await until('the second claim', () => feed.soughtTo.length === 2)
+    expect(lane.state.waiting).toBe(0)
     lane.offer(fetched(0, [0, 1]))
     await until('the records', () => batches.length === 1)
+    expect(stretches(batches)).toEqual(['0-2: 0 1'])
     expect(events).toEqual(['assign', 'release', 'assign'])
     lane.finish()
     await lane.released
     expect(events).toEqual(['assign', 'release', 'assign', 'release'])
+  })
+
+  it('goes back to where it was when the group assigns it again', async () => {
+    const { lane, feed } = setUp({ next: 0n })
+    await lane.ready
+    lane.offer(fetched(0, [0, 1]))
+    lane.keep()
+    expect(feed.soughtTo).toEqual([0n, 2n])
+    lane.finish()
+    await lane.released
   })
 
   it('looks twice before it believes that its position is gone', async () => {

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isTroupeError } from '@troupe/core'
 import { startBroker } from '@troupe/embedded'
+import { connectKafka } from './client.ts'
 import { MemoryLedger, numbered, until, withBroker } from './kafka.test.kit.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
+import { createReceiver } from './receive.ts'
+import { advertising, startTcpProxy } from './tcp-proxy.test.kit.ts'
 
 const topics = ['order.events']
 
@@ -30,6 +33,7 @@ describe('a receiver', () => {
       expect(Math.max(...ledger.batches.map(({ records }) => records.length))).toBe(20)
       for (const [index, batch] of ledger.batches.entries())
         if (index > 0) expect(batch.from).toBe(ledger.batches[index - 1]?.to)
+      expect(bench.log.lines.filter(({ message }) => message.includes('not where it should be'))).toEqual([])
       expect(receiver.lag()).toEqual([{ topic: 'order.events', partition: 0, lag: 0n }])
     }))
 
@@ -326,6 +330,35 @@ describe('records that vanish under way', () => {
       expect(receiver.state.partitions[0]?.failure?.message).toContain('holds only 30 to 40')
       expect(ledger.values).toEqual(values.slice(0, ledger.values.length))
       expect(ledger.values.length).toBeLessThan(30)
+    }))
+})
+
+describe('a connection that breaks', () => {
+  it('leaves no dead member behind, for which the group would wait', () =>
+    withBroker(async (bench) => {
+      bench.broker.createTopic('order.events')
+      let port = 0
+      const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
+      bench.later(() => proxy.close())
+      port = proxy.port
+      const ledger = new MemoryLedger()
+      const receiver = createReceiver({
+        connection: connectKafka({ clientId: 'test', brokers: [`127.0.0.1:${port}`] }, bench.log),
+        log: bench.log,
+        groupId: 'payment',
+        topics,
+        assign: (one) => Promise.resolve(ledger.work(one)),
+        tuning: { sessionTimeoutMs: 60_000 },
+      })
+      bench.later(() => receiver.stop())
+      await receiver.start()
+      await proxy.refuse()
+      await until('recovering', () => receiver.state.phase === 'recovering')
+      await proxy.accept()
+      await until('receiving', () => receiver.state.phase === 'receiving')
+      expect(bench.broker.groups().find(({ id }) => id === 'payment')?.memberCount).toBe(1)
+      await bench.publish('order.events', ['back'])
+      await until('the record', () => ledger.values.includes('back'))
     }))
 })
 

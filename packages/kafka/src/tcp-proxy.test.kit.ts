@@ -7,8 +7,10 @@ export interface TcpProxy {
   readonly connections: number
   /** Swallow everything in both directions from now on: to the client, the broker has fallen silent. */
   hush(): void
-  /** Breaks every connection; new ones may be made. */
-  cut(): void
+  /** Breaks every connection and refuses new ones. */
+  refuse(): Promise<void>
+  /** Listens again, where it did before. */
+  accept(): Promise<void>
   close(): Promise<void>
 }
 
@@ -36,23 +38,26 @@ export async function startTcpProxy(target: number, { rewrite }: TcpProxyOptions
     client.on('data', (chunk) => isHushed || broker.write(chunk))
     broker.on('data', (chunk) => isHushed || client.write(rewrite ? rewrite(chunk) : chunk))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const listen = (port: number): Promise<void> =>
+    new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const refuse = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
+  await listen(0)
+  const { port } = server.address() as net.AddressInfo
   return {
-    port: (server.address() as net.AddressInfo).port,
+    port,
     get connections() {
       return connections
     },
     hush() {
       isHushed = true
     },
-    cut() {
-      for (const socket of sockets) socket.destroy()
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        for (const socket of sockets) socket.destroy()
-      }),
+    refuse,
+    accept: () => listen(port),
+    close: refuse,
   }
 }
 
