@@ -82,6 +82,7 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<nu
         terminal.note(`While stopping: ${messageOf(error)}`),
       )
     }
+    if (signal.aborted) terminal.note('Stopped.')
   }
 }
 

@@ -34,16 +34,19 @@ export function stopSignals(onFirst: (reason: string) => void): {
     process.on(name, handler)
     return () => process.off(name, handler)
   })
-  const onPipe = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error
+  const onLostReader = (): void => {
     if (!controller.signal.aborted) stop('a closed stdout', brokenPipe)
   }
-  process.stdout.on('error', onPipe)
+  // Whoever read the notes may be gone as well, as with a terminal window that was closed.
+  const ignore = (): void => {}
+  process.stdout.on('error', onLostReader)
+  process.stderr.on('error', ignore)
   return {
     signal: controller.signal,
     dispose() {
       for (const off of handlers) off()
-      process.stdout.off('error', onPipe)
+      process.stdout.off('error', onLostReader)
+      process.stderr.off('error', ignore)
     },
   }
 }
