@@ -48,8 +48,8 @@ export type {
   InputOf,
   InputOfAll,
 } from './event-type.ts'
-export type { Json } from './json.ts'
-export { nameLengthMax } from './name.ts'
+export { flawOfJson, freeze, type Json } from './json.ts'
+export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,
   type Codec,

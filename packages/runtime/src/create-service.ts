@@ -1,51 +1,47 @@
 // One running service: the only place where all rooms meet.
 //
-// | state    | start()                       | stop()                                    | readiness |
-// |----------|-------------------------------|-------------------------------------------|-----------|
-// | new      | starting                      | stopped                                   | no        |
-// | starting | (the same promise)            | stopping, once the start has ended        | no        |
-// | joining  | (the same promise)            | stopping, once the start has ended        | if all dependencies answer |
-// | running  | (the same promise)            | stopping                                  | if all dependencies answer |
-// | stopping | refused                       | (the same promise)                        | no        |
-// | stopped  | refused                       | (the same promise)                        | no        |
-//
-// Joining the consumer group may take as long as the group waits for a member that died. Commands do
-// not need the group: a service that is joining takes them.
-//
 // Stopping goes against the stream: no new commands, no new events, what is under way is settled, what
-// is settled is published, what is published is deleted, and only then are connections closed.
+// is settled is published, what is published is deleted, and only then are connections closed. Each part
+// of it gets its share of `stopTimeoutMs`; what has not ended by then is left to the next start.
 
 import { createCodec } from '@troupe/avro'
-import { commandLane, laneOf, type Log, type Service, TroupeError } from '@troupe/core'
+import { commandLane, laneOf, type Log, type Service } from '@troupe/core'
 import { connectKafka, createReceiver, createRelay, ensureTopics } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
+import { linked, shared } from './abort.ts'
 import { createDecider } from './decider.ts'
-import { createDependencies, type DependencyName, dependencyNames } from './dependencies.ts'
+import { createDependencies, type DependencyName } from './dependencies.ts'
 import type { Settings } from './environment.ts'
 import { type HttpServer, serveHttp } from './http.ts'
 import { deriveId } from './ids.ts'
+import { createLookout, publishLeftovers } from './leftovers.ts'
+import { createLifecycle } from './lifecycle.ts'
 import { createLocks } from './locks.ts'
-import { claimPartition, publishLeftovers } from './partition.ts'
-import {
-  isOpen,
-  type Progress,
-  type Routes,
-  type RunningService,
-  type ServiceState,
-} from './running-service.ts'
-import { settle } from './settle.ts'
+import { claimPartition } from './partition.ts'
+import { probesOf } from './probes.ts'
+import { createPulse } from './pulse.ts'
+import { isOpen, type Progress, type Routes, type RunningService } from './running-service.ts'
+import { nothing, settle } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
+import { letGoInOrder } from './stopping.ts'
 import { createSweeper } from './sweeper.ts'
 
 const batchEventsMax = 500
 const performsMax = 64
 const performAttemptsMax = 5
 const commandsWaitingMax = 10_000
+const unpublishedMax = 20_000
+const unpublishedBytesMax = 64 * 1024 * 1024
 /** How long published records may stay in an idle service's outbox. */
 const outboxIdleMs = 200
+const forgetTimeoutMs = 2_000
+/** How long the position of a topic may stay behind in which nothing concerns the service. */
+const passedKeptAfterMs = 10_000
+/** How soon the events of a command are published if its instance died in between, at the latest twice this. */
+const lookoutEveryMs = 30_000
+const pulseEveryMs = 2_000
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 const attemptTimeoutMs = 3_000
-const forgetTimeoutMs = 2_000
 
 export interface ServiceOptions {
   readonly log: Log
@@ -53,7 +49,11 @@ export interface ServiceOptions {
   readonly routes?: Routes
 }
 
-/** Creates a service, unconnected. */
+/**
+ * Creates a service, unconnected.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID`
+ */
 export function createService(
   service: Service,
   settings: Settings,
@@ -61,24 +61,16 @@ export function createService(
 ): RunningService {
   const now = Date.now
   const callOff = new AbortController()
+  const stopping = new AbortController()
+  const signal = shared(callOff.signal)
+  shared(stopping.signal)
   const dependencies = createDependencies({ log, now })
   const ledger = postgresLedger({ url: settings.databaseUrl, log })
   const codec = createCodec({ registryUrl: settings.registryUrl, log })
-  const kafka = connectKafka({ clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers }, log)
-  const relay = createRelay({ connection: kafka, log })
-  const sweeper = createSweeper(forgetPublished, outboxIdleMs)
-  const base = {
-    ledger,
-    relay,
-    sweeper,
-    dependencies,
-    locks: createLocks(),
-    signal: callOff.signal,
-    service,
-    codec,
-    log,
-    now,
-  }
+  const connection = connectKafka({ clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers }, log)
+  const relay = createRelay({ connection, log })
+  const sweeper = createSweeper(sweep, outboxIdleMs)
+  const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log }
   const deciding = {
     service: service.name,
     deriveId,
@@ -86,60 +78,81 @@ export function createService(
     eventBytesMax: settings.eventBytesMax,
   }
   const decider = createDecider({
-    ...base,
+    ...settling,
+    service,
     deciding,
+    now,
     batchCommandsMax: batchEventsMax,
     waitingMax: commandsWaitingMax,
+    unpublishedMax,
+    unpublishedBytesMax,
   })
   const heardTopics = [...new Set(service.hears.map(({ topic }) => topic))]
+  const reached = new Map<string, Progress>()
   const receiver = createReceiver({
-    connection: kafka,
+    connection,
     groupId: service.name,
     topics: heardTopics,
     log,
     tuning: { sessionTimeoutMs: settings.sessionTimeoutMs },
     assign: (place) =>
       claimPartition(place, {
-        ...base,
+        ...settling,
+        service,
+        codec,
         deciding,
+        now,
         batchEventsMax,
         performsMax,
         performAttemptsMax,
+        performTimeoutMs: settings.performTimeoutMs,
+        passedKeptAfterMs,
+        stopping: stopping.signal,
         onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+        onReleased: () => reached.delete(laneOf(place)),
       }),
   })
-  const reached = new Map<string, Progress>()
-  let state: ServiceState = 'new'
-  let started: Promise<void> | undefined
-  let stopped: Promise<void> | undefined
+  const { registryUrl } = settings
+  const probes = probesOf({ ledger, receiver, relay, connection, registryUrl })
+  const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
+  const lookout = createLookout(settling, lookoutEveryMs)
   let http: HttpServer | undefined
+
+  const lifecycle = createLifecycle({
+    name: service.name,
+    start,
+    callOff() {
+      stopping.abort()
+      callOff.abort()
+    },
+    async letGo(was) {
+      stopping.abort()
+      pulse.stop()
+      lookout.stop()
+      const parts = { http, decider, receiver, relay, sweeper, ledger }
+      const forget = was === 'running' || was === 'joining' ? forgetPublished : undefined
+      await letGoInOrder(parts, { callOff, forget, timeoutMs: settings.stopTimeoutMs, log })
+      if (was !== 'new') log.info({ service: service.name }, `${service.name} has stopped`)
+    },
+  })
 
   const running: RunningService = {
     service,
     get httpUrl() {
       return http?.url
     },
-    start() {
-      if (state === 'stopping' || state === 'stopped') {
-        return Promise.reject(
-          new TroupeError('TROUPE_STOPPED', `${service.name} was stopped. Create it anew to start it again.`),
-        )
-      }
-      started ??= start()
-      return started
-    },
-    stop() {
-      stopped ??= stop()
-      return stopped
-    },
+    start: lifecycle.start,
+    stop: lifecycle.stop,
     status() {
       const states = dependencies.states()
-      const isReady = isOpen(state) && dependencyNames.every((name) => states[name].state === 'up')
-      return { state, isReady, dependencies: states }
+      const isReady = isOpen(lifecycle.state) && states.database.state === 'up' && states.kafka.state === 'up'
+      return { state: lifecycle.state, isReady, dependencies: states }
     },
     async progress() {
+      // In this order: what was emitted on the way to these positions has been handed to the relay.
+      const snapshot = [...reached.values()]
       await relay.drained()
-      return [...reached.values()]
+      return snapshot
     },
     decide: (command, input, options) => decider.decide(command, input, options),
     async read(ref) {
@@ -152,81 +165,69 @@ export function createService(
     },
   }
 
-  async function start(): Promise<void> {
-    state = 'starting'
+  async function start(joining: () => void): Promise<void> {
     const sinceMs = now()
-    if (settings.http) http = await serveHttp(running, settings.http, { log, ...(routes ? { routes } : {}) })
     const deadline = AbortSignal.timeout(settings.startTimeoutMs)
+    const failing = new AbortController()
+    const patience = linked(deadline, failing.signal, signal)
     const need = <T>(name: DependencyName, doing: string, attempt: () => Promise<T>) =>
-      insistUntil(deadline, callOff.signal, dependencies, {
+      insistUntil({ signal: patience.signal, deadline }, dependencies, {
         name,
         doing,
         attempt,
         sinceMs,
         where: whereIs(name, settings),
       })
-    await allOrFirstRefusal([
-      need('database', 'prepare the ledger', () => ledger.migrate()),
-      need('registry', 'register the schemas', () => codec.register(service.says)),
-      need('kafka', 'prepare the topics', () =>
-        ensureTopics(kafka, topicsOf(service, settings), { timeoutMs: attemptTimeoutMs }),
-      ),
-    ])
-    await need('kafka', 'start publishing', () => relay.start())
-    await publishLeftovers(commandLane, base)
-    enter('joining', 'starting')
-    if (heardTopics.length > 0) await need('kafka', 'join the consumer group', () => receiver.start())
-    enter('running', 'joining')
+    try {
+      if (settings.http)
+        http = await serveHttp(running, settings.http, { log, ...(routes ? { routes } : {}) })
+      const topics = topicsOf(service, settings)
+      await allOrFirstRefusal(
+        [
+          need('database', 'prepare the ledger', () => ledger.migrate()),
+          need('registry', 'register the schemas', () => codec.register(service.says)),
+          need('kafka', 'prepare the topics', () =>
+            ensureTopics(connection, topics, { timeoutMs: attemptTimeoutMs }),
+          ),
+        ],
+        () => failing.abort(),
+      )
+      await need('kafka', 'start publishing', () => relay.start())
+      await need('kafka', 'publish what was left in the outbox', () =>
+        publishLeftovers(commandLane, { ...settling, signal: patience.signal }),
+      )
+      joining()
+      pulse.start()
+      lookout.start()
+      if (heardTopics.length > 0) await need('kafka', 'join the consumer group', () => receiver.start())
+    } finally {
+      patience.unlink()
+    }
     log.info(
       { service: service.name, startMs: now() - sinceMs, http: http?.url },
       `${service.name} is running`,
     )
   }
 
-  function enter(next: ServiceState, before: ServiceState): void {
-    if (state !== before)
-      throw new TroupeError('TROUPE_STOPPED', `${service.name} was stopped while it started.`)
-    state = next
-  }
-
-  async function stop(): Promise<void> {
-    const was = state
-    state = 'stopping'
-    const grace = setTimeout(() => callOff.abort(), settings.stopTimeoutMs).unref()
-    try {
-      if (was === 'starting' || was === 'joining') {
-        callOff.abort()
-        await started?.catch(() => {})
-      }
-      await http?.close()
-      await decider.stop()
-      await receiver.stop({ graceMs: settings.stopTimeoutMs })
-      await relay.stop({ graceMs: settings.stopTimeoutMs })
-      sweeper.stop()
-      if (was === 'running') await forgetPublished()
-    } finally {
-      clearTimeout(grace)
-      callOff.abort()
-      await ledger.close()
-      state = 'stopped'
-      log.info({ service: service.name }, `${service.name} has stopped`)
-    }
+  /** True when nothing published is left in the outbox. */
+  async function sweep(): Promise<boolean> {
+    return (await forgetPublished(forgetTimeoutMs)) && relay.state.queued === 0
   }
 
   /** Deletes from the outbox what Kafka has acknowledged, where no next write does it. */
-  async function forgetPublished(): Promise<void> {
+  async function forgetPublished(timeoutMs: number): Promise<boolean> {
     try {
-      await settle(nothing, { ...base, signal: AbortSignal.timeout(forgetTimeoutMs) })
+      await settle(nothing, { ...settling, signal: AbortSignal.timeout(timeoutMs) })
+      return true
     } catch (error) {
       // They are published again after the next start, under the same ids.
       log.debug({ err: error }, 'published events stay in the outbox for now')
+      return false
     }
   }
 
   return running
 }
-
-const nothing = { position: undefined, inbox: [], documents: [], steps: [], answers: [], outbox: [] } as const
 
 function topicsOf(service: Service, { topicPartitions, topicReplication }: Settings) {
   const topics = new Set([service.topic, service.deadLetterTopic, ...service.hears.map(({ topic }) => topic)])

@@ -1,25 +1,25 @@
 import {
   admit,
-  causeIdOf,
   type Changes,
   type Codec,
   deadLetterOf,
   type Deciding,
   type Delivery,
   type DocumentName,
-  messageOf,
-  type Log,
   laneOf,
+  type Log,
+  messageOf,
   reactTo,
   retryVerdictOf,
   type Service,
+  stepKey,
   stepOf,
-  TroupeError,
+  type Verdict,
   withoutRunning,
   type WorkingSet,
 } from '@troupe/core'
-import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
 import { factsOf, type Heard } from './decode.ts'
+import { type Outcomes, performFor, type PerformOptions } from './perform.ts'
 
 /** A record to decide on, with the documents that its reaction's `reads` named. */
 export interface Turn {
@@ -29,21 +29,20 @@ export interface Turn {
   readonly refusal?: unknown
 }
 
-export interface DecideOptions {
+export interface DecideOptions extends PerformOptions {
   readonly service: Service
   readonly codec: Codec
   readonly log: Log
   readonly deciding: Deciding
   /** How many calls to the outside may be under way at once. */
   readonly performsMax: number
-  /** How often a call to the outside is tried before its event is dead-lettered. */
-  readonly performAttemptsMax: number
-  readonly signal: AbortSignal
+  /** Of the deliveries that were performed before: the batch may be decided again. */
+  readonly outcomes: Outcomes
 }
 
 /**
- * Decides on a batch: runs each record's reaction on the working set, keys concurrently where there is
- * something to wait for, each key in the order of its records.
+ * Decides on a batch: runs each record's reaction on the working set. Where there is something to wait
+ * for, records go on side by side unless they share a key or a step; those that do keep their order.
  *
  * A reaction that throws leaves nothing behind but its event's dead letter; the others go on.
  *
@@ -62,14 +61,7 @@ export async function decideAll(
     }
     return
   }
-  const chains = new Map<string, Turn[]>()
-  for (const turn of turns) {
-    const key = turn.heard.delivery?.event.key ?? ''
-    const chain = chains.get(key)
-    if (chain) chain.push(turn)
-    else chains.set(key, [turn])
-  }
-  const waiting = [...chains.values()]
+  const waiting = chainsOf(turns)
   const workers = Array.from({ length: Math.min(options.performsMax, waiting.length) }, async () => {
     for (let chain = waiting.shift(); chain; chain = waiting.shift()) {
       for (const turn of chain) await decideOne(turn, set, options)
@@ -81,89 +73,121 @@ export async function decideAll(
   if (failed) throw failed.reason
 }
 
-/** Synchronous wherever nothing has to be waited for. */
-function decideOne(turn: Turn, set: WorkingSet, options: DecideOptions): Promise<void> | undefined {
-  const { heard, reads } = turn
-  if (!heard.delivery) return void set.apply(setAside(turn, heard.failure, options))
-  const { delivery } = heard
-  const verdict = admit(delivery, set)
-  if (verdict !== 'run') {
-    const changes = withoutRunning(delivery, verdict)
-    if (changes) set.apply(changes)
-    sayUnrun(verdict, heard, options.log)
-    return undefined
+/**
+ * Cuts a batch into chains that may go on side by side: records of one key are in one chain, and so are a
+ * step and its undo, whatever their keys. Each in the order of the log.
+ */
+function chainsOf(turns: readonly Turn[]): Turn[][] {
+  const earlier: number[] = []
+  const firstOf = (place: number): number => {
+    let first = place
+    for (let before = earlier[first]; before !== undefined && before !== first; before = earlier[first])
+      first = before
+    return first
   }
-  if ('refusal' in turn) return void set.apply(setAside(turn, turn.refusal, options))
-
-  const finish = (performed: unknown, done: object | undefined): void => {
-    try {
-      const lane = laneOf(heard.record)
-      set.apply(reactTo(delivery, reads, { performed, done }, set, { deciding: options.deciding, lane }))
-    } catch (error) {
-      set.apply(setAside(turn, error, options))
+  const lastWith = new Map<string, number>()
+  const chains = new Map<number, Turn[]>()
+  for (const [place, { heard }] of turns.entries()) {
+    earlier[place] = place
+    for (const name of namesIn(heard)) {
+      const [one, other] = [firstOf(place), firstOf(lastWith.get(name) ?? place)]
+      earlier[Math.max(one, other)] = Math.min(one, other)
+      lastWith.set(name, Math.min(one, other))
     }
   }
-  const done = doneOf(delivery, set, options.codec)
-  if (!delivery.bound.reaction.perform && !(done instanceof Promise)) return void finish(undefined, done)
-  return outside(delivery, done, options).then(
-    ({ performed, done: decoded }) => finish(performed, decoded),
-    (error: unknown) => {
-      if (retryVerdictOf(error) !== 'blame') throw error
-      set.apply(setAside(turn, error, options, options.performAttemptsMax))
-    },
-  )
+  for (const [place, turn] of turns.entries()) {
+    const first = firstOf(place)
+    const chain = chains.get(first)
+    if (chain) chain.push(turn)
+    else chains.set(first, [turn])
+  }
+  return [...chains.values()]
 }
 
-/** The decoded event by which the step of an undo said that it was done. */
-function doneOf(delivery: Delivery, set: WorkingSet, codec: Codec): object | Promise<object> | undefined {
+function namesIn({ delivery }: Heard): string[] {
+  if (!delivery) return ['undecodable']
+  const step = stepOf(delivery)
+  return [`key ${delivery.event.key}`, ...(step ? [`step ${stepKey(step)}`] : [])]
+}
+
+/** Synchronous wherever nothing has to be waited for. */
+function decideOne(turn: Turn, set: WorkingSet, options: DecideOptions): Promise<void> | undefined {
+  const { heard } = turn
+  if (!heard.delivery) return void set.apply(setAside(turn, heard.failure, options))
+  const { delivery } = heard
+  if (!isAdmitted(turn, delivery, set, options)) return undefined
+  if ('refusal' in turn) return void set.apply(setAside(turn, turn.refusal, options))
+  const done = doneOf(delivery, set, options.codec)
+  if (!delivery.bound.reaction.perform && !(done instanceof Promise)) {
+    return void react(turn, delivery, { performed: undefined, done }, set, options)
+  }
+  return decideLater(turn, delivery, done, set, options)
+}
+
+async function decideLater(
+  turn: Turn,
+  delivery: Delivery,
+  decoding: Done | Promise<Done>,
+  set: WorkingSet,
+  options: DecideOptions,
+): Promise<void> {
+  const done = await decoding
+  const isReadable = !done?.failure
+  const outcome = isReadable ? await performFor(delivery, done?.data, options.outcomes, options) : undefined
+  // Others may have been decided on in the meantime.
+  if (!isAdmitted(turn, delivery, set, options)) return
+  if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options, outcome.attempts))
+  else react(turn, delivery, { performed: outcome?.performed, done }, set, options)
+}
+
+/** Whether a delivery's reaction is to run; if not, what is recorded of it is applied. */
+function isAdmitted(turn: Turn, delivery: Delivery, set: WorkingSet, { log }: DecideOptions): boolean {
+  const verdict = admit(delivery, set)
+  if (verdict === 'run') return true
+  const changes = withoutRunning(delivery, verdict)
+  if (changes) set.apply(changes)
+  sayUnrun(verdict, turn.heard, log)
+  return false
+}
+
+function react(
+  turn: Turn,
+  delivery: Delivery,
+  { performed, done }: { readonly performed: unknown; readonly done: Done },
+  set: WorkingSet,
+  options: DecideOptions,
+): void {
+  try {
+    if (done?.failure) throw done.failure.error
+    const lane = laneOf(turn.heard.record)
+    const { deciding } = options
+    set.apply(reactTo(delivery, turn.reads, { performed, done: done?.data }, set, { deciding, lane }))
+  } catch (error) {
+    set.apply(setAside(turn, error, options))
+  }
+}
+
+/** For an undo: the decoded event by which its step said that it was done, or why it cannot be decoded. */
+type Done =
+  | { readonly data: object; readonly failure?: undefined }
+  | { readonly data?: undefined; readonly failure: { readonly error: unknown } }
+  | undefined
+
+/** @throws where waiting may help */
+function doneOf(delivery: Delivery, set: WorkingSet, codec: Codec): Done | Promise<Done> {
   const { undoes } = delivery.bound.reaction
   const step = undoes && stepOf(delivery)
   const bytes = step && set.step(step)?.done
   if (!undoes || !bytes) return undefined
-  return codec.decode(undoes.done, bytes) as object | Promise<object>
-}
-
-async function outside(
-  delivery: Delivery,
-  pendingDone: object | Promise<object> | undefined,
-  { deciding, performAttemptsMax, signal, log }: DecideOptions,
-): Promise<{ readonly performed: unknown; readonly done: object | undefined }> {
-  const done = await pendingDone
-  const { perform } = delivery.bound.reaction
-  if (!perform) return { performed: undefined, done }
-  const idempotencyKey = deciding.deriveId(deciding.service, causeIdOf(delivery.event), 'perform')
-  const policy = retry(
-    handleWhen(() => !signal.aborted),
-    {
-      maxAttempts: performAttemptsMax - 1,
-      backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 }),
-    },
-  )
-  policy.onFailure(({ reason }) => {
-    const error = 'error' in reason ? reason.error : undefined
-    log.warn(
-      {
-        reaction: delivery.bound.name,
-        event: delivery.event.id,
-        saga: delivery.event.correlationId,
-        err: error,
-      },
-      `${delivery.bound.name} could not perform: ${messageOf(error)}`,
-    )
-  })
+  const failed = (error: unknown): Done => {
+    if (retryVerdictOf(error) !== 'blame') throw error
+    return { failure: { error } }
+  }
   try {
-    const performed = await policy.execute(
-      () => perform(delivery.event as never, { idempotencyKey, signal, done } as never),
-      signal,
-    )
-    return { performed, done }
+    const data = codec.decode(undoes.done, bytes) as object | Promise<object>
+    return data instanceof Promise ? data.then((decoded) => ({ data: decoded }), failed) : { data }
   } catch (error) {
-    if (!signal.aborted) throw error
-    throw new TroupeError(
-      'TROUPE_STOPPED',
-      `${delivery.bound.name} was called off. The event will be handled after the next start.`,
-      { cause: error },
-    )
+    return failed(error)
   }
 }
 
@@ -173,8 +197,14 @@ function setAside(
   { service, deciding, log }: DecideOptions,
   attempts = 1,
 ): Changes {
+  const reaction = heard.delivery?.bound.name
   log.error(
-    { ...factsOf(heard), deadLetterTopic: service.deadLetterTopic, err: error },
+    {
+      ...factsOf(heard),
+      ...(reaction === undefined ? {} : { reaction }),
+      deadLetterTopic: service.deadLetterTopic,
+      err: error,
+    },
     `An event could not be handled and goes to ${service.deadLetterTopic}: ${messageOf(error)}`,
   )
   const event = heard.delivery?.event
@@ -202,7 +232,7 @@ function setAside(
   }
 }
 
-function sayUnrun(verdict: Exclude<ReturnType<typeof admit>, 'run'>, heard: Heard, log: Log): void {
+function sayUnrun(verdict: Exclude<Verdict, 'run'>, heard: Heard, log: Log): void {
   const facts = { ...factsOf(heard), reaction: heard.delivery?.bound.name, verdict }
   // A second event for a step that is done is the one case that nobody ordered: somebody should look.
   if (verdict === 'step-repeated')

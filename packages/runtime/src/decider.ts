@@ -4,12 +4,15 @@
 // 1. One transaction is under way at a time; what waits is bounded by `waitingMax`.
 // 2. A command that throws is answered with what it threw, and takes no part in the transaction.
 // 3. The answer is given after the commit, never before.
+// 4. What is emitted waits in memory for Kafka, so commands are refused while too much of it does.
 
 import {
   type Command,
   decideOn,
   type Deciding,
   type DocumentName,
+  flawOfJson,
+  flawOfName,
   idsOf,
   isTroupeError,
   recallFor,
@@ -31,10 +34,16 @@ export interface DeciderOptions extends SettleOptions {
   readonly batchCommandsMax: number
   /** How many commands may wait before new ones are refused. */
   readonly waitingMax: number
+  /** How many events may wait for Kafka before new commands are refused. */
+  readonly unpublishedMax: number
+  readonly unpublishedBytesMax: number
 }
 
 export interface Decider {
-  /** @throws TroupeError `TROUPE_COMMAND_UNKNOWN`, `TROUPE_IDEMPOTENCY_KEY_REUSED`, `TROUPE_STOPPED`; whatever the command throws */
+  /**
+   * @throws TroupeError `TROUPE_COMMAND_UNKNOWN`, `TROUPE_COMMAND_INPUT_INVALID`, `TROUPE_IDEMPOTENCY_KEY_INVALID`,
+   *   `TROUPE_IDEMPOTENCY_KEY_REUSED`, `TROUPE_OVERLOADED`, `TROUPE_STOPPED`; whatever the command throws
+   */
   decide<Input extends object, Answer>(
     command: Command<Input, Answer>,
     input: Input,
@@ -57,7 +66,7 @@ interface Waiting {
 
 /** Creates the decider of one service. */
 export function createDecider(options: DeciderOptions): Decider {
-  const { service, batchCommandsMax, waitingMax } = options
+  const { service, batchCommandsMax } = options
   const names = new Map([...service.commands].map(([name, command]) => [command as unknown, name]))
   const waiting: Waiting[] = []
   let running: Promise<void> | undefined
@@ -93,22 +102,18 @@ export function createDecider(options: DeciderOptions): Decider {
             'TROUPE_STOPPED',
             `${service.name} is stopping and takes no more commands. Ask again in a moment.`,
           )
-        if (waiting.length >= waitingMax) {
-          throw new TroupeError(
-            'TROUPE_OVERLOADED',
-            `${service.name} has ${waiting.length} commands waiting already. Ask again in a moment.`,
-          )
-        }
+        refuseOverload(waiting.length, options)
         refuseUnfitKey(idempotencyKey)
+        refuseUnfitInput(name, input)
         const request: Request = {
           form: 'command',
           name,
-          command: command,
+          command,
           input,
           inputHash: inputHashOf(input),
           idempotencyKey,
         }
-        waiting.push({ request, resolve: resolve, reject })
+        waiting.push({ request, resolve, reject })
         running ??= work()
       })
     },
@@ -177,12 +182,42 @@ function refuseReusedKey({ name, idempotencyKey }: Request): never {
   )
 }
 
+function refuseOverload(
+  waiting: number,
+  { service, relay, waitingMax, unpublishedMax, unpublishedBytesMax }: DeciderOptions,
+): void {
+  if (waiting >= waitingMax) {
+    throw new TroupeError(
+      'TROUPE_OVERLOADED',
+      `${service.name} has ${waiting} commands waiting already. Ask again in a moment.`,
+    )
+  }
+  const { queued, queuedBytes } = relay.state
+  if (queued >= unpublishedMax || queuedBytes >= unpublishedBytesMax) {
+    throw new TroupeError(
+      'TROUPE_OVERLOADED',
+      `${service.name} has ${queued} events waiting for Kafka already. Ask again when Kafka takes them.`,
+    )
+  }
+}
+
 function refuseUnfitKey(idempotencyKey: string): void {
-  if (idempotencyKey !== '' && idempotencyKey.length <= nameLengthMax && !idempotencyKey.includes('\0'))
-    return
+  const flaw = flawOfName(idempotencyKey)
+  if (!flaw) return
   throw new TroupeError(
     'TROUPE_IDEMPOTENCY_KEY_INVALID',
-    `An idempotency key has 1 to ${nameLengthMax} characters, none of them NUL.`,
+    `The idempotency key ${flaw}. Use 1 to ${nameLengthMax} characters of text.`,
+  )
+}
+
+/** Two inputs are told apart by their JSON: what JSON drops or bends would make them look the same. */
+function refuseUnfitInput(name: string, input: object): void {
+  const flaw = flawOfJson(input)
+  if (!flaw) return
+  throw new TroupeError(
+    'TROUPE_COMMAND_INPUT_INVALID',
+    `The input of ${name} is not JSON: ${flaw}. Give plain data.`,
+    { details: { command: name } },
   )
 }
 

@@ -2,7 +2,7 @@ import {
   type Codec,
   type Delivery,
   envelopeOf,
-  messageOf,
+  freeze,
   type RawRecord,
   retryVerdictOf,
   type Service,
@@ -48,9 +48,10 @@ function decodeOne(service: Service, codec: Codec, record: RawRecord): Heard | P
       timestampMs: record.timestampMs,
     })
     if (!bound || !eventType) throw new Error(`Nothing hears ${envelope.type}`)
+    // Frozen: a batch may be decided more than once, and each time on the same events.
     const heardWith = (data: object): Heard => ({
       record,
-      delivery: { form: 'event', event: { ...envelope, data }, bound },
+      delivery: { form: 'event', event: Object.freeze({ ...envelope, data: freeze(data) }), bound },
     })
     const data: unknown = codec.decode(eventType, record.value ?? nothing)
     if (!(data instanceof Promise)) return heardWith(data as object)
@@ -71,11 +72,6 @@ export function factsOf({ record, delivery }: Heard): object {
   const place = { topic: record.topic, partition: record.partition, offset: String(record.offset) }
   if (!delivery) return place
   return { event: delivery.event.id, type: delivery.event.type, saga: delivery.event.correlationId, ...place }
-}
-
-/** What a log line says of an error, without its stack. */
-export function reasonOf(error: unknown): string {
-  return messageOf(error)
 }
 
 const decoder = new TextDecoder()

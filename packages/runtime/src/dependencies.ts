@@ -1,5 +1,6 @@
-import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
-import { type Log, messageOf, retryVerdictOf, TroupeError } from '@troupe/core'
+import { type Log, messageOf, retryVerdictOf } from '@troupe/core'
+import { calledOff, pause, unlessAborted } from './abort.ts'
+import { delaysOf } from './delays.ts'
 
 /** What a service cannot work without. */
 export const dependencyNames = ['database', 'kafka', 'registry'] as const
@@ -13,21 +14,34 @@ export interface DependencyState {
   readonly error?: string
 }
 
+export interface InsistOptions {
+  /** False where success may come out of a cache, and says nothing of the dependency. Default: true. */
+  readonly isProof?: boolean
+}
+
 /** Knows which dependency answers, and waits for one that does not. */
 export interface Dependencies {
   states(): Readonly<Record<DependencyName, DependencyState>>
+  /** Tells of an attempt: what it failed with, or undefined for an answer. */
   report(name: DependencyName, error: unknown): void
   /**
    * Tries until it works, with backoff and jitter, as long as the error says that waiting may help.
    *
+   * Gives up at once when `signal` aborts, also in the middle of an attempt: what that one does is unknown then.
+   *
    * @param doing what is tried, for the log: "settle a batch"
    * @throws what the attempt throws, if waiting does not help; TroupeError `TROUPE_STOPPED` once `signal` aborts
    */
-  insist<T>(name: DependencyName, doing: string, attempt: () => Promise<T>, signal: AbortSignal): Promise<T>
+  insist<T>(
+    name: DependencyName,
+    doing: string,
+    attempt: () => Promise<T>,
+    signal: AbortSignal,
+    options?: InsistOptions,
+  ): Promise<T>
 }
 
-const delayMsFirst = 50
-const delayMsMax = 5_000
+const delays = { firstMs: 50, maxMs: 5_000 }
 /** A dependency that stays away is mentioned this often, not at every attempt. */
 const reminderMs = 15_000
 
@@ -56,13 +70,13 @@ export function createDependencies({
       }
       return
     }
+    const isNews = before.state !== 'down'
     states[name] = {
       state: 'down',
-      sinceMs: before.state === 'down' ? before.sinceMs : now(),
+      sinceMs: isNews ? now() : before.sinceMs,
       error: messageOf(error),
     }
-    const remindedMs = before.state === 'down' ? (remindedAtMs.get(name) ?? 0) : 0
-    if (now() - remindedMs < reminderMs) return
+    if (!isNews && now() - (remindedAtMs.get(name) ?? 0) < reminderMs) return
     remindedAtMs.set(name, now())
     log.warn(
       { dependency: name, sinceMs: states[name].sinceMs, err: error },
@@ -73,41 +87,21 @@ export function createDependencies({
   return {
     states: () => ({ ...states }),
     report,
-    async insist(name, doing, attempt, signal) {
-      const calledOff = (cause: unknown): TroupeError =>
-        new TroupeError(
-          'TROUPE_STOPPED',
-          `Gave up to ${doing}: the work was called off. It will be done after the next start.`,
-          { cause },
-        )
-      const tryOnce = async () => {
+    async insist(name, doing, attempt, signal, { isProof = true } = {}) {
+      const waits = delaysOf(delays)
+      let last: unknown
+      for (let hasFailed = false; ; hasFailed = true) {
+        if (signal.aborted) throw calledOff(doing, last)
         try {
-          const result = await attempt()
-          report(name, undefined)
+          const result = await unlessAborted(attempt(), signal, () => calledOff(doing, last))
+          if (isProof || hasFailed) report(name, undefined)
           return result
         } catch (error) {
-          if (retryVerdictOf(error) === 'wait') report(name, error)
-          throw error
+          if (retryVerdictOf(error) !== 'wait') throw error
+          last = error
+          report(name, error)
         }
-      }
-      try {
-        return await tryOnce()
-      } catch (error) {
-        if (retryVerdictOf(error) !== 'wait') throw error
-        if (signal.aborted) throw calledOff(error)
-      }
-      const policy = retry(
-        handleWhen((error) => !signal.aborted && retryVerdictOf(error) === 'wait'),
-        {
-          maxAttempts: Number.MAX_SAFE_INTEGER,
-          backoff: new ExponentialBackoff({ initialDelay: delayMsFirst, maxDelay: delayMsMax }),
-        },
-      )
-      try {
-        return await policy.execute(tryOnce, signal)
-      } catch (error) {
-        if (signal.aborted && retryVerdictOf(error) !== 'let-go') throw calledOff(error)
-        throw error
+        await pause(waits.nextMs(), signal)
       }
     },
   }

@@ -17,7 +17,10 @@ export interface Settings {
   readonly startTimeoutMs: number
   /** How long a stop may take to finish what is under way. */
   readonly stopTimeoutMs: number
+  /** The largest record batch that the broker takes. */
   readonly eventBytesMax: number
+  /** How long one attempt at a `perform` may take; its event is dead-lettered after the fifth. */
+  readonly performTimeoutMs: number
   /** How soon another instance takes over the partitions of one that died. */
   readonly sessionTimeoutMs: number
   /** Stop when the process that started this one goes away. */
@@ -57,6 +60,7 @@ const variables = z.object({
   TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
   TROUPE_STOP_TIMEOUT_MS: wholeNumber(100, 3_600_000).default(10_000),
   TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
+  TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
   TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
 })
@@ -93,6 +97,7 @@ export function environment(
       startTimeoutMs: of.TROUPE_START_TIMEOUT_MS,
       stopTimeoutMs: of.TROUPE_STOP_TIMEOUT_MS,
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
+      performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
       sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },

@@ -6,7 +6,8 @@ import { isOpen, type Routes, type RunningService } from './running-service.ts'
 
 export interface HttpServer {
   readonly url: string
-  close(): Promise<void>
+  /** Takes no more requests, lets those under way end, and cuts off those that have not by `graceMs`. */
+  close(options: { readonly graceMs: number }): Promise<void>
 }
 
 const bodyBytesMax = 262_144
@@ -15,7 +16,7 @@ const bodyBytesMax = 262_144
  * Serves `/livez`, `/readyz` and the service's own routes.
  *
  * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs and
- * while a dependency is away, and says which one and since when.
+ * while the database or Kafka is away; it says which dependency answers, and since when.
  */
 export async function serveHttp(
   running: RunningService,
@@ -44,7 +45,7 @@ export async function serveHttp(
       .code(isReady ? 200 : 503)
       .send({ status: isReady ? 'ok' : 'unavailable', state, dependencies: since })
   })
-  await http.register(async (own) => {
+  void http.register(async (own) => {
     // It listens before the service runs, so that the health checks can say what it waits for.
     own.addHook('onRequest', async () => {
       const { state } = running.status()
@@ -54,8 +55,11 @@ export async function serveHttp(
     await routes?.(own, running)
   })
   try {
+    await http.ready()
     await http.listen({ host, port })
   } catch (cause) {
+    await http.close()
+    if (!isAddressError(cause)) throw cause
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
       `HTTP cannot listen on ${host}:${port}: ${messageOf(cause)}. Free the port or set HTTP_ADDRESS to another.`,
@@ -67,5 +71,20 @@ export async function serveHttp(
   const listening = http.server.address()
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${typeof listening === 'object' && listening ? listening.port : port}`
   log.debug({ url }, 'http listens')
-  return { url, close: () => http.close() }
+  return {
+    url,
+    async close({ graceMs }) {
+      const cut = setTimeout(() => http.server.closeAllConnections(), graceMs)
+      try {
+        await http.close()
+      } finally {
+        clearTimeout(cut)
+      }
+    },
+  }
+}
+
+/** What the operating system says of an address, in contrast to what a route's declaration throws. */
+function isAddressError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
 }

@@ -1,44 +1,62 @@
 // One assigned partition, from claim to release.
 //
-// | state    | take(batch)              | release()                   |
-// |----------|--------------------------|-----------------------------|
-// | claimed  | decode, decide, settle   | flush the position, let go  |
-// | released | refused (TROUPE_FENCED)  | nothing                     |
+// | state    | take(batch)                                        | release()                                  |
+// |----------|----------------------------------------------------|--------------------------------------------|
+// | claimed  | decode, decide, settle                             | keep the position, hand over what is published, let go |
+// | released | refused (TROUPE_FENCED)                            | nothing                                    |
 //
 // Invariants
 // 1. `stored` is the position in the ledger; `reached` is how far the log has been looked at. Records
-//    between the two concern nobody here, so it costs no write to pass them.
-// 2. Every write moves the position from exactly `stored`, under exactly the claimed epoch.
-// 3. A batch is handled by one `take` at a time; the receiver sees to that.
+//    between the two concern nobody here, so it costs no write to pass them: the position follows with
+//    the next write, or after `passedKeptAfterMs`.
+// 2. Every write moves the position from exactly `stored`, under exactly the claimed epoch, and forward.
+// 3. What lies before `stored` is settled: of a batch that comes again, it is skipped.
+// 4. One thing at a time is done with a partition.
 
 import {
   type Claim,
-  laneOf,
   commandLane,
-  type OutgoingRecord,
-  recallFor,
-  type TopicPartition,
   idsOf,
+  laneOf,
+  recallFor,
   retryVerdictOf,
+  type TopicPartition,
   TroupeError,
 } from '@troupe/core'
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
+import { isDoneBefore, linked } from './abort.ts'
 import { decideAll, type DecideOptions, type Turn } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
-import { recallAndSettle, settle, type SettleOptions } from './settle.ts'
+import { publishLeftovers } from './leftovers.ts'
+import type { Outcomes } from './perform.ts'
+import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.ts'
 
-export interface PartitionOptions extends SettleOptions, Omit<DecideOptions, 'deciding' | 'signal'> {
+export interface PartitionOptions
+  extends SettleOptions,
+    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes'> {
   readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
   readonly now: () => number
   /** How many events one transaction takes at most. */
   readonly batchEventsMax: number
+  /** How long the stored position may stay behind when nothing that concerns the service comes. */
+  readonly passedKeptAfterMs: number
+  /** Aborted when the service begins to stop: what only waits for room need not be waited for. */
+  readonly stopping: AbortSignal
   /** Told how far the partition has been handled, each time that it moves. */
   readonly onReached: (reached: bigint | undefined) => void
+  /** Told that the partition is let go of. */
+  readonly onReleased: () => void
 }
+
+/** How long a release waits for Kafka, so that the next owner finds nothing to publish a second time. */
+const handOverMs = 1_000
+const keepTimeoutMs = 2_000
 
 /**
  * Claims a partition: from now on its earlier owner's writes fail. Publishes what a crash left in the
  * outbox before it returns, so that nothing new overtakes it.
+ *
+ * @throws TroupeError `TROUPE_STOPPED` once the service is called off
  */
 export async function claimPartition(
   { topic, partition }: TopicPartition,
@@ -56,85 +74,90 @@ export async function claimPartition(
   return openPartition(claim, options)
 }
 
-/** Publishes what a lane's outbox holds beyond what this process is publishing already. */
-export async function publishLeftovers(
-  lane: string,
-  { ledger, relay, dependencies, log, signal }: SettleOptions & Pick<PartitionOptions, 'log'>,
-): Promise<void> {
-  const rows = await dependencies.insist(
-    'database',
-    'read the outbox',
-    () => ledger.unpublished(lane),
-    signal,
-  )
-  const leftovers = rows.filter(({ id }: OutgoingRecord) => !relay.holds(id))
-  if (leftovers.length === 0) return
-  log.info({ lane, events: leftovers.length }, 'publishing what an earlier process left in the outbox')
-  relay.push(leftovers)
-  await relay.drained()
-}
-
 function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
   const { topic, partition, epoch } = claim
   let stored = claim.next
   let reached = claim.next
   let isReleased = false
+  let keepTimer: NodeJS.Timeout | undefined
   let underWay: Promise<void> = Promise.resolve()
   options.onReached(reached)
 
+  /** One after the other, whatever became of the one before. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = underWay.then(work)
+    underWay = mine.catch(() => {})
+    return mine
+  }
+
   async function take(batch: ReceivedBatch): Promise<void> {
     if (isReleased) throw new TroupeError('TROUPE_FENCED', `${topic}[${partition}] was let go of.`)
-    const { signal, unlink } = eitherOf(batch.signal, options.signal)
+    const { signal, unlink } = linked(batch.signal, options.signal)
     try {
       await handleAll(batch, signal)
     } finally {
       unlink()
     }
-    await options.relay.room()
+    await roomOrEnd(batch)
+  }
+
+  /** Holds back the next batch while too much waits for Kafka. The one before it is settled, whatever happens. */
+  async function roomOrEnd(batch: ReceivedBatch): Promise<void> {
+    const { signal, unlink } = linked(batch.signal, options.signal, options.stopping)
+    try {
+      await isDoneBefore(signal, options.relay.room())
+    } finally {
+      unlink()
+    }
   }
 
   async function handleAll(batch: ReceivedBatch, signal: AbortSignal): Promise<void> {
+    const due = stored ?? batch.from
+    const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
     const heard = await options.dependencies.insist(
       'registry',
       'decode a batch',
-      () => decode(options.service, options.codec, batch.records),
+      () => decode(options.service, options.codec, fresh),
       signal,
+      { isProof: false },
     )
+    const outcomes: Outcomes = new WeakMap()
     for (let start = 0; start < heard.length; start += options.batchEventsMax) {
       const chunk = heard.slice(start, start + options.batchEventsMax)
       const isLast = start + options.batchEventsMax >= heard.length
-      await handle(chunk, isLast ? batch.to : endOf(chunk), signal)
+      await handle(chunk, isLast ? batch.to : endOf(chunk), { signal, outcomes })
     }
-    reached = batch.to
+    if (reached === undefined || reached < batch.to) reached = batch.to
     options.onReached(reached)
+    if (reached !== stored) keepTimer ??= setTimeout(keepLater, options.passedKeptAfterMs).unref()
   }
 
   /** Settles a chunk. If the database refuses it, halves it until the guilty event stands alone. */
   async function handle(
     chunk: readonly Heard[],
     to: bigint,
-    signal: AbortSignal,
-    refusal?: unknown,
+    batch: { readonly signal: AbortSignal; readonly outcomes: Outcomes },
+    refusal?: { readonly error: unknown },
   ): Promise<void> {
     try {
-      await settleChunk(chunk, to, signal, refusal)
+      await settleChunk(chunk, to, batch, refusal)
       stored = to
       reached = to
     } catch (error) {
-      if (retryVerdictOf(error) !== 'blame' || refusal !== undefined) throw error
-      if (chunk.length <= 1) return handle(chunk, to, signal, error)
+      if (retryVerdictOf(error) !== 'blame' || refusal) throw error
+      if (chunk.length <= 1) return handle(chunk, to, batch, { error })
       const middle = Math.ceil(chunk.length / 2)
       const first = chunk.slice(0, middle)
-      await handle(first, endOf(first), signal)
-      await handle(chunk.slice(middle), to, signal)
+      await handle(first, endOf(first), batch)
+      await handle(chunk.slice(middle), to, batch)
     }
   }
 
   async function settleChunk(
     chunk: readonly Heard[],
     to: bigint,
-    signal: AbortSignal,
-    refusal: unknown,
+    { signal, outcomes }: { readonly signal: AbortSignal; readonly outcomes: Outcomes },
+    refusal: { readonly error: unknown } | undefined,
   ): Promise<void> {
     const { deciding, service } = options
     const deliveries = chunk.flatMap(({ delivery }) => (delivery ? [delivery] : []))
@@ -145,45 +168,76 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     const turns: Turn[] = chunk.map((heard) => {
       if (!heard.delivery) return { heard, reads: [] }
       const at = index++
-      const refused = refusal ?? failed.get(at)
+      if (refusal) return { heard, reads: [], refusal: refusal.error }
       return {
         heard,
         reads: reads[at] ?? [],
-        ...(refusal !== undefined || failed.has(at) ? { refusal: refused } : {}),
+        // Somebody may throw undefined: that it failed is what counts.
+        ...(failed.has(at) ? { refusal: failed.get(at) } : {}),
       }
     })
-    const position = { topic, partition, epoch, from: stored, to }
     await recallAndSettle(
       request,
-      position,
+      { topic, partition, epoch, from: stored, to },
       (set) =>
-        decideAll(turns, set, { ...options, deciding: { ...deciding, timeMs: options.now() }, signal }),
+        decideAll(turns, set, {
+          ...options,
+          deciding: { ...deciding, timeMs: options.now() },
+          signal,
+          outcomes,
+        }),
       { ...options, signal },
     )
   }
 
+  function keepLater(): void {
+    keepTimer = undefined
+    void inTurn(async () => {
+      if (!isReleased) await keepPosition()
+    })
+  }
+
+  /**
+   * Writes the position past records that concern nobody here. Nobody would miss them, but a position that
+   * stayed behind would one day lie before what the topic still holds.
+   */
+  async function keepPosition(): Promise<void> {
+    const isBehind = reached !== undefined && reached !== stored
+    const position =
+      isBehind && reached !== undefined ? { topic, partition, epoch, from: stored, to: reached } : undefined
+    const { signal, unlink } = linked(options.signal, AbortSignal.timeout(keepTimeoutMs))
+    try {
+      await settle({ ...nothing, position }, { ...options, signal })
+      stored = position?.to ?? stored
+    } catch (error) {
+      options.log.debug({ topic, partition, err: error }, 'the position past unheard records was not kept')
+    } finally {
+      unlink()
+    }
+  }
+
+  async function handOver(): Promise<void> {
+    const { signal, unlink } = linked(options.signal, AbortSignal.timeout(handOverMs))
+    try {
+      await isDoneBefore(signal, options.relay.drained())
+    } catch (error) {
+      options.log.debug({ topic, partition, err: error }, 'let go of while its events wait for Kafka')
+    } finally {
+      unlink()
+    }
+    await keepPosition()
+  }
+
   return {
     next: claim.next,
-    take(batch) {
-      underWay = take(batch)
-      return underWay
-    },
+    take: (batch) => inTurn(() => take(batch)),
     async release() {
       if (isReleased) return
-      await underWay.catch(() => {})
       isReleased = true
-      if (reached === undefined || reached === stored) return
-      // Only a convenience for the next owner: records that concern nobody need not be looked at again.
-      const position = { topic, partition, epoch, from: stored, to: reached }
-      const nothing = { inbox: [], documents: [], steps: [], answers: [], outbox: [] }
-      await settle({ position, ...nothing }, { ...options, signal: AbortSignal.timeout(2_000) }).catch(
-        (error: unknown) => {
-          options.log.debug(
-            { topic, partition, err: error },
-            'the position past unheard records was not kept',
-          )
-        },
-      )
+      clearTimeout(keepTimer)
+      await underWay
+      await handOver()
+      options.onReleased()
     },
   }
 }
@@ -192,20 +246,4 @@ function endOf(chunk: readonly Heard[]): bigint {
   const last = chunk.at(-1)
   if (!last) throw new RangeError('an empty chunk has no end')
   return last.record.offset + 1n
-}
-
-/** Aborted with either. Not `AbortSignal.any`, which holds on to its signals as long as the longest-lived of them. */
-function eitherOf(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal; unlink(): void } {
-  const controller = new AbortController()
-  const abort = () => controller.abort()
-  for (const signal of [a, b]) {
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort)
-  }
-  return {
-    signal: controller.signal,
-    unlink() {
-      for (const signal of [a, b]) signal.removeEventListener('abort', abort)
-    },
-  }
 }

@@ -125,7 +125,15 @@ function problemOfTroupe(error: TroupeError): Problem | undefined {
   switch (error.code) {
     case 'TROUPE_IDEMPOTENCY_KEY_REUSED':
       return { status: 422, title: 'Idempotency key reused', detail: error.message }
+    case 'TROUPE_IDEMPOTENCY_KEY_INVALID':
+      return {
+        status: 400,
+        title: 'Idempotency key invalid',
+        detail: error.message,
+        errors: [{ detail: error.message, header: 'idempotency-key' }],
+      }
     case 'TROUPE_STOPPED':
+    case 'TROUPE_OVERLOADED':
     case 'TROUPE_CONFLICT':
       return {
         status: 503,

@@ -1,8 +1,8 @@
-import { messageOf, type Service } from '@troupe/core'
+import { type Log, messageOf, type Service } from '@troupe/core'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createService } from './create-service.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, Settings } from './environment.ts'
 import type { Routes, RunningService } from './running-service.ts'
 
 export interface RunOptions {
@@ -30,29 +30,52 @@ export async function run(
     base: { service: service.name },
     redact: ['*.password', '*.databaseUrl'],
   })
-  const running = createService(service, settings, { log, ...(routes ? { routes } : {}) })
+  const running = createOrRefuse(service, settings, { log, ...(routes ? { routes } : {}) })
 
+  let isAskedToStop = false
   const process_ = closeWithGrace(
-    { delay: settings.stopTimeoutMs + exitGraceMs, logger: false },
-    async ({ signal, err, manual }) => {
-      if (err) log.fatal({ err }, `${service.name} stops: nobody caught ${messageOf(err)}`)
-      else log.info({ signal, manual }, `${service.name} is asked to stop`)
+    {
+      delay: settings.stopTimeoutMs + exitGraceMs,
+      logger: false,
+      onSecondError: (err) => log.fatal({ err }, `nobody caught ${messageOf(err)}, while stopping already`),
+      onTimeout: (ms: number) => log.fatal({ ms }, `${service.name} did not stop in time and is ended`),
+    },
+    async (reason) => {
+      isAskedToStop = true
+      // Somebody may throw undefined: that it was thrown is what counts.
+      const isCrash = 'err' in reason
+      if (isCrash)
+        log.fatal({ err: reason.err }, `${service.name} stops: nobody caught ${messageOf(reason.err)}`)
+      else log.info({ signal: reason.signal }, `${service.name} is asked to stop`)
       await running.stop()
+      if (isCrash) process.exit(1)
     },
   )
-  if (settings.isStoppedWithParent) stopWithParent(() => process_.close())
+  if (settings.isStoppedWithParent) stopWithParent(() => void process_.close())
 
   try {
     await running.start()
   } catch (error) {
-    if (running.status().state === 'stopping' || running.status().state === 'stopped') return running
+    // The process ends as soon as it has stopped.
+    if (isAskedToStop) return running
     log.fatal({ err: error }, `${service.name} could not start`)
     process_.uninstall()
-    await running.stop().catch(() => {})
     return refuse(service, messageOf(error).split('\n'))
   }
   process.send?.({ troupe: 'running', http: running.httpUrl })
   return running
+}
+
+function createOrRefuse(
+  service: Service,
+  settings: Settings,
+  options: { readonly log: Log; readonly routes?: Routes },
+): RunningService {
+  try {
+    return createService(service, settings, options)
+  } catch (error) {
+    return refuse(service, [messageOf(error)])
+  }
 }
 
 /** Says on stderr what is wrong, in plain words, and ends the process. */
@@ -63,6 +86,8 @@ function refuse(service: Service, problems: readonly string[]): never {
   process.exit(1)
 }
 
+/** A parent may be gone before anybody listens. */
 function stopWithParent(stop: () => void): void {
   if (process.connected) process.once('disconnect', stop)
+  else if (process.send) stop()
 }

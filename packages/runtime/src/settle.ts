@@ -1,10 +1,10 @@
 import {
+  commandLane,
   type DocumentName,
   documentName,
   isTroupeError,
   type Ledger,
   type PositionMove,
-  type Recollection,
   type RecallRequest,
   retryVerdictOf,
   type Settlement,
@@ -14,6 +14,7 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import type { Relay } from '@troupe/kafka'
+import { pause } from './abort.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Locks } from './locks.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -27,8 +28,22 @@ export interface SettleOptions {
   readonly signal: AbortSignal
 }
 
+/** What is to be written; the ids of published records are added here. */
+export type Work = Omit<Settlement, 'published'>
+
+/** A settlement that changes nothing. */
+export const nothing: Work = {
+  position: undefined,
+  inbox: [],
+  documents: [],
+  steps: [],
+  answers: [],
+  outbox: [],
+}
+
 /** How often one batch is decided again because others changed what it had recalled. */
 const conflictsMax = 50
+const conflictPauseMsMax = 20
 
 /**
  * Recalls, lets `decide` fill a working set, and settles it: one read, one write. What was settled is
@@ -47,14 +62,9 @@ export async function recallAndSettle(
 ): Promise<void> {
   const { ledger, dependencies, locks, signal } = options
   for (let conflicts = 0; ; conflicts++) {
-    const release = await locks.acquire(lockNames(request))
+    const release = await locks.acquire(lockNames(request), signal)
     try {
-      const recalled: Recollection = await dependencies.insist(
-        'database',
-        'recall',
-        () => ledger.recall(request),
-        signal,
-      )
+      const recalled = await dependencies.insist('database', 'recall', () => ledger.recall(request), signal)
       const set = workingSet(recalled)
       await decide(set)
       await settle({ position, ...set.writes() }, options)
@@ -64,30 +74,36 @@ export async function recallAndSettle(
     } finally {
       release()
     }
+    // So that several processes on one document do not keep in step.
+    if (conflicts > 0) await pause(Math.random() * conflictPauseMsMax, signal)
   }
 }
 
-/** Writes a settlement and hands its outbox to the relay. The ids of published records travel with it. */
-export async function settle(work: Omit<Settlement, 'published'>, options: SettleOptions): Promise<void> {
+/**
+ * Writes a settlement and hands its outbox to the relay. The ids of published records travel with it.
+ *
+ * @throws TroupeError `TROUPE_FENCED`, `TROUPE_CONFLICT`, `TROUPE_STOPPED`; whatever the database objects to
+ */
+export async function settle(work: Work, options: SettleOptions): Promise<void> {
   const { ledger, relay, sweeper, dependencies, signal } = options
   const published = relay.takePublished()
   if (published.length === 0 && isNothing(work)) return
   let isOutcomeUnknown = false
+
+  async function attempt(): Promise<void> {
+    if (isOutcomeUnknown && (await isWritten(work, options))) return
+    try {
+      await ledger.settle({ ...work, published })
+    } catch (error) {
+      if (isTroupeError(error, 'TROUPE_DATABASE_UNREACHABLE')) isOutcomeUnknown = true
+      // The first attempt may have been on its way still when its fate was looked up, and have come first.
+      else if (isOutcomeUnknown && isRefusal(error) && (await isWritten(work, options))) return
+      throw error
+    }
+  }
+
   try {
-    await dependencies.insist(
-      'database',
-      'settle',
-      async () => {
-        if (isOutcomeUnknown && (await wasSettled(work, ledger))) return
-        try {
-          await ledger.settle({ ...work, published })
-        } catch (error) {
-          if (isTroupeError(error, 'TROUPE_DATABASE_UNREACHABLE')) isOutcomeUnknown = true
-          throw error
-        }
-      },
-      signal,
-    )
+    await dependencies.insist('database', 'settle', attempt, signal)
   } catch (error) {
     relay.restore(published)
     throw error
@@ -98,35 +114,48 @@ export async function settle(work: Omit<Settlement, 'published'>, options: Settl
   sweeper.touch()
 }
 
-/** Whether a settlement whose answer was lost has been committed: what it would have written tells. */
-async function wasSettled(work: Omit<Settlement, 'published'>, ledger: Ledger): Promise<boolean> {
-  const { position, answers } = work
+/** Written by an earlier attempt, or by somebody else. */
+function isRefusal(error: unknown): boolean {
+  return isTroupeError(error, 'TROUPE_FENCED') || isTroupeError(error, 'TROUPE_CONFLICT')
+}
+
+/**
+ * Whether a settlement whose answer was lost has been committed: what it would have written tells. What
+ * only deletes published records may be written twice.
+ *
+ * @throws TroupeError `TROUPE_FENCED` if another owner has the partition; `TROUPE_CONFLICT` if all its
+ *   commands are answered, by itself or by another instance: to decide again is to learn those answers.
+ */
+async function isWritten(work: Work, { ledger, relay, sweeper }: SettleOptions): Promise<boolean> {
+  const { position, answers, outbox } = work
   if (position) {
     const stored = await ledger.positionOf(position)
-    if (!stored || stored.epoch !== position.epoch) {
-      throw new TroupeError(
-        'TROUPE_FENCED',
-        `${position.topic}[${position.partition}] has another owner now; its work goes on there.`,
-        {
-          details: { ...position, from: String(position.from), to: String(position.to) },
-        },
-      )
-    }
+    if (!stored || stored.epoch !== position.epoch) refuseFenced(position)
+    // Nobody else moves the position under this epoch.
     return stored.next === position.to
   }
   if (answers.length === 0) return false
   const { answers: stored } = await ledger.recall({ events: [], documents: [], steps: [], answers })
-  return stored.length === answers.length
+  if (stored.length < answers.length) return false
+  const mine = new Set(outbox.map(({ id }) => id))
+  // As the ledger has them: another instance may have answered with other events.
+  relay.push((await ledger.unpublished(commandLane)).filter(({ id }) => mine.has(id)))
+  sweeper.touch()
+  throw new TroupeError(
+    'TROUPE_CONFLICT',
+    'The answer of a commit was lost, and all its commands are answered. Decide again to learn the answers.',
+  )
 }
 
-function isNothing({
-  position,
-  inbox,
-  documents,
-  steps,
-  answers,
-  outbox,
-}: Omit<Settlement, 'published'>): boolean {
+function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): never {
+  throw new TroupeError(
+    'TROUPE_FENCED',
+    `${topic}[${partition}] has another owner now; its work goes on there.`,
+    { details: { topic, partition, epoch, from: String(from), to: String(to) } },
+  )
+}
+
+function isNothing({ position, inbox, documents, steps, answers, outbox }: Work): boolean {
   return !position && [inbox, documents, steps, answers, outbox].every(({ length }) => length === 0)
 }
 

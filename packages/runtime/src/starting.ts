@@ -23,29 +23,28 @@ interface Need<T> {
   readonly where: string
 }
 
+/** When a start is given up. */
+export interface Patience {
+  /** Aborted with the deadline, when the service is stopped, and when the start fails for another reason. */
+  readonly signal: AbortSignal
+  readonly deadline: AbortSignal
+}
+
 /**
  * Tries until it works or the deadline comes; then refuses the start with what, where, since when and
  * what to do.
+ *
+ * @throws what the attempt throws where waiting does not help; TroupeError `TROUPE_STOPPED` if it was called off
  */
 export async function insistUntil<T>(
-  deadline: AbortSignal,
-  callOff: AbortSignal,
+  { signal, deadline }: Patience,
   dependencies: Dependencies,
   { name, doing, attempt, sinceMs, where }: Need<T>,
 ): Promise<T> {
-  const timedOut = new Promise<never>((_resolve, reject) => {
-    for (const signal of [deadline, callOff]) {
-      const refuse = () =>
-        reject(new TroupeError('TROUPE_STOPPED', `The start was called off while waiting to ${doing}.`))
-      if (signal.aborted) refuse()
-      else signal.addEventListener('abort', refuse, { once: true })
-    }
-  })
   try {
-    // The attempt itself may hang, not only fail: the deadline counts either way.
-    return await Promise.race([dependencies.insist(name, doing, attempt, deadline), timedOut])
+    return await dependencies.insist(name, doing, attempt, signal)
   } catch (error) {
-    if (!isTroupeError(error, 'TROUPE_STOPPED') || callOff.aborted) throw error
+    if (!isTroupeError(error, 'TROUPE_STOPPED') || !deadline.aborted) throw error
     const { state, error: last } = dependencies.states()[name]
     throw new TroupeError(
       codes[name],
@@ -57,14 +56,22 @@ export async function insistUntil<T>(
   }
 }
 
-/** Waits for all; if several refuse, one error says what each said. */
-export async function allOrFirstRefusal(needs: readonly Promise<unknown>[]): Promise<void> {
+/**
+ * Waits for all. The first that refuses calls the others off; if several refuse by themselves, one error
+ * says what each said.
+ */
+export async function allOrFirstRefusal(
+  needs: readonly Promise<unknown>[],
+  callOff: () => void,
+): Promise<void> {
+  for (const need of needs) need.catch(callOff)
   const ends = await Promise.allSettled(needs)
   const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
-  const [first] = errors
   if (errors.length === 0) return
-  if (errors.length === 1 || !isTroupeError(first)) throw first
-  throw new TroupeError(first.code, errors.map(messageOf).join('\n'), {
+  const own = errors.filter((error) => !isTroupeError(error, 'TROUPE_STOPPED'))
+  const [first] = own.length > 0 ? own : errors
+  if (own.length <= 1 || !isTroupeError(first)) throw first
+  throw new TroupeError(first.code, own.map(messageOf).join('\n'), {
     cause: first,
     details: first.details,
   })

@@ -1,0 +1,439 @@
+// What the tests of this room share: a ledger, a relay and a codec in memory, whose every step a test can
+// hold up or make fail, and a small bank that hears and decides. Not part of the package.
+import {
+  type AnyEventType,
+  type AvroRecordSchema,
+  type Claim,
+  type Codec,
+  command,
+  document,
+  documentName,
+  type EventType,
+  headersOf,
+  laneOf,
+  type Ledger,
+  type Log,
+  type OutgoingRecord,
+  type RawRecord,
+  reaction,
+  service,
+  type Settlement,
+  type StoredAnswer,
+  type StoredDocument,
+  type StoredStep,
+  TroupeError,
+} from '@troupe/core'
+import type { ReceivedBatch, Relay } from '@troupe/kafka'
+import { createDependencies } from './dependencies.ts'
+import { deriveId } from './ids.ts'
+import { createLocks } from './locks.ts'
+import type { PartitionOptions } from './partition.ts'
+
+export interface Line {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
+/** Keeps every line. */
+export function keepingLog(): Log & { readonly lines: Line[] } {
+  const lines: Line[] = []
+  const at = (level: Line['level']) => (facts: object, message: string) =>
+    void lines.push({ level, facts: facts as Line['facts'], message })
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+export function unreachable(): TroupeError {
+  return new TroupeError('TROUPE_DATABASE_UNREACHABLE', 'The database is away.')
+}
+
+/** A ledger that remembers, refuses as the real one does, and fails where a test says. */
+export interface FakeLedger extends Ledger {
+  readonly settled: Settlement[]
+  readonly outbox: Map<string, OutgoingRecord>
+  readonly documentsByName: Map<string, StoredDocument>
+  readonly positions: Map<string, Claim>
+  readonly inbox: Map<string, string>
+  /** Called before a method does anything; throws to make it fail, or waits. */
+  before: (method: string, settlement?: Settlement) => Promise<void> | void
+  /** Called once a settlement is written: what it throws is all that the caller gets to know. */
+  afterSettle: (settlement: Settlement) => Promise<void> | void
+  calls: string[]
+}
+
+export function fakeLedger(): FakeLedger {
+  const inbox = new Map<string, string>()
+  const documentsByName = new Map<string, StoredDocument>()
+  const steps = new Map<string, StoredStep>()
+  const answers = new Map<string, StoredAnswer>()
+  const outbox = new Map<string, OutgoingRecord>()
+  const positions = new Map<string, Claim>()
+  const settled: Settlement[] = []
+  const pair = (...names: string[]) => JSON.stringify(names)
+  const answerName = (one: { command: string; idempotencyKey: string }) =>
+    pair(one.command, one.idempotencyKey)
+
+  function write(settlement: Settlement): void {
+    const { position } = settlement
+    const held = position && positions.get(laneOf(position))
+    if (position && (held?.epoch !== position.epoch || held.next !== position.from))
+      throw new TroupeError('TROUPE_FENCED', 'The position is not the expected one.')
+    const isStale =
+      settlement.documents.some(
+        (one) => (documentsByName.get(documentName(one))?.version ?? 0) !== one.expectedVersion,
+      ) ||
+      settlement.steps.some((one) => steps.get(pair(one.saga, one.step))?.state !== one.expectedState) ||
+      settlement.inbox.some(({ source, id }) => inbox.has(pair(source, id))) ||
+      settlement.answers.some((one) => answers.has(answerName(one)))
+    if (isStale) throw new TroupeError('TROUPE_CONFLICT', 'Something changed since it was recalled.')
+    if (settlement.outbox.some(({ id }) => outbox.has(id))) throw new Error('The outbox has that id already.')
+    if (position && held) positions.set(laneOf(position), { ...held, next: position.to })
+    for (const { source, id, outcome } of settlement.inbox) inbox.set(pair(source, id), outcome)
+    for (const { kind, key, expectedVersion, state } of settlement.documents) {
+      documentsByName.set(documentName({ kind, key }), {
+        kind,
+        key,
+        version: expectedVersion + 1,
+        state: JSON.parse(JSON.stringify(state)) as unknown,
+      })
+    }
+    for (const { expectedState: _, ...step } of settlement.steps) steps.set(pair(step.saga, step.step), step)
+    for (const answer of settlement.answers) answers.set(answerName(answer), answer)
+    for (const record of settlement.outbox) outbox.set(record.id, record)
+    for (const id of settlement.published) outbox.delete(id)
+    settled.push(settlement)
+  }
+
+  const ledger: FakeLedger = {
+    settled,
+    outbox,
+    documentsByName,
+    positions,
+    inbox,
+    calls: [],
+    before: () => {},
+    afterSettle: () => {},
+    migrate: async () => {},
+    async claim(place) {
+      await enter('claim')
+      const held = positions.get(laneOf(place))
+      const claim: Claim = { ...place, epoch: (held?.epoch ?? 0) + 1, next: held?.next }
+      positions.set(laneOf(place), claim)
+      return claim
+    },
+    async recall(request) {
+      await enter('recall')
+      const found = request.steps.flatMap(({ saga, step }) => steps.get(pair(saga, step)) ?? [])
+      const touched = request.steps.flatMap(({ saga, step, withDocuments }) =>
+        withDocuments ? (steps.get(pair(saga, step))?.touched ?? []) : [],
+      )
+      const names = new Set([...request.documents, ...touched].map(documentName))
+      return structuredClone({
+        seen: request.events.filter(({ source, id }) => inbox.has(pair(source, id))),
+        documents: [...names].flatMap((name) => documentsByName.get(name) ?? []),
+        steps: found,
+        answers: request.answers.flatMap((one) => answers.get(answerName(one)) ?? []),
+      })
+    },
+    async settle(settlement) {
+      await enter('settle', settlement)
+      write(settlement)
+      await ledger.afterSettle(settlement)
+    },
+    async positionOf(place) {
+      await enter('positionOf')
+      return positions.get(laneOf(place))
+    },
+    async unpublished(lane) {
+      await enter('unpublished')
+      return [...outbox.values()].filter((record) => record.lane === lane)
+    },
+    document: async (name) => documentsByName.get(documentName(name)),
+    documents: async () => [],
+    ping: async () => {},
+    close: async () => {},
+  }
+
+  async function enter(method: string, settlement?: Settlement): Promise<void> {
+    ledger.calls.push(method)
+    await ledger.before(method, settlement)
+  }
+
+  return ledger
+}
+
+/** A relay whose Kafka takes everything at once, unless a test closes it. */
+export interface FakeRelay extends Relay {
+  /** What Kafka has, in order. */
+  readonly sent: OutgoingRecord[]
+  /** Kafka takes nothing until it is opened again. */
+  close(): void
+  open(): void
+}
+
+export function fakeRelay(): FakeRelay {
+  const sent: OutgoingRecord[] = []
+  const held = new Set<string>()
+  const queue: OutgoingRecord[] = []
+  let published: string[] = []
+  let isOpen = true
+  let waiters: (() => void)[] = []
+
+  function flow(): void {
+    if (!isOpen) return
+    for (const record of queue.splice(0)) {
+      sent.push(record)
+      published.push(record.id)
+    }
+    for (const wake of waiters.splice(0)) wake()
+  }
+  const drained = () =>
+    queue.length === 0 ? Promise.resolve() : new Promise<void>((resolve) => waiters.push(resolve))
+
+  return {
+    sent,
+    close: () => void (isOpen = false),
+    open() {
+      isOpen = true
+      flow()
+    },
+    start: async () => {},
+    push(records) {
+      for (const record of records) {
+        if (held.has(record.id)) continue
+        held.add(record.id)
+        queue.push(record)
+      }
+      flow()
+    },
+    room: drained,
+    drained,
+    takePublished() {
+      const ids = published
+      published = []
+      return ids
+    },
+    confirmDeleted(ids) {
+      for (const id of ids) held.delete(id)
+    },
+    restore: (ids) => void published.push(...ids),
+    holds: (id) => held.has(id),
+    stop: async () => ({ left: queue.length }),
+    get state() {
+      return {
+        phase: 'running' as const,
+        queued: queue.length,
+        queuedBytes: queue.reduce((bytes, { value }) => bytes + (value?.length ?? 0), 0),
+        published: sent.length,
+        problems: isOpen ? [] : [{ topic: 'any', message: 'closed', attempt: 1, sinceMs: 0 }],
+        refusedCount: 0,
+        refused: [],
+      }
+    },
+  }
+}
+
+const text = { encode: new TextEncoder(), decode: new TextDecoder() }
+
+/** JSON in place of Avro. */
+export const jsonCodec: Codec = {
+  register: async () => {},
+  encode: (_type, data) => text.encode.encode(JSON.stringify(data)),
+  decode(type, bytes) {
+    try {
+      return JSON.parse(text.decode.decode(bytes)) as never
+    } catch (cause) {
+      throw new TroupeError('TROUPE_WIRE_FORMAT_FOREIGN', `${type.type} is not JSON.`, { cause })
+    }
+  },
+}
+
+export function eventType<const Type extends string, Data extends { readonly account: string }>(
+  type: Type,
+  owner: string,
+): EventType<Type, Data> {
+  const schema: AvroRecordSchema = { type: 'record', name: type, fields: [] }
+  const made: EventType<Type, Data> = Object.assign(
+    (input: Data) => ({ eventType: made, type, data: input }),
+    {
+      type,
+      owner,
+      topic: `${owner}.events`,
+      schema,
+      keyOf: (data: Data) => data.account,
+      complete: (input: Data) => input,
+    },
+  )
+  return made
+}
+
+export interface Paid {
+  readonly account: string
+  readonly cents: number
+  /** `throw` and the like: what the reaction is to do in place of its work. */
+  readonly trick?: string
+}
+
+export const PaidIn = eventType<'PaidIn', Paid>('PaidIn', 'counter')
+export const Booked = eventType<'Booked', { account: string; cents: number }>('Booked', 'bank')
+
+export interface Account {
+  readonly cents: number
+  /** In which order it was booked. */
+  readonly booked: readonly number[]
+}
+export const account = document<Account>({ name: 'account', initial: () => ({ cents: 0, booked: [] }) })
+
+/** What a test lets the reaction do. */
+export const tricks = new Map<string, (data: Paid) => void>()
+
+export const book = reaction({
+  on: PaidIn,
+  emits: [Booked],
+  reads: ({ data }) => [account(data.account)],
+  react({ data }, { get, put, emit }) {
+    if (data.trick !== undefined) tricks.get(data.trick)?.(data)
+    const { cents, booked } = get(account(data.account))
+    put(account(data.account), { cents: cents + data.cents, booked: [...booked, data.cents] })
+    emit(Booked, { account: data.account, cents: data.cents })
+  },
+})
+
+export const payIn = command({
+  emits: [Booked],
+  reads: (input: Paid) => [account(input.account)],
+  react(input, { get, put, emit }) {
+    if (input.trick !== undefined) tricks.get(input.trick)?.(input)
+    const { cents, booked } = get(account(input.account))
+    put(account(input.account), { cents: cents + input.cents, booked: [...booked, input.cents] })
+    emit(Booked, { account: input.account, cents: input.cents })
+    return { cents: cents + input.cents }
+  },
+})
+
+export const bank = service({ name: 'bank', reactions: { book }, commands: { payIn } })
+
+/** A record as Kafka hands it over. */
+export function recordOf(
+  type: AnyEventType,
+  data: object,
+  place: {
+    readonly offset: number
+    readonly partition?: number
+    readonly id?: string
+    readonly saga?: string
+  },
+): RawRecord {
+  const key = type.keyOf(data as never)
+  const { offset, partition = 0, id = `e${partition}/${offset}`, saga = key } = place
+  return {
+    topic: type.topic,
+    partition,
+    offset: BigInt(offset),
+    key: text.encode.encode(key),
+    value: text.encode.encode(JSON.stringify(data)),
+    headers: headersOf({
+      id,
+      type: type.type,
+      source: type.owner,
+      timeMs: 0,
+      key,
+      correlationId: saga,
+      causationId: undefined,
+      traceparent: undefined,
+      tracestate: undefined,
+    }),
+    timestampMs: 0,
+  }
+}
+
+/** Payments into accounts, one a record, from an offset on. */
+export function payments(
+  from: number,
+  all: readonly (Partial<Paid> & { readonly id?: string })[],
+): RawRecord[] {
+  return all.map(({ id, ...data }, index) =>
+    recordOf(
+      PaidIn,
+      { account: 'a', cents: from + index, ...data },
+      { offset: from + index, ...(id === undefined ? {} : { id }) },
+    ),
+  )
+}
+
+export function batchOf(records: readonly RawRecord[], change: Partial<ReceivedBatch> = {}): ReceivedBatch {
+  const from = records[0]?.offset ?? 0n
+  const to = (records.at(-1)?.offset ?? -1n) + 1n
+  return {
+    topic: PaidIn.topic,
+    partition: 0,
+    records,
+    from,
+    to,
+    highWatermark: to,
+    signal: new AbortController().signal,
+    ...change,
+  }
+}
+
+export interface Bench extends PartitionOptions {
+  readonly ledger: FakeLedger
+  readonly relay: FakeRelay
+  readonly log: ReturnType<typeof keepingLog>
+  readonly callOff: AbortController
+}
+
+/** Everything that a partition needs, in memory. */
+export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
+  const log = keepingLog()
+  const callOff = new AbortController()
+  return {
+    ledger: fakeLedger(),
+    relay: fakeRelay(),
+    sweeper: { touch() {}, stop() {} },
+    locks: createLocks(),
+    dependencies: createDependencies({ log, now: Date.now }),
+    service: bank,
+    codec: jsonCodec,
+    log,
+    callOff,
+    signal: callOff.signal,
+    stopping: new AbortController().signal,
+    deciding: { service: 'bank', deriveId, encode: jsonCodec.encode, eventBytesMax: 100_000 },
+    now: () => 1,
+    batchEventsMax: 500,
+    performsMax: 64,
+    performAttemptsMax: 3,
+    performTimeoutMs: 1_000,
+    passedKeptAfterMs: 60_000,
+    onReached() {},
+    onReleased() {},
+    ...change,
+  } as Bench
+}
+
+export const place = { topic: PaidIn.topic, partition: 0 }
+
+/** A promise that somebody else settles. */
+export function deferred<T = void>(): {
+  readonly promise: Promise<T>
+  resolve(value: T): void
+  reject(error: unknown): void
+} {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+/** Asks until it is so. */
+export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const untilMs = performance.now() + timeoutMs
+  while (!(await isSo())) {
+    if (performance.now() > untilMs) throw new Error(`Not so within ${timeoutMs} ms: ${isSo.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

@@ -1,0 +1,74 @@
+import { type Ledger, type Log, messageOf } from '@troupe/core'
+import type { Receiver, Relay } from '@troupe/kafka'
+import type { Decider } from './decider.ts'
+import type { HttpServer } from './http.ts'
+import type { Sweeper } from './sweeper.ts'
+
+/** What a stop closes. */
+export interface Parts {
+  readonly http: Pick<HttpServer, 'close'> | undefined
+  readonly decider: Pick<Decider, 'stop'>
+  readonly receiver: Pick<Receiver, 'stop'>
+  readonly relay: Pick<Relay, 'stop'>
+  readonly sweeper: Pick<Sweeper, 'stop'>
+  readonly ledger: Pick<Ledger, 'close'>
+}
+
+export interface LetGoOptions {
+  /** Aborted when what is under way has had its share of the time. */
+  readonly callOff: AbortController
+  /** Deletes what is published; left out where nothing can have been. */
+  readonly forget: ((timeoutMs: number) => Promise<unknown>) | undefined
+  readonly timeoutMs: number
+  readonly log: Log
+}
+
+/** Of the whole time, what goes to work that is under way; the rest is for publishing it and for closing. */
+const workShare = 0.6
+const publishShare = 0.85
+/** What a part may take beyond its share, to notice that its time is over. */
+const noticeMs = 250
+
+/**
+ * Closes a service's parts against the stream, within `timeoutMs` and little more. A part that does not
+ * end in time is left behind, with a warning; a part that fails does not keep the others from being closed.
+ */
+export async function letGoInOrder(
+  { http, decider, receiver, relay, sweeper, ledger }: Parts,
+  { callOff, forget, timeoutMs, log }: LetGoOptions,
+): Promise<void> {
+  const beganMs = performance.now()
+  const leftMs = (share: number) => Math.max(0, timeoutMs * share - (performance.now() - beganMs))
+  const timer = setTimeout(() => callOff.abort(), timeoutMs * workShare)
+
+  async function end(what: string, share: number, ended: Promise<unknown>): Promise<void> {
+    let late: NodeJS.Timeout | undefined
+    const lateness = new Promise<'late'>((resolve) => {
+      late = setTimeout(() => resolve('late'), leftMs(share) + noticeMs)
+    })
+    try {
+      const outcome = await Promise.race([ended, lateness])
+      if (outcome === 'late') log.warn({ part: what }, `${what} did not end in time and is left behind`)
+    } catch (error) {
+      log.warn({ part: what, err: error }, `${what} did not end well: ${messageOf(error)}`)
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  const requestsAndCommands = async () => {
+    // Requests under way may still ask for a decision.
+    await http?.close({ graceMs: leftMs(workShare / 2) })
+    await decider.stop()
+  }
+  await Promise.all([
+    end('taking commands', workShare, requestsAndCommands()),
+    end('receiving', workShare, receiver.stop({ graceMs: leftMs(workShare) })),
+  ])
+  await end('publishing', publishShare, relay.stop({ graceMs: leftMs(publishShare) }))
+  sweeper.stop()
+  if (forget) await end('the outbox', 1, forget(leftMs(1) + noticeMs))
+  clearTimeout(timer)
+  callOff.abort()
+  await end('the ledger', 1, ledger.close())
+}
