@@ -111,8 +111,6 @@ async function create(
     })
   } catch (error) {
     const { type } = problemOf(error)
-    // Somebody else was quicker.
-    if (type === 'TOPIC_ALREADY_EXISTS') return
     if (type !== undefined && refusals.has(type)) throw refused(topic, error)
     throw error
   }
