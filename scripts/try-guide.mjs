@@ -35,7 +35,7 @@ function follow(what, path, body) {
     process.stdout.write(`${body}`)
     run('bash', ['-euo', 'pipefail', '-c', body])
   } else if (what === 'apply') {
-    run('git', ['apply', '--recount', '-'], folder, body)
+    run('git', ['apply', '-'], folder, body)
   } else {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), body)
