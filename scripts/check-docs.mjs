@@ -4,7 +4,7 @@
 // - paths in `code` exist
 // - a link to a test file is labelled with a title that stands in that file
 // - commands name scripts of package.json, and the version of pnpm that it names
-// - `TROUPE_…` is a setting or an error code
+// - `TROUPE_…` is a setting or an error code, and docs/settings.md has every setting
 // - a code block marked `from=path` stands in that file, line by line; a line `…` stands for lines left out
 //
 // Says every place that is wrong, and exits with 1 if there is one. Reads files only.
@@ -25,7 +25,7 @@ const codes = new Set(
 const topFolders = new Set(['packages', 'services', 'schemas', 'bench', 'docs', 'scripts', '.ci'])
 
 const files = markdownFiles()
-const wrongs = files.flatMap(checkFile)
+const wrongs = [...files.flatMap(checkFile), ...missingSettings()]
 for (const wrong of wrongs) process.stderr.write(`${wrong}\n`)
 if (wrongs.length > 0) process.exit(1)
 process.stdout.write(`${files.length} Markdown files say what is so.\n`)
@@ -80,7 +80,9 @@ function wrongPaths(text, file, toBeWritten) {
 
 function wrongCommands(text) {
   return [...text.matchAll(/\bpnpm@(\d[\w.]*)(?: ([a-z][\w:-]*))?/g)].flatMap(([, version, script]) => [
-    ...(packageManager === `pnpm@${version}` ? [] : [`says pnpm@${version}; package.json says ${packageManager}.`]),
+    ...(packageManager === `pnpm@${version}`
+      ? []
+      : [`says pnpm@${version}; package.json says ${packageManager}.`]),
     ...(script === undefined || script in scripts || builtIn.has(script)
       ? []
       : [`runs the script ${script}, which package.json does not have.`]),
@@ -91,6 +93,14 @@ function wrongCodes(text) {
   return (text.match(/\bTROUPE_[A-Z_]*[A-Z]\b(?![…*])/g) ?? [])
     .filter((code) => !codes.has(code))
     .map((code) => `names ${code}, which is neither a setting nor an error code.`)
+}
+
+function missingSettings() {
+  const settings = read('packages/runtime/src/environment.ts').match(/(?<=^ {2})[A-Z][A-Z_]+(?=: )/gm) ?? []
+  const described = read('docs/settings.md')
+  return [...new Set(settings)]
+    .filter((name) => !described.includes(`| \`${name}\` |`))
+    .map((name) => `docs/settings.md does not describe ${name}.`)
 }
 
 function wrongExcerpts({ info, body }) {
