@@ -1,4 +1,5 @@
 import { TroupeError } from '@troupe/core'
+import { InvalidArgumentError } from 'commander'
 import { randomInt } from 'node:crypto'
 
 /** Reads a whole number. @throws TroupeError `TROUPE_SETTING_INVALID` */
@@ -6,6 +7,15 @@ export function wholeNumber(text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
   throw new TroupeError('TROUPE_SETTING_INVALID', `"${text}" is not a whole number from ${min} to ${max}.`)
+}
+
+/** Reads an option's argument. Commander names the option of an InvalidArgumentError by itself. */
+export function refusing<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
 }
 
 /** A seed for whoever gave none; small enough to be typed again. */

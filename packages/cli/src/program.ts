@@ -1,9 +1,10 @@
 import { TroupeError } from '@troupe/core'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { demo } from './demo/demo.ts'
 import { type Address, addressOf } from './ecosystem/address.ts'
 import { graph, type GraphOptions } from './graph/graph.ts'
-import { randomSeed, wholeNumber } from './options.ts'
+import { randomSeed, refusing, wholeNumber } from './options.ts'
+import { addPlay } from './play/play-command.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const ordersMax = 100_000
@@ -37,6 +38,7 @@ export function program(terminal: Terminal, onExitCode: (exitCode: number) => vo
     .showHelpAfterError('(--help says what there is)')
     .exitOverride()
   addDemo(troupe, terminal, onExitCode)
+  addPlay(troupe, terminal, onExitCode)
   addGraph(troupe, terminal, onExitCode)
   return troupe
 }
@@ -122,15 +124,6 @@ function addGraph(troupe: Command, terminal: Terminal, onExitCode: (exitCode: nu
       }
       onExitCode(await graph(packages, options, terminal))
     })
-}
-
-/** Commander names the option of an InvalidArgumentError by itself. */
-function refusing<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
-  }
 }
 
 const examples = `

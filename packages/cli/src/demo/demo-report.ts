@@ -55,7 +55,12 @@ export function complaintsOf({ services }: Pick<Ecosystem, 'services'>): readonl
 }
 
 /** What went otherwise than it should, a sentence each. */
-export function problemsIn({ stories, load, balance, troubles }: DemoReport): readonly string[] {
+export function problemsIn({
+  stories,
+  load,
+  balance,
+  troubles,
+}: Pick<DemoReport, 'stories' | 'load' | 'balance' | 'troubles'>): readonly string[] {
   return [
     ...stories
       .filter(({ ok }) => !ok)

@@ -13,6 +13,7 @@ import { balanceOf } from '../observe/balance.ts'
 import { readBooks } from '../observe/books.ts'
 import { createObserver, type Observer } from '../observe/observer.ts'
 import { orderApi } from '../stories/order-api.ts'
+import { stories } from '../stories/stories.ts'
 import { Interruption, stopSignals } from '../terminal/stop-signals.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { addressesOf, addressLines } from './addresses.ts'
@@ -95,7 +96,7 @@ async function play(running: Running): Promise<number> {
   try {
     const played: Played =
       options.orders === undefined
-        ? await playStories(running, { orders, drawing, cast })
+        ? await playStories(running, { orders, drawing, cast, stories })
         : await playLoad(running, options.orders, orders)
     await observer.caughtUp(signal)
     const playedMs = Math.round(performance.now() - startedAtMs)

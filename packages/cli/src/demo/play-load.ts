@@ -1,13 +1,19 @@
-import { placeOrders } from '../load/place-orders.ts'
+import { type LoadStage, placeOrders } from '../load/place-orders.ts'
 import { loadLines } from '../draw/load-lines.ts'
 import type { OrderApi } from '../stories/order-api.ts'
-import type { Running } from './demo.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 import type { Played } from './demo-report.ts'
 import { progressBar } from '../terminal/progress-bar.ts'
 
+interface Loading extends Omit<LoadStage, 'orders'> {
+  readonly options: { readonly seed: number; readonly json: boolean }
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+}
+
 /** Plays many mixed orders behind a progress bar, and says how fast that was and what became of them. */
 export async function playLoad(
-  { ecosystem, observer, options, signal, terminal }: Running,
+  { ecosystem, observer, options, signal, terminal }: Loading,
   count: number,
   orders: OrderApi,
 ): Promise<Played> {

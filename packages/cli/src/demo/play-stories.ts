@@ -3,8 +3,8 @@ import type { LiveDrawing } from '../draw/live-drawing.ts'
 import { sagaHeading } from '../draw/saga-lines.ts'
 import { storyTitle, storyVerdict } from '../draw/story-lines.ts'
 import type { OrderApi } from '../stories/order-api.ts'
-import { playStory, type StoryReport } from '../stories/play-story.ts'
-import { stories } from '../stories/stories.ts'
+import { playStory, type Stage, type StoryReport } from '../stories/play-story.ts'
+import type { Story } from '../stories/stories.ts'
 import type { Running } from './demo.ts'
 import type { Played } from './demo-report.ts'
 
@@ -13,12 +13,13 @@ export interface Playing {
   /** Undefined: nothing is drawn. */
   readonly drawing: LiveDrawing | undefined
   readonly cast: Cast
+  readonly stories: readonly Story[]
 }
 
-/** Plays all stories, one after the other, drawing them while they go on. */
+/** Plays the stories, one after the other, drawing them while they go on. */
 export async function playStories(
-  { ecosystem, observer, signal, terminal }: Running,
-  { orders, drawing, cast }: Playing,
+  { ecosystem, observer, signal, terminal }: Pick<Running, 'signal' | 'terminal'> & Omit<Stage, 'orders'>,
+  { orders, drawing, cast, stories }: Playing,
 ): Promise<Played> {
   const { colors } = terminal
   const reports: StoryReport[] = []

@@ -3,7 +3,15 @@ import type { Colors } from '../terminal/terminal.ts'
 import type { DemoReport } from './demo-report.ts'
 
 /** The end of the drawing: the sums on both sides, and the verdict in one line. */
-export function summary({ ok, stories, balance, timings }: DemoReport, colors: Colors): string {
+export function summary(
+  {
+    ok,
+    stories,
+    balance,
+    timings,
+  }: Pick<DemoReport, 'ok' | 'stories' | 'balance'> & { readonly timings: { readonly playedMs: number } },
+  colors: Colors,
+): string {
   const good = stories.filter((story) => story.ok).length
   const verdict = [
     ...(stories.length > 0 ? [`${good} of ${stories.length} stories ended as they should`] : []),

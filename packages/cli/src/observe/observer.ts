@@ -31,7 +31,7 @@ import { randomUUID } from 'node:crypto'
 import { createSightings, type Sightings } from './sightings.ts'
 
 export interface ObserverOptions {
-  /** `host:port` of a broker. */
+  /** `host:port` of a broker, or of several with commas between them. */
   readonly kafka: string
   readonly registryUrl: string
   /** Whose topics are watched; they must exist. */
@@ -62,7 +62,7 @@ export interface Observer extends Omit<Sightings, 'add'> {
 /** An observer that is not connected yet. */
 export function createObserver(options: ObserverOptions): Observer {
   const { services, log, wholeKeptMax } = options
-  const connection = connectKafka({ clientId: 'troupe-observer', brokers: [options.kafka] }, log)
+  const connection = connectKafka({ clientId: 'troupe-observer', brokers: options.kafka.split(',') }, log)
   const logEnds = createLogEnds(connection)
   const codec = createCodec({ registryUrl: options.registryUrl, log })
   const types = new Map(
