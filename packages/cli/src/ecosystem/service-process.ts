@@ -163,12 +163,14 @@ process.on('exit', () => {
   for (const one of started) killGroup(one)
 })
 
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
+function killGroup(child: ChildProcess): void {
+  // The group is gone with its last member; the process itself may be the only one left to signal.
+  child.kill('SIGKILL')
+  if (child.pid === undefined) return
   try {
-    process.kill(-pid, 'SIGKILL')
+    process.kill(-child.pid, 'SIGKILL')
   } catch {
-    // It is gone already.
+    // Nobody of the group is left.
   }
 }
 
