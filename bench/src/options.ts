@@ -37,7 +37,7 @@ function parsed(words: readonly string[]) {
       },
     }).values
   } catch (error) {
-    throw new TroupeError('TROUPE_SETTING_INVALID', `${messageOf(error)} --help says what there is.`, {
+    throw new TroupeError('TROUPE_SETTING_INVALID', `${messageOf(error)}. --help says what there is.`, {
       cause: error,
     })
   }
