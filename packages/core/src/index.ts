@@ -97,6 +97,7 @@ export {
   service,
   type ServiceDeclaration,
   topicOf,
+  type TopicShape,
 } from './service.ts'
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'

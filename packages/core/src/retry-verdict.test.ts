@@ -7,6 +7,7 @@ describe('what to do about an error', () => {
     ['TROUPE_DATABASE_UNREACHABLE', 'wait'],
     ['TROUPE_KAFKA_UNREACHABLE', 'wait'],
     ['TROUPE_REGISTRY_UNREACHABLE', 'wait'],
+    ['TROUPE_ACCESS_DENIED', 'wait'],
     ['TROUPE_CONFLICT', 'decide-again'],
     ['TROUPE_FENCED', 'let-go'],
     ['TROUPE_STOPPED', 'let-go'],

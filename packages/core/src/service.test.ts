@@ -38,6 +38,15 @@ describe('a declared service', () => {
     expect([{}, null, undefined, 'inventory'].map(isService)).toEqual([false, false, false, false])
   })
 
+  it('keeps what its topic has to be like, frozen', () => {
+    const topic = { partitions: 6, retentionMs: -1 }
+    const { topicShape } = service({ name: 'order', reactions: {}, topic })
+    topic.partitions = 1
+    expect(topicShape).toEqual({ partitions: 6, retentionMs: -1 })
+    expect(Object.isFrozen(topicShape)).toBe(true)
+    expect(service({ name: 'order', reactions: {} }).topicShape).toEqual({})
+  })
+
   it('binds each event to its reaction, and an undo to the step that it undoes', () => {
     expect(inventory.reactions.get('PaymentProcessed')).toEqual({
       name: 'reserveStock',
@@ -176,6 +185,21 @@ describe('a declared service', () => {
       'has a command whose name could be mistaken for another’s',
       () => service({ name: 'order', reactions: {}, commands: { 'place:now': withdraw } }),
       /reaction or command named "place:now"/,
+    ],
+    [
+      'wants a topic of no partitions',
+      () => service({ name: 'order', reactions: {}, topic: { partitions: 0 } }),
+      /cannot have partitions 0\. Use a whole number from 1 to 10000/,
+    ],
+    [
+      'wants its events kept for half a millisecond',
+      () => service({ name: 'order', reactions: {}, topic: { retentionMs: 0.5 } }),
+      /cannot have retentionMs 0\.5.*or -1 for ever/,
+    ],
+    [
+      'wants of its topic what Troupe does not know',
+      () => service({ name: 'order', reactions: {}, topic: { replicas: 3 } as object }),
+      /has no "replicas"\. Declare partitions, replication, retentionMs/,
     ],
   ])('is refused if it %s', (_what, declare, message) => {
     const error = refusal(declare)

@@ -12,6 +12,18 @@ export interface ServiceDeclaration {
   readonly reactions: Readonly<Record<string, Reaction>>
   /** Its commands, each under the name of what is asked for. */
   readonly commands?: Readonly<Record<string, Command>>
+  /** What its topic has to be like; where it says nothing, the settings of the process do. */
+  readonly topic?: TopicShape
+}
+
+/** What the topic of a service has to be like, whoever makes it. */
+export interface TopicShape {
+  /** 1 to 10,000: how many instances can share the work. Not to be changed later, for the sake of order. */
+  readonly partitions?: number
+  /** 1 to 32,767: how many brokers hold each record. */
+  readonly replication?: number
+  /** How long an event stays in the topic, in milliseconds; -1 for ever. Default: the broker's. */
+  readonly retentionMs?: number
 }
 
 /** One reaction as a service knows it: under a name, and with the steps' relations resolved. */
@@ -31,6 +43,8 @@ export interface Service {
   readonly name: string
   readonly topic: string
   readonly deadLetterTopic: string
+  /** What its topic has to be like, as far as it was declared. */
+  readonly topicShape: TopicShape
   /** By the type of the event that is heard. */
   readonly reactions: ReadonlyMap<string, BoundReaction>
   readonly commands: ReadonlyMap<string, Command>
@@ -45,7 +59,7 @@ export interface Service {
  *
  * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
  *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
- *   steps say by one event that they are done, or if a name is malformed.
+ *   steps say by one event that they are done, or if a name or the topic's shape is malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
   const { name } = declaration
@@ -89,6 +103,7 @@ export function service(declaration: ServiceDeclaration): Service {
     name,
     topic: topicOf(name),
     deadLetterTopic: `${name}.dlq`,
+    topicShape: shapeOf(name, declaration.topic),
     reactions,
     commands: new Map(Object.entries(declaration.commands ?? {})),
     hears: distinct(declared.flatMap(([, { on }]) => on)),
@@ -106,6 +121,30 @@ export function isService(value: unknown): value is Service {
 /** The topic in which a service keeps all its events, so that its facts stay in order. */
 export function topicOf(serviceName: string): string {
   return `${serviceName}.events`
+}
+
+const shapeLimits = {
+  partitions: [1, 10_000],
+  replication: [1, 32_767],
+  retentionMs: [1, Number.MAX_SAFE_INTEGER],
+} as const
+
+function shapeOf(serviceName: string, shape: TopicShape = {}): TopicShape {
+  for (const [name, value] of Object.entries(shape) as [string, unknown][]) {
+    const limits = Object.hasOwn(shapeLimits, name) ? shapeLimits[name as keyof TopicShape] : undefined
+    if (!limits) {
+      refuse(
+        `The topic of service ${serviceName} has no ${JSON.stringify(name)}. Declare ${Object.keys(shapeLimits).join(', ')}.`,
+      )
+    }
+    const [min, max] = limits
+    const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+    if (isFit || value === undefined || (name === 'retentionMs' && value === -1)) continue
+    refuse(
+      `The topic of service ${serviceName} cannot have ${name} ${String(value)}. Use a whole number from ${min} to ${max}${name === 'retentionMs' ? ', or -1 for ever' : ''}.`,
+    )
+  }
+  return Object.freeze({ ...shape })
 }
 
 function bind(
