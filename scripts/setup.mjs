@@ -20,7 +20,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const stamp = fingerprint()
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   process.stderr.write('Installing dependencies (first run or changed lockfile) …\n')
-  run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], 'Installing dependencies')
+  // A developer who has just added a package has no lockfile that knows it; CI must not make one up.
+  const lockfile = process.env.CI ? '--frozen-lockfile' : '--no-frozen-lockfile'
+  run('pnpm', ['install', lockfile, '--prefer-offline', '--reporter=append-only'], 'Installing dependencies')
   mkdirSync(dirname(stampFile), { recursive: true })
   writeFileSync(stampFile, fingerprint())
 }
