@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { retryVerdictOf } from '@troupe/core'
 import { ledgerError, type Trouble, troubleOf } from './database-error.ts'
 
-const address = { host: 'db', port: 5432, database: 'order' }
+const address = { host: 'db', port: 5432, database: 'order', user: 'order' }
 
 function said(code: string, table?: string): Error {
   return Object.assign(new Error(`the server said ${code}`), { code, severity: 'ERROR', table })
@@ -40,13 +40,12 @@ const cases: readonly [Error, Trouble][] = [
     '25006',
     '25P02',
     '26000',
-    '42501',
     '42P01',
     'XX000',
-    '28P01',
     '3D000',
     'XX001',
   ].map((code): [Error, Trouble] => [said(code), 'unreachable']),
+  ...['42501', '28P01', '28000'].map((code): [Error, Trouble] => [said(code), 'denied']),
   ...['40001', '40P01', '55P03', 'TR002'].map((code): [Error, Trouble] => [said(code), 'conflict']),
   [said('23505', 'inbox'), 'conflict'],
   [said('23505', 'answer'), 'conflict'],
@@ -60,7 +59,13 @@ describe('an error of the database', () => {
     '"%s" means %s',
     (_, trouble, error) => {
       expect(troubleOf(error)).toBe(trouble)
-      const verdicts = { unreachable: 'wait', conflict: 'decide-again', fenced: 'let-go', bug: 'blame' }
+      const verdicts = {
+        unreachable: 'wait',
+        denied: 'wait',
+        conflict: 'decide-again',
+        fenced: 'let-go',
+        bug: 'blame',
+      }
       expect(retryVerdictOf(ledgerError(error, 'insert-inbox', address))).toBe(verdicts[trouble])
     },
   )
@@ -74,6 +79,26 @@ describe('an error of the database', () => {
     expect(error.message).toContain('db:5432/order')
     expect(error.message).toContain('(connecting): connect ECONNREFUSED ::1; connect ECONNREFUSED 127.0.0.1.')
     expect(error.cause).toBe(cause)
+  })
+
+  it('names the user, the database and the right where a right is missing, and how to let it in', () => {
+    const denied = ledgerError(
+      Object.assign(new Error('permission denied for schema troupe'), { code: '42501', severity: 'ERROR' }),
+      'migration 0001-ledger',
+      address,
+    )
+    expect(denied).toMatchObject({ code: 'TROUPE_ACCESS_DENIED', details: { user: 'order' } })
+    expect(denied.message).toMatch(
+      /db:5432\/order denies the user order a right \(migration 0001-ledger\): permission denied for schema troupe\. Grant it/,
+    )
+    expect(ledgerError(said('28P01'), 'connecting', address).message).toMatch(
+      /does not let the user order in: the server said 28P01\. Correct the user name and password/,
+    )
+  })
+
+  it('says of a certificate that is not trusted what to give', () => {
+    const error = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    expect(ledgerError(error, 'connecting', address).message).toContain('DATABASE_CA_FILE')
   })
 
   it('names the statement where the work is to blame', () => {

@@ -4,11 +4,12 @@ import { messageOf, TroupeError } from '@troupe/core'
  * What an error of the database means for the work that met it.
  *
  * - `unreachable`: nothing is said about the work; it is tried again when the database is back.
+ * - `denied`: the same, but a person has to change a password or grant a right first.
  * - `conflict`: another transaction was faster; nothing was written.
  * - `fenced`: the partition has another owner, or its position moved; nothing was written.
  * - `bug`: this very work cannot succeed, however often it is tried.
  */
-export type Trouble = 'unreachable' | 'conflict' | 'fenced' | 'bug'
+export type Trouble = 'unreachable' | 'denied' | 'conflict' | 'fenced' | 'bug'
 
 /** SQLSTATEs of `refuse`, the ledger's own function: class `TR` is free for users. */
 export const refusal = { fenced: 'TR001', conflict: 'TR002' } as const
@@ -28,11 +29,12 @@ const troubleBySqlState: Readonly<Record<string, Trouble>> = {
   '0A': 'unreachable', // a plan that no longer fits the table: another connection makes a new one
   '25': 'unreachable', // a standby, until the failover is through; transactions that were timed out
   '26000': 'unreachable', // somebody between us and the server dropped our prepared statements
-  '28': 'unreachable', // the password or pg_hba.conf refuses us
+  '28': 'denied', // the password or pg_hba.conf refuses us
   '3D': 'unreachable', // no such database (yet, or while it is restored)
   '3F': 'unreachable', // no such schema
   '40003': 'unreachable', // statement_completion_unknown
-  '42': 'unreachable', // tables missing, privileges revoked
+  '42': 'unreachable', // tables missing
+  '42501': 'denied', // insufficient_privilege: never granted, or revoked
   '53': 'unreachable', // disk full, out of memory, too many connections
   '55': 'unreachable', // connections are not allowed, an object is in use
   '57': 'unreachable', // shut down, starting up, statement timeout, backend terminated
@@ -52,6 +54,7 @@ export interface Address {
   readonly host: string
   readonly port: number
   readonly database: string
+  readonly user: string
 }
 
 /** True if the server itself said it, so that the connection is still in step. */
@@ -76,7 +79,15 @@ export function ledgerError(error: unknown, during: string, address: Address): E
     case 'unreachable':
       return new TroupeError(
         'TROUPE_DATABASE_UNREACHABLE',
-        `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. Check that it runs, that the database's URL is right and that the ledger was migrated; the work is tried again.`,
+        `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. ${adviceOn(error)}`,
+        { cause: error, details: { ...address, during, sqlState } },
+      )
+    case 'denied':
+      return new TroupeError(
+        'TROUPE_ACCESS_DENIED',
+        sqlState === '42501'
+          ? `PostgreSQL at ${placeOf(address)} denies the user ${address.user} a right (${during}): ${said}. Grant it, or let the user own what it is about; its own database is all that a service needs.`
+          : `PostgreSQL at ${placeOf(address)} does not let the user ${address.user} in: ${said}. Correct the user name and password in the database's URL, or the server's pg_hba.conf.`,
         { cause: error, details: { ...address, during, sqlState } },
       )
     case 'conflict':
@@ -94,6 +105,21 @@ export function ledgerError(error: unknown, during: string, address: Address): E
     case 'bug':
       return new Error(`The ledger's statement ${during} failed: ${said}`, { cause: error })
   }
+}
+
+/** What Node's TLS says of a certificate that it does not trust. */
+const distrust =
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/
+
+function adviceOn(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (distrust.test(code)) {
+    return `The server's certificate is not trusted (${code}): give the certificate of the authority that signed it (DATABASE_CA_FILE), and a host name that the certificate is for.`
+  }
+  if (/server does not support SSL/i.test(messageOf(error))) {
+    return 'Set ssl=on at the server, or leave sslmode out of the URL where the network can be trusted.'
+  }
+  return "Check that it runs, that the database's URL is right and that the ledger was migrated; the work is tried again."
 }
 
 function placeOf({ host, port, database }: Address): string {

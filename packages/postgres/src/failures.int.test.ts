@@ -171,11 +171,39 @@ describe('a ledger on a server in trouble', () => {
     const error: unknown = await ledger.ping().catch((reason: unknown) => reason)
     await ledger.close()
     expect(error).toMatchObject({
-      ...unreachable,
-      message: expect.stringContaining(`${wrong.host}${wrong.pathname}`),
+      code: 'TROUPE_ACCESS_DENIED',
+      message: expect.stringMatching(
+        `${wrong.host}${wrong.pathname} does not let the user ${wrong.username} in`,
+      ),
       details: { sqlState: '28P01' },
     })
     expect(JSON.stringify(error) + String(error) + String((error as Error).stack)).not.toContain('tiger')
+  })
+
+  it('names the user and the right that is missing, and goes on once it is granted', async () => {
+    const own = await stores.server.createDatabase({ name: 'narrow' })
+    const guest = new URL(own)
+    const client = new Client({ connectionString: stores.server.url })
+    await client.connect()
+    await client.query(`CREATE ROLE guest LOGIN PASSWORD 'guest'`)
+    guest.username = 'guest'
+    guest.password = 'guest'
+    const ledger = postgresLedger({ url: guest.href, log: silentLog })
+    try {
+      await client.query('GRANT CONNECT ON DATABASE narrow TO guest')
+      await expect(ledger.migrate()).rejects.toMatchObject({
+        code: 'TROUPE_ACCESS_DENIED',
+        message: expect.stringMatching(
+          /narrow denies the user guest a right \(.*\): permission denied for database narrow\. Grant it/,
+        ),
+        details: { sqlState: '42501', user: 'guest' },
+      })
+      await client.query('GRANT CREATE ON DATABASE narrow TO guest')
+      await ledger.migrate()
+    } finally {
+      await ledger.close()
+      await client.end()
+    }
   })
 
   it('names host, port and database where nothing listens, for whatever is asked', async () => {

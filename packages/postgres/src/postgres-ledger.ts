@@ -32,6 +32,11 @@ const documentsMax = 1_000
 export interface PostgresLedgerOptions {
   /** `postgres://user:password@host:port/database`, with pg's parameters (`sslmode`, …). */
   readonly url: string
+  /**
+   * Certificates, in PEM, of the authorities that may have signed the server's. Makes TLS with a checked
+   * certificate and host name the only way, so the URL's own parameters may not say otherwise.
+   */
+  readonly ca?: string
   /** Two keep two cores busy; more add little. Default 4. */
   readonly connectionsMax?: number
   /** A schema of the ledger's own, made by `migrate`. Default `troupe`. */

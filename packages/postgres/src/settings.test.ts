@@ -20,7 +20,8 @@ describe('the settings of a ledger', () => {
   it('have defaults, and an address without the password', () => {
     expect(settingsOf({ url, log })).toEqual({
       url,
-      address: { host: 'db.example', port: 6543, database: 'orders' },
+      tls: undefined,
+      address: { host: 'db.example', port: 6543, database: 'orders', user: 'order' },
       schema: 'troupe',
       connectionsMax: 4,
       statementTimeoutMs: 30_000,
@@ -47,6 +48,28 @@ describe('the settings of a ledger', () => {
     (wrong) => {
       const error = refusalOf({ url: wrong })
       expect(error.message).toContain('postgres://user:password@host:port/database')
+      expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain('secret')
+    },
+  )
+
+  it('take the URL’s word on TLS, unless an authority is given: then its certificate is asked', () => {
+    const ca = 'PEM'
+    expect(settingsOf({ url, log })).toMatchObject({ url, tls: undefined })
+    expect(settingsOf({ url: `${url}&options=-c%20x=1`, ca, log })).toMatchObject({
+      url: 'postgres://order:secret@db.example:6543/orders?options=-c+x%3D1',
+      tls: { ca },
+    })
+    expect(settingsOf({ url: 'postgres://o:s@db/orders', ca, log })).toMatchObject({
+      url: 'postgres://o:s@db/orders',
+      tls: { ca },
+    })
+  })
+
+  it.each(['sslmode=disable', 'sslmode=no-verify', 'sslmode=prefer', 'sslrootcert=/ca.pem', 'ssl=false'])(
+    'refuse %s beside an authority, which would not be asked',
+    (parameter) => {
+      const error = refusalOf({ url: `postgres://o:secret@db/orders?${parameter}`, ca: 'PEM' })
+      expect(error.message).toContain(parameter.startsWith('sslmode') ? parameter : parameter.split('=')[0])
       expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain('secret')
     },
   )

@@ -5,6 +5,8 @@ import type { Address } from './database-error.ts'
 /** The ledger's options, checked and complete. */
 export interface LedgerSettings {
   readonly url: string
+  /** Undefined: whatever the URL says. */
+  readonly tls: { readonly ca: string } | undefined
   readonly address: Address
   readonly schema: string
   readonly connectionsMax: number
@@ -17,6 +19,7 @@ export const statementTimeoutMsMax = 600_000
 
 interface Given {
   readonly url: string
+  readonly ca?: string
   readonly connectionsMax?: number
   readonly schema?: string
   readonly statementTimeoutMs?: number
@@ -26,6 +29,7 @@ interface Given {
 /** @throws TroupeError `TROUPE_SETTING_INVALID`, which never shows the URL: there is a password in it. */
 export function settingsOf({
   url,
+  ca,
   connectionsMax = 4,
   schema = 'troupe',
   statementTimeoutMs = 30_000,
@@ -41,15 +45,41 @@ export function settingsOf({
   }
   refuseOutside('connectionsMax', connectionsMax, connectionsMaxMax)
   refuseOutside('statementTimeoutMs', statementTimeoutMs, statementTimeoutMsMax)
-  return { url, address: addressOf(url), schema, connectionsMax, statementTimeoutMs, log }
+  const secured = ca === undefined ? { url, tls: undefined } : { url: withoutTls(url), tls: { ca } }
+  return { ...secured, address: addressOf(secured.url), schema, connectionsMax, statementTimeoutMs, log }
+}
+
+const tlsParameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']
+
+/**
+ * What the URL says of TLS wins over all other settings of pg, so that it has to go where an authority is
+ * given beside it.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID` where the two contradict each other: an authority that is given
+ *   and not asked would be believed to protect.
+ */
+function withoutTls(url: string): string {
+  const [base = '', query = ''] = url.split('?', 2)
+  const parameters = new URLSearchParams(query)
+  const sslmode = parameters.get('sslmode') ?? 'verify-full'
+  const other = ['ssl', 'sslrootcert', 'sslcert', 'sslkey'].find((name) => parameters.has(name))
+  if (other !== undefined)
+    throw invalidUrl(`it has the parameter ${other}, and an authority's certificate is given beside it`)
+  if (!['require', 'verify-ca', 'verify-full'].includes(sslmode)) {
+    throw invalidUrl(
+      `an authority's certificate is given, which sslmode=${sslmode} would not use. Say sslmode=verify-full`,
+    )
+  }
+  for (const name of tlsParameters) parameters.delete(name)
+  return parameters.size === 0 ? base : `${base}?${parameters.toString()}`
 }
 
 function addressOf(url: string): Address {
   if (!/^postgres(ql)?:\/\//.test(url)) throw invalidUrl('it does not start with postgres://')
   try {
-    const { host, port, database } = new Client({ connectionString: url })
+    const { host, port, database, user } = new Client({ connectionString: url })
     if (!database) throw new Error('it names no database')
-    return { host, port, database }
+    return { host, port, database, user: user ?? '' }
   } catch (cause) {
     throw invalidUrl(messageOf(cause).replaceAll(url, '(the URL)'))
   }

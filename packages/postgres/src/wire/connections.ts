@@ -100,9 +100,11 @@ const planning = [
 ]
 
 /** What every connection of the ledger starts with. */
-export function connectionSettings({ url, statementTimeoutMs }: LedgerSettings) {
+export function connectionSettings({ url, tls, statementTimeoutMs }: LedgerSettings) {
   return {
     connectionString: withOptions(url, planning),
+    // With an authority the certificate and its host name are checked: Node's default.
+    ...(tls ? { ssl: { ca: tls.ca } } : {}),
     application_name: 'troupe',
     connectionTimeoutMillis: Math.min(connectTimeoutMsMax, statementTimeoutMs + answerGraceMs),
     statement_timeout: statementTimeoutMs,
