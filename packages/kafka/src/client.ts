@@ -3,6 +3,7 @@ import tls from 'node:tls'
 import { type Log, TroupeError } from '@troupe/core'
 import { type Cluster, Kafka, type logCreator, logLevel, PartitionAssigners, type SASLOptions } from 'kafkajs'
 import { mendTimerLoop } from './mend-timer-loop.ts'
+import { checkNamespace } from './namespace.ts'
 
 /** How a client proves who it is. */
 export interface KafkaCredentials {
@@ -16,6 +17,11 @@ export interface KafkaSettings {
   readonly clientId: string
   /** Where to begin: `host:port`, at least one. */
   readonly brokers: readonly string[]
+  /**
+   * Goes, with a dot, before the name of every topic and consumer group, so that several companies share
+   * one cluster. Whoever uses the connection sees names without it. Default: none.
+   */
+  readonly namespace?: string
   /** True for TLS with the system's authorities, or Node's own TLS options. Default: plain TCP. */
   readonly ssl?: boolean | tls.ConnectionOptions
   readonly sasl?: KafkaCredentials
@@ -64,7 +70,7 @@ const personsBusiness = new Set(['Consumer group received unsubscribed topics'])
 /**
  * Remembers how to reach Kafka. Nothing connects until something is pinged, created or started.
  *
- * @throws TroupeError `TROUPE_SETTING_INVALID` for an address that is no `host:port`.
+ * @throws TroupeError `TROUPE_SETTING_INVALID` for an address that is no `host:port`, or a namespace that cannot be one.
  */
 export function connectKafka(settings: KafkaSettings, log: Log): KafkaConnection {
   if (settings.brokers.length === 0) {
@@ -80,6 +86,7 @@ export function connectKafka(settings: KafkaSettings, log: Log): KafkaConnection
       `"${settings.brokers[wrong]}" is no Kafka broker's address. Give it as host:port, such as localhost:9092.`,
     )
   }
+  if (settings.namespace !== undefined) checkNamespace(settings.namespace)
   return { settings, log, open: (options = {}) => openClient(settings, log, options) }
 }
 

@@ -2,6 +2,7 @@ import { laneOf as keyOf, type Log, messageOf, type TopicPartition, TroupeError 
 import { type Cluster, type Consumer, PartitionAssigners } from 'kafkajs'
 import type { KafkaClient, KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
+import { offWire, onWire } from './namespace.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import type { Feed } from './partition-work.ts'
 import { settlesWithin } from './settles-within.ts'
@@ -66,11 +67,11 @@ export class ConsumerSession {
       onLogLine: ({ message, facts }) => {
         // The only place where kafkajs says so, before it goes to the start of the partition by itself.
         if (message.startsWith('Offset out of range'))
-          listener.lane(facts as unknown as TopicPartition)?.outOfRange()
+          listener.lane(this.#here(facts as unknown as TopicPartition))?.outOfRange()
       },
     })
     this.#consumer = this.#client.kafka.consumer({
-      groupId: options.groupId,
+      groupId: onWire(options.connection, options.groupId),
       partitionAssigners: [
         (config) => {
           this.#cluster = config.cluster
@@ -111,19 +112,20 @@ export class ConsumerSession {
     try {
       await this.#consumer.connect()
       await this.#leaveAsFormerMember()
-      await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true })
+      const topics = this.#options.topics.map((topic) => this.#there(topic))
+      await this.#consumer.subscribe({ topics, fromBeginning: true })
       await this.#consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         // Not async: nothing may come between what kafkajs fetched and what the lane makes of it.
         eachBatch: ({ batch, resolveOffset }) => {
-          if (this.#listener.lane(batch)?.offer(batch)) resolveOffset(batch.lastOffset())
+          if (this.#listener.lane(this.#here(batch))?.offer(batch)) resolveOffset(batch.lastOffset())
           return Promise.resolve()
         },
       })
     } catch (error) {
       if (problemOf(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') return error
-      const { topics } = this.#options
+      const topics = this.#options.topics.map((topic) => this.#there(topic))
       return new TroupeError(
         'TROUPE_TOPIC_MISSING',
         `One of the topics ${topics.join(', ')} does not exist. Create it, or correct its name.`,
@@ -138,8 +140,9 @@ export class ConsumerSession {
    * session times out.
    */
   async #leaveAsFormerMember(): Promise<void> {
-    const { groupId, formerMemberId, log } = this.#options
+    const { connection, formerMemberId, log } = this.#options
     if (formerMemberId === undefined) return
+    const groupId = onWire(connection, this.#options.groupId)
     try {
       const coordinator = await this.#cluster?.findGroupCoordinator({ groupId })
       await (coordinator as unknown as GroupCoordinator).leaveGroup({ groupId, memberId: formerMemberId })
@@ -155,7 +158,7 @@ export class ConsumerSession {
       this.#joinedAtMs ??= Date.now()
       this.#listener.joined(
         Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
-          partitions.map((partition) => ({ topic, partition })),
+          partitions.map((partition) => this.#here({ topic, partition })),
         ),
       )
       this.#hintTimer ??= setInterval(
@@ -169,7 +172,7 @@ export class ConsumerSession {
       const last = BigInt(payload.lastOffset)
       // Null where nothing at or after the asked offset was left, whatever the type says.
       const first = (payload.firstOffset as string | null) === null ? last : BigInt(payload.firstOffset)
-      this.#listener.lane(payload)?.skipped(first, last)
+      this.#listener.lane(this.#here(payload))?.skipped(first, last)
     })
     return new Promise((resolve) => {
       this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error))
@@ -179,11 +182,15 @@ export class ConsumerSession {
   #makeFeed(): Feed {
     return {
       pause: ({ topic, partition }) =>
-        this.#ifRunning(() => this.#consumer.pause([{ topic, partitions: [partition] }])),
+        this.#ifRunning(() => this.#consumer.pause([{ topic: this.#there(topic), partitions: [partition] }])),
       resume: ({ topic, partition }) =>
-        this.#ifRunning(() => this.#consumer.resume([{ topic, partitions: [partition] }])),
+        this.#ifRunning(() =>
+          this.#consumer.resume([{ topic: this.#there(topic), partitions: [partition] }]),
+        ),
       seek: ({ topic, partition }, offset) =>
-        this.#ifRunning(() => this.#consumer.seek({ topic, partition, offset: String(offset) })),
+        this.#ifRunning(() =>
+          this.#consumer.seek({ topic: this.#there(topic), partition, offset: String(offset) }),
+        ),
       rangeOf: async (partition) => {
         const [low, high] = await Promise.all([
           this.#offsetOf(partition, true),
@@ -192,6 +199,16 @@ export class ConsumerSession {
         return { low, high }
       },
     }
+  }
+
+  /** What Kafka calls a topic of ours. */
+  #there(topic: string): string {
+    return onWire(this.#options.connection, topic)
+  }
+
+  /** A partition as we call it. */
+  #here({ topic, partition }: TopicPartition): TopicPartition {
+    return { topic: offWire(this.#options.connection, topic), partition }
   }
 
   /** A consumer that is gone has nothing to pause: its successor is told anew. */
@@ -206,11 +223,14 @@ export class ConsumerSession {
 
   async #offsetOf({ topic, partition }: TopicPartition, fromBeginning: boolean): Promise<bigint> {
     const found = await this.#cluster?.fetchTopicsOffset([
-      { topic, partitions: [{ partition }], fromBeginning },
+      { topic: this.#there(topic), partitions: [{ partition }], fromBeginning },
     ])
     const offset = found?.[0]?.partitions[0]?.offset
     if (offset === undefined) {
-      throw new TroupeError('TROUPE_TOPIC_MISSING', `No broker leads ${topic}[${partition}] at present.`)
+      throw new TroupeError(
+        'TROUPE_TOPIC_MISSING',
+        `No broker leads ${this.#there(topic)}[${partition}] at present.`,
+      )
     }
     return BigInt(offset)
   }
@@ -220,12 +240,17 @@ export class ConsumerSession {
     const offsets = this.#listener.lanes().flatMap(({ state }) => {
       const { topic, partition, position } = state
       if (position === undefined || this.#hinted.get(keyOf(state)) === position) return []
-      return [{ topic, partition, offset: String(position) }]
+      return [{ topic, partition, offset: position }]
     })
     if (offsets.length === 0) return
-    const committed = this.#consumer.commitOffsets(offsets).then(
+    const wired = offsets.map(({ topic, partition, offset }) => ({
+      topic: this.#there(topic),
+      partition,
+      offset: String(offset),
+    }))
+    const committed = this.#consumer.commitOffsets(wired).then(
       () => {
-        for (const one of offsets) this.#hinted.set(keyOf(one), BigInt(one.offset))
+        for (const one of offsets) this.#hinted.set(keyOf(one), one.offset)
       },
       (error: unknown) => {
         this.#options.log.debug({ problem: messageOf(error) }, 'could not commit positions as a hint')

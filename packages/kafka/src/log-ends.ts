@@ -1,6 +1,7 @@
 import { laneOf } from '@troupe/core'
 import type { KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
+import { onWire } from './namespace.ts'
 import { settlesWithin } from './settles-within.ts'
 
 /** Asks brokers how far logs reach. */
@@ -25,7 +26,7 @@ export function createLogEnds(connection: KafkaConnection): LogEnds {
       const ends = new Map<string, bigint>()
       for (const topic of topics) {
         try {
-          for (const { partition, high } of await admin.fetchTopicOffsets(topic))
+          for (const { partition, high } of await admin.fetchTopicOffsets(onWire(connection, topic)))
             ends.set(laneOf({ topic, partition }), BigInt(high))
         } catch (error) {
           if (problemOf(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error

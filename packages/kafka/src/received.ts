@@ -2,7 +2,7 @@ import type { HeaderValue, RawRecord, RecordHeaders, TopicPartition } from '@tro
 import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
 
 /** Where a fetched batch begins and ends, what it holds and what it does not hold. */
-export interface FetchedStretch extends TopicPartition {
+export interface FetchedStretch {
   /** The offset that was asked for: records before it were dropped, gaps after it are real. */
   readonly from: bigint
   /** Where to go on: beyond the last record, the control records and aborted ones included. */
@@ -19,8 +19,6 @@ interface BatchAsItIs extends Batch {
 export function stretchOf(batch: Batch): FetchedStretch {
   const { fetchedOffset } = batch as BatchAsItIs
   return {
-    topic: batch.topic,
-    partition: batch.partition,
     from: BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset()),
     to: BigInt(batch.lastOffset()) + 1n,
     highWatermark: BigInt(batch.highWatermark),

@@ -3,6 +3,7 @@ import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { HeldIds } from './held-ids.ts'
 import { problemOf } from './kafka-error.ts'
+import { onWire } from './namespace.ts'
 import { ProducerLink } from './producer-link.ts'
 import { settlesWithin } from './settles-within.ts'
 import { TopicSender } from './topic-sender.ts'
@@ -241,7 +242,7 @@ class OutboxRelay implements Relay {
     const known = this.#senders.get(topic)
     if (known) return known
     const sender = new TopicSender({
-      topic,
+      topic: onWire(this.#options.connection, topic),
       link: this.#senders.size === 0 ? this.#firstLink : new ProducerLink(this.#options.connection),
       log: this.#options.log,
       recordsMax: this.#tuning.requestRecordsMax,

@@ -3,6 +3,7 @@ import type { Admin } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
+import { onWire } from './namespace.ts'
 import { settlesWithin } from './settles-within.ts'
 
 export interface TopicSpec {
@@ -28,10 +29,11 @@ export interface EnsureTopicsOptions {
  */
 export async function ensureTopics(
   connection: KafkaConnection,
-  specs: readonly TopicSpec[],
+  specsGiven: readonly TopicSpec[],
   options: EnsureTopicsOptions = {},
 ): Promise<void> {
-  if (specs.length === 0) return
+  if (specsGiven.length === 0) return
+  const specs = specsGiven.map((spec) => ({ ...spec, topic: onWire(connection, spec.topic) }))
   const deadline = AbortSignal.timeout(options.timeoutMs ?? 30_000)
   const client = connection.open()
   const admin = client.kafka.admin()

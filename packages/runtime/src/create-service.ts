@@ -5,7 +5,7 @@
 // of it gets its share of `stopTimeoutMs`; what has not ended by then is left to the next start.
 
 import { createCodec } from '@troupe/avro'
-import { commandLane, laneOf, type Log, type Service } from '@troupe/core'
+import { commandLane, laneOf, type Log, type Service, type TopicPartition } from '@troupe/core'
 import { connectKafka, createReceiver, createRelay, ensureTopics } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
 import { linked, shared } from './abort.ts'
@@ -66,8 +66,12 @@ export function createService(
   shared(stopping.signal)
   const dependencies = createDependencies({ log, now })
   const ledger = postgresLedger({ url: settings.databaseUrl, log })
-  const codec = createCodec({ registryUrl: settings.registryUrl, log })
-  const connection = connectKafka({ clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers }, log)
+  const within = settings.namespace === undefined ? {} : { namespace: settings.namespace }
+  const codec = createCodec({ registryUrl: settings.registryUrl, ...within, log })
+  const connection = connectKafka(
+    { clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers, ...within },
+    log,
+  )
   const relay = createRelay({ connection, log })
   const sweeper = createSweeper(sweep, outboxIdleMs)
   const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log }
@@ -89,29 +93,26 @@ export function createService(
   })
   const heardTopics = [...new Set(service.hears.map(({ topic }) => topic))]
   const reached = new Map<string, Progress>()
-  const receiver = createReceiver({
-    connection,
-    groupId: service.name,
-    topics: heardTopics,
-    log,
-    tuning: { sessionTimeoutMs: settings.sessionTimeoutMs },
-    assign: (place) =>
-      claimPartition(place, {
-        ...settling,
-        service,
-        codec,
-        deciding,
-        now,
-        batchEventsMax,
-        performsMax,
-        performAttemptsMax,
-        performTimeoutMs: settings.performTimeoutMs,
-        passedKeptAfterMs,
-        stopping: stopping.signal,
-        onReached: (next) => reached.set(laneOf(place), { ...place, next }),
-        onReleased: () => reached.delete(laneOf(place)),
-      }),
-  })
+  const assign = (place: TopicPartition) =>
+    claimPartition(place, {
+      ...settling,
+      service,
+      codec,
+      deciding,
+      now,
+      batchEventsMax,
+      performsMax,
+      performAttemptsMax,
+      performTimeoutMs: settings.performTimeoutMs,
+      passedKeptAfterMs,
+      stopping: stopping.signal,
+      onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+      onReleased: () => reached.delete(laneOf(place)),
+    })
+  const tuning = { sessionTimeoutMs: settings.sessionTimeoutMs }
+  const receiving = { connection, groupId: service.name, topics: heardTopics, log, tuning, assign }
+  // A service that hears nothing only decides on commands.
+  const receiver = heardTopics.length > 0 ? createReceiver(receiving) : undefined
   const { registryUrl } = settings
   const probes = probesOf({ ledger, receiver, relay, connection, registryUrl })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
@@ -199,7 +200,7 @@ export function createService(
       joining()
       pulse.start()
       lookout.start()
-      if (heardTopics.length > 0) await need('kafka', 'join the consumer group', () => receiver.start())
+      if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
     } finally {
       patience.unlink()
     }

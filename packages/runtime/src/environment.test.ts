@@ -56,6 +56,7 @@ describe('environment', () => {
     ['SCHEMA_REGISTRY_URL', 'ftp://registry', /is not a URL with http:\/\/ or https:\/\//],
     ['DATABASE_URL', 'mysql://database/order', /is not a URL with postgres:\/\//],
     ['DATABASE_URL', 'order', /is not a URL with postgres:\/\//],
+    ['TROUPE_NAMESPACE', 'Review_7', /"Review_7" is not up to 32 lower-case letters, digits and dashes/],
     ['HTTP_ADDRESS', '8080', /"8080" is not host:port/],
     ['TROUPE_LOG_LEVEL', 'loud', /TROUPE_LOG_LEVEL/],
     ['TROUPE_TOPIC_PARTITIONS', '0', /"0" is not a whole number from 1 to 1000/],

@@ -5,6 +5,11 @@ export interface Settings {
   /** `host:port` of one or more brokers. */
   readonly kafkaBrokers: readonly string[]
   readonly registryUrl: string
+  /**
+   * Goes before the name of every topic, consumer group and subject, so that several companies share one
+   * cluster and one registry. Services hear each other only if theirs is the same. Default: none.
+   */
+  readonly namespace?: string | undefined
   /** With the password; never logged. */
   readonly databaseUrl: string
   /** Undefined: no HTTP server. */
@@ -49,10 +54,16 @@ const httpAddress = z.string().transform((text, context) => {
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
 })
 
+const namespace = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
+  error: ({ input }) =>
+    `"${input}" is not up to 32 lower-case letters, digits and dashes, starting with a letter`,
+})
+
 const variables = z.object({
   KAFKA_BROKERS: brokers,
   SCHEMA_REGISTRY_URL: urlOf(['http:', 'https:'], 'http://127.0.0.1:8081'),
   DATABASE_URL: urlOf(['postgres:', 'postgresql:'], 'postgres://order:secret@127.0.0.1:5432/order'),
+  TROUPE_NAMESPACE: namespace.optional(),
   HTTP_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
   TROUPE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   TROUPE_TOPIC_PARTITIONS: wholeNumber(1, 1_000).default(3),
@@ -89,6 +100,7 @@ export function environment(
     settings: {
       kafkaBrokers: of.KAFKA_BROKERS,
       registryUrl: of.SCHEMA_REGISTRY_URL,
+      namespace: of.TROUPE_NAMESPACE,
       databaseUrl: of.DATABASE_URL,
       http: of.HTTP_ADDRESS,
       logLevel: of.TROUPE_LOG_LEVEL,

@@ -40,6 +40,21 @@ describe('a codec over a Schema Registry', () => {
     expect(await getJson(`${registry.url}/config/${subject}`)).toMatchObject({ compatibilityLevel: 'FULL' })
   })
 
+  it('puts a namespace before the subject, and reads what was written in another', async () => {
+    const [red, blue] = ['red', 'blue'].map((namespace) =>
+      createCodec({ registryUrl: registry.url, namespace, log: silent() }),
+    )
+    await Promise.all([red!.register([OrderReceived]), blue!.register([OrderReceived])])
+    const subjects = (await getJson(`${registry.url}/subjects`)) as readonly string[]
+    expect(subjects).toEqual(
+      expect.arrayContaining([
+        'red.order.events-order.OrderReceived',
+        'blue.order.events-order.OrderReceived',
+      ]),
+    )
+    expect(await blue!.decode(OrderReceived, red!.encode(OrderReceived, order))).toStrictEqual(order)
+  })
+
   it('reads what it wrote at once, and what another wrote as soon as it knows the schema', async () => {
     const [writer, reader] = [1, 2].map(() => createCodec({ registryUrl: registry.url, log: silent() }))
     await writer!.register([OrderReceived])

@@ -21,6 +21,8 @@ export interface CodecOptions {
   readonly timeoutMs?: number
   /** What is set for subjects that are new. Default: `FULL`. */
   readonly compatibility?: Compatibility
+  /** Goes, with a dot, before the name of every subject, so that several companies share one registry. Default: none. */
+  readonly namespace?: string
   readonly log: Log
 }
 
@@ -48,11 +50,12 @@ interface Reader {
  * @throws TroupeError `TROUPE_SETTING_INVALID` for a URL that is none.
  */
 export function createCodec(options: CodecOptions): Codec {
-  const { registryUrl, auth, timeoutMs = 5_000, compatibility = 'FULL', log } = options
+  const { registryUrl, auth, timeoutMs = 5_000, compatibility = 'FULL', namespace, log } = options
   const registry = registryAt({
     address: registryAddress(registryUrl, auth),
     timeoutMs,
     compatibility,
+    namespace,
     log,
   })
   const schemas = new Map<number, Type>()

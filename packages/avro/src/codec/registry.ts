@@ -12,6 +12,7 @@ export interface RegistryOptions {
   /** For one call of the registry, its retries included. */
   readonly timeoutMs: number
   readonly compatibility: Compatibility
+  readonly namespace: string | undefined
   readonly log: Log
 }
 
@@ -46,9 +47,9 @@ export function registryAt(options: RegistryOptions): Registry {
 }
 
 /** TopicRecordNameStrategy: several event types share their owner's topic. */
-export function subjectOf({ topic, schema }: AnyEventType): string {
+export function subjectOf({ topic, schema }: AnyEventType, within?: string): string {
   const { name, namespace } = schema
-  return `${topic}-${namespace === undefined || name.includes('.') ? name : `${namespace}.${name}`}`
+  return `${within === undefined ? '' : `${within}.`}${topic}-${namespace === undefined || name.includes('.') ? name : `${namespace}.${name}`}`
 }
 
 async function register(
@@ -56,7 +57,7 @@ async function register(
   type: AnyEventType,
   options: RegistryOptions,
 ): Promise<number> {
-  const subject = subjectOf(type)
+  const subject = subjectOf(type, options.namespace)
   const schema = { type: SchemaType.AVRO, schema: JSON.stringify(type.schema) } as const
   const registerAt = async (compatibility: Compatibility) =>
     (await client.register(schema, { subject, compatibility: COMPATIBILITY[compatibility] })).id
