@@ -1,5 +1,5 @@
 import { type Ledger, messageOf, TroupeError } from '@troupe/core'
-import { type KafkaConnection, ping, type Receiver, type Relay } from '@troupe/kafka'
+import { type KafkaConnection, ping, type Receiver, type ReceiverState, type Relay } from '@troupe/kafka'
 import type { PulseOptions } from './pulse.ts'
 
 /** One question to a dependency is given this long. */
@@ -14,7 +14,8 @@ export function probesOf({
   registryUrl,
 }: {
   readonly ledger: Pick<Ledger, 'ping'>
-  readonly receiver: Receiver
+  /** Undefined where nothing is heard. */
+  readonly receiver: Receiver | undefined
   readonly relay: Relay
   readonly connection: KafkaConnection
   readonly registryUrl: string
@@ -27,10 +28,14 @@ export function probesOf({
 }
 
 /** Both sides know by themselves when they are in trouble; only where nothing flows Kafka has to be asked. */
-async function probeKafka(receiver: Receiver, relay: Relay, connection: KafkaConnection): Promise<void> {
+async function probeKafka(
+  receiver: Receiver | undefined,
+  relay: Relay,
+  connection: KafkaConnection,
+): Promise<void> {
   const [problem] = relay.state.problems
   if (problem) throw unreachable(`publishing to ${problem.topic} fails: ${problem.message}`)
-  const { phase, silentSinceMs, problem: lost } = receiver.state
+  const { phase, silentSinceMs, problem: lost }: Partial<ReceiverState> = receiver?.state ?? {}
   if (phase === 'recovering')
     throw unreachable(`the consumer group was lost: ${lost ?? 'no reason is known'}`)
   if (phase === 'receiving' && silentSinceMs === undefined) return

@@ -8,7 +8,7 @@ import type { Sweeper } from './sweeper.ts'
 export interface Parts {
   readonly http: Pick<HttpServer, 'close'> | undefined
   readonly decider: Pick<Decider, 'stop'>
-  readonly receiver: Pick<Receiver, 'stop'>
+  readonly receiver: Pick<Receiver, 'stop'> | undefined
   readonly relay: Pick<Relay, 'stop'>
   readonly sweeper: Pick<Sweeper, 'stop'>
   readonly ledger: Pick<Ledger, 'close'>
@@ -38,7 +38,7 @@ export async function letGoInOrder(
   { callOff, forget, timeoutMs, log }: LetGoOptions,
 ): Promise<void> {
   const beganMs = performance.now()
-  const leftMs = (share: number) => Math.max(0, timeoutMs * share - (performance.now() - beganMs))
+  const leftMs = (share: number) => Math.max(0, Math.ceil(timeoutMs * share - (performance.now() - beganMs)))
   const timer = setTimeout(() => callOff.abort(), timeoutMs * workShare)
 
   async function end(what: string, share: number, ended: Promise<unknown>): Promise<void> {
@@ -63,7 +63,7 @@ export async function letGoInOrder(
   }
   await Promise.all([
     end('taking commands', workShare, requestsAndCommands()),
-    end('receiving', workShare, receiver.stop({ graceMs: leftMs(workShare) })),
+    ...(receiver ? [end('receiving', workShare, receiver.stop({ graceMs: leftMs(workShare) }))] : []),
   ])
   await end('publishing', publishShare, relay.stop({ graceMs: leftMs(publishShare) }))
   sweeper.stop()

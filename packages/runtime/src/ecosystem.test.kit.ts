@@ -1,0 +1,190 @@
+// A small ecosystem on a real stack: a counter where money is paid in, by command, and a bank that books it.
+// Every test gets types, topics, groups and databases of its own, so that one stack serves a whole file.
+import { avroEvent } from '@troupe/avro'
+import { command, document, type PerformContext, reaction, service } from '@troupe/core'
+import {
+  type Broker,
+  type EmbeddedPostgres,
+  type EmbeddedRegistry,
+  startBroker,
+  startPostgres,
+  startRegistry,
+} from '@troupe/embedded'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createService, type ServiceOptions } from './create-service.ts'
+import type { Settings } from './environment.ts'
+import { keepingLog } from './fakes.test.kit.ts'
+import type { RunningService } from './running-service.ts'
+
+export interface PaidInData {
+  readonly account: string
+  readonly number: number
+  readonly trick: string
+}
+
+export interface Booking {
+  /** The numbers that were booked, in order. */
+  readonly booked: readonly number[]
+}
+
+const fields = [
+  { name: 'account', type: 'string' },
+  { name: 'number', type: 'int' },
+  { name: 'trick', type: 'string', default: '' },
+] as const
+
+export interface EcosystemOptions {
+  readonly perform?: (data: PaidInData, context: PerformContext) => Promise<string>
+}
+
+/** Types and services named after a test. */
+export function ecosystem(name: string, { perform }: EcosystemOptions = {}) {
+  const event = <const Type extends string>(type: Type, owner: string) =>
+    avroEvent<Type, PaidInData, Omit<PaidInData, 'trick'> & { trick?: string }>({
+      owner,
+      schema: { type: 'record', name: type, namespace: owner.replaceAll('-', '_'), key: 'account', fields },
+    })
+  const PaidIn = event('PaidIn', `${name}-counter`)
+  const Booked = event('Booked', `${name}-bank`)
+  const account = document<Booking>({ name: 'account', initial: () => ({ booked: [] }) })
+
+  const payIn = command({
+    emits: [PaidIn],
+    reads: (input: { account: string; number: number; trick?: string }) => [account(input.account)],
+    react(input, { get, put, emit }) {
+      put(account(input.account), { booked: [...get(account(input.account)).booked, input.number] })
+      emit(PaidIn, input)
+      return { number: input.number }
+    },
+  })
+  const book = reaction({
+    on: PaidIn,
+    emits: [Booked],
+    reads: ({ data }) => [account(data.account)],
+    perform: ({ data }, context) => perform?.(data, context) ?? Promise.resolve(''),
+    react({ data }, { get, put, emit }) {
+      if (data.trick === 'throw') throw new Error('could not tell')
+      put(account(data.account), { booked: [...get(account(data.account)).booked, data.number] })
+      emit(Booked, { account: data.account, number: data.number })
+    },
+  })
+  // Without a call to the outside, it is the normal form.
+  const { perform: _, ...pure } = book
+  const counter = service({ name: `${name}-counter`, reactions: {}, commands: { payIn } })
+  const bank = service({
+    name: `${name}-bank`,
+    reactions: { book: perform ? book : { ...pure, perform: undefined } },
+  })
+  return { PaidIn, Booked, account, payIn, counter, bank }
+}
+
+/** A stack whose parts can be stopped and started again where they were. */
+export interface TestStack {
+  readonly kafka: Part
+  readonly registry: Part
+  readonly postgres: Part
+  /** Settings of a service, with a database of its own. */
+  settings(name: string, change?: Partial<Settings>): Promise<Settings>
+  /** A service that is stopped with the stack, if nobody stops it before; its log keeps every line. */
+  create(
+    service: Parameters<typeof createService>[0],
+    settings: Settings,
+    options?: Partial<ServiceOptions>,
+  ): { readonly running: RunningService; readonly log: ReturnType<typeof keepingLog> }
+  stop(): Promise<void>
+}
+
+export interface Part {
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+export async function startTestStack(): Promise<TestStack> {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-runtime-'))
+  const dirOf = (part: string) => join(folder, part)
+  const [kafka, registry, postgres] = await Promise.all([
+    restartable<Broker>((port) => startBroker({ port, dir: dirOf('kafka') })),
+    restartable<EmbeddedRegistry>((port) => startRegistry({ port, dir: dirOf('registry') })),
+    restartable<EmbeddedPostgres>((port) => startPostgres({ port, dir: dirOf('postgres'), fsync: false })),
+  ])
+  const services: RunningService[] = []
+
+  return {
+    kafka,
+    registry,
+    postgres,
+    async settings(name, change = {}) {
+      return {
+        kafkaBrokers: [kafka.now().address],
+        registryUrl: registry.now().url,
+        databaseUrl: await postgres.now().createDatabase({ name }),
+        http: undefined,
+        logLevel: 'silent',
+        topicPartitions: 3,
+        topicReplication: 1,
+        startTimeoutMs: 20_000,
+        stopTimeoutMs: 3_000,
+        eventBytesMax: 900_000,
+        performTimeoutMs: 10_000,
+        sessionTimeoutMs: 2_000,
+        isStoppedWithParent: false,
+        ...change,
+      }
+    },
+    create(service, settings, options = {}) {
+      const log = keepingLog()
+      const running = createService(service, settings, { log, ...options })
+      services.push(running)
+      return { running, log }
+    },
+    async stop() {
+      await Promise.all(services.map((one) => one.stop()))
+      await Promise.all([kafka.stop(), registry.stop(), postgres.stop()])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function restartable<One extends { readonly port: number; stop(): Promise<void> }>(
+  start: (port: number) => Promise<One>,
+): Promise<Part & { now(): One }> {
+  let one = await start(0)
+  const { port } = one
+  return {
+    now: () => one,
+    stop: () => one.stop(),
+    async start() {
+      one = await start(port)
+    },
+  }
+}
+
+/** Pays in, insisting under one key per payment, and gives the numbers per account in the order of their answers. */
+export async function payMany(
+  counter: RunningService,
+  { payIn }: ReturnType<typeof ecosystem>,
+  {
+    count,
+    accounts = 5,
+    from = 0,
+  }: { readonly count: number; readonly accounts?: number; readonly from?: number },
+): Promise<void> {
+  await Promise.all(
+    Array.from({ length: accounts }, async (_, account) => {
+      for (let n = 0; n < count / accounts; n++) {
+        const number = from + n
+        const input = { account: `a${account}`, number }
+        for (;;) {
+          try {
+            await counter.decide(payIn, input, { idempotencyKey: `${account}/${number}` })
+            break
+          } catch {
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          }
+        }
+      }
+    }),
+  )
+}
