@@ -44,6 +44,7 @@ export type TroupeErrorCode =
   | 'TROUPE_STOPPED'
   // Tests
   | 'TROUPE_EXPECTATION_FAILED'
+  | 'TROUPE_STACK_UNAVAILABLE'
   // The command line and the ecosystem that it runs
   | 'TROUPE_SERVICE_NOT_FOUND'
   | 'TROUPE_SERVICE_DIED'

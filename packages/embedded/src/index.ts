@@ -7,7 +7,7 @@ export {
   type BrokerOptions,
   type BrokerTopic,
 } from './kafka/broker.ts'
-export type { DatabaseOptions } from './postgres/databases.ts'
+export { createDatabaseAt, type DatabaseOptions, dropDatabaseAt } from './postgres/databases.ts'
 export type { ServerExit } from './postgres/server.ts'
 export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 export { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'

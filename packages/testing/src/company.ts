@@ -1,7 +1,7 @@
 import { type Service, TroupeError } from '@troupe/core'
-import type { EmbeddedStack } from '@troupe/embedded'
 import { createService, type RunningService, type Settings } from '@troupe/runtime'
 import type { HarnessLog } from './harness-log.ts'
+import type { Stack } from './stack/stack.ts'
 
 /** The services of a harness, each with a database of its own. */
 export interface Company {
@@ -11,21 +11,42 @@ export interface Company {
   startOne(name: string): Promise<void>
   stopOne(name: string): Promise<void>
   running(): readonly RunningService[]
+  /** Names of the databases that were made. */
+  databases(): readonly string[]
 }
 
 export function createCompany(
   services: readonly Service[],
-  stack: EmbeddedStack,
-  { log, partitions }: { readonly log: HarnessLog; readonly partitions: number },
+  stack: Stack,
+  {
+    log,
+    partitions,
+    brokers,
+    namespace,
+  }: {
+    readonly log: HarnessLog
+    readonly partitions: number
+    readonly brokers: readonly string[]
+    readonly namespace?: string
+  },
 ): Company {
   const databases = new Map<string, Promise<string>>()
   const running = new Map<string, RunningService>()
 
+  /** PostgreSQL cuts names off after 63 bytes: the number keeps those apart that begin alike. */
+  function databaseNameOf(name: string): string {
+    if (namespace === undefined) return name
+    const number = services.findIndex((one) => one.name === name) + 1
+    return `${namespace}_${number}_${name}`.slice(0, 63)
+  }
+
   async function settingsOf(name: string): Promise<Settings> {
-    const database = databases.get(name) ?? stack.postgres.createDatabase({ name })
-    databases.set(name, database)
+    const databaseName = databaseNameOf(name)
+    const database = databases.get(databaseName) ?? stack.postgres.createDatabase({ name: databaseName })
+    databases.set(databaseName, database)
     return {
-      kafkaBrokers: [stack.kafka.address],
+      kafkaBrokers: brokers,
+      namespace,
       registryUrl: stack.registry.url,
       databaseUrl: await database,
       http: undefined,
@@ -72,5 +93,6 @@ export function createCompany(
     startOne,
     stopOne,
     running: () => [...running.values()],
+    databases: () => [...databases.keys()],
   }
 }

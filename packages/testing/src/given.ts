@@ -128,7 +128,7 @@ function scenario(setting: Setting): Scenario {
       if (!second) throw new TypeError(`Say what ${first.kind}/${first.key} holds: given(document, state).`)
       return scenario({ ...setting, world: withDocument(world, first, second as State) })
     }
-    const happened = tellEvent(first, (second) ?? {}, count)(setting)
+    const happened = tellEvent(first, second ?? {}, count)(setting)
     if ('error' in happened.happening) throw explain(service, happened.happening)
     return scenario({ ...setting, world: happened.world, count: count + 1 })
   }
@@ -160,7 +160,7 @@ function happen<Answer>(before: Setting, telling: Telling): Unchecked<Answer> {
   }
 
   const checked: Checked<Answer> = {
-    given: ((first: never, second: never) => onward().given(first, second)),
+    given: (first: never, second: never) => onward().given(first, second),
     at: (timeMs) => onward().at(timeMs),
     performs: (result) => onward().performs(result),
     when: (event, options) => onward().when(event, options),

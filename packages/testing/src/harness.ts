@@ -1,7 +1,8 @@
 // Services under test, in this process, on a real stack: Kafka's protocol, Avro, PostgreSQL.
 //
 // Invariants
-// 1. A harness shares nothing with another one: own broker, own registry, own database server.
+// 1. A harness shares nothing with another one: it has a stack of its own, or, on a stack that others use
+//    too, topics, groups, subjects and databases of its own, under a namespace that nobody else has.
 // 2. `stop` undoes everything that `start` did, also when `start` failed half-way.
 // 3. Nothing here waits for a time to pass: expectations wait for events, `atRest` for positions.
 
@@ -17,7 +18,6 @@ import {
   type OutgoingRecord,
   type Service,
 } from '@troupe/core'
-import { type EmbeddedStack, startStack } from '@troupe/embedded'
 import { connectKafka, createLogEnds, createRelay, ensureTopics } from '@troupe/kafka'
 import type { RunningService } from '@troupe/runtime'
 import { randomUUID } from 'node:crypto'
@@ -27,11 +27,19 @@ import { createHarnessLog } from './harness-log.ts'
 import type { Part } from './match.ts'
 import { createRecorder, type Seen } from './recorder.ts'
 import { comeToRest } from './rest.ts'
+import { chooseStack, type ChosenStack } from './stack/choose-stack.ts'
+import type { Stack, StackName } from './stack/stack.ts'
+import { tidy } from './stack/tidy.ts'
 import { createTape } from './tape.ts'
 
 export interface HarnessOptions {
   /** The services that run. Events of others are published by the test. */
   readonly services: readonly Service[]
+  /**
+   * Where they run: a stack of the harness's own, embedded or in containers; addresses from outside; or a
+   * stack that the test started, for several harnesses. Default: what `TROUPE_STACK` says, and else embedded.
+   */
+  readonly stack?: StackName | Stack
   /** How long an expectation waits before it fails. Default 5,000. */
   readonly timeoutMs?: number
   /** Partitions per topic. Default 3. */
@@ -53,7 +61,7 @@ export interface ExpectOptions {
 
 /** Services under test and what happened around them. */
 export interface EventTestHarness {
-  readonly stack: EmbeddedStack
+  readonly stack: Stack
   /** Publishes an event as its owner would; resolves when the broker has it. */
   publish(draft: EventDraft, options?: PublishOptions): Promise<void>
   /** Publishes bytes as they are, to test what a service makes of them. */
@@ -93,25 +101,25 @@ const timeoutMsDefault = 5_000
 /**
  * Starts a stack, and services on it.
  *
- * @throws TroupeError as the services' start does; then nothing is left running
+ * @throws TroupeError as the stack's and the services' start do; then nothing is left running
  */
 async function start(options: HarnessOptions): Promise<EventTestHarness> {
   const undo: (() => Promise<unknown>)[] = []
   try {
-    const stack = await startStack({ postgres: { fsync: false } })
-    undo.push(() => stack.stop())
-    return await startOn(stack, undo, options)
+    const chosen = await chooseStack(options.stack)
+    undo.push(() => chosen.release())
+    return await startOn(chosen, undo, options)
   } catch (error) {
     await unwind(undo)
     throw error
   }
 }
 
-/** Tests of services on the embedded stack: `await EventTestHarness.start({ services: [order, payment] })`. */
+/** Tests of services on a whole stack: `await EventTestHarness.start({ services: [order, payment] })`. */
 export const EventTestHarness = { start } as const
 
 async function startOn(
-  stack: EmbeddedStack,
+  { stack, isShared }: ChosenStack,
   undo: (() => Promise<unknown>)[],
   options: HarnessOptions,
 ): Promise<EventTestHarness> {
@@ -124,8 +132,14 @@ async function startOn(
       ...services.flatMap((one) => [one.topic, one.deadLetterTopic]),
     ]),
   ]
-  const connection = connectKafka({ clientId: 'troupe-harness', brokers: [stack.kafka.address] }, log)
-  const codec = createCodec({ registryUrl: stack.registry.url, log })
+  const within = isShared ? { namespace: `t${randomUUID().slice(0, 8)}` } : {}
+  const brokers = stack.kafka.address.split(',').map((one) => one.trim())
+  const connection = connectKafka({ clientId: 'troupe-harness', brokers, ...within }, log)
+  const codec = createCodec({ registryUrl: stack.registry.url, ...within, log })
+  const company = createCompany(services, stack, { log, partitions, brokers, ...within })
+  const { namespace } = within
+  if (namespace !== undefined)
+    undo.push(() => tidy(stack, { namespace, connection, databases: company.databases(), log }))
   await ensureTopics(
     connection,
     topics.map((topic) => ({ topic, partitions })),
@@ -138,7 +152,6 @@ async function startOn(
   undo.push(() => tape.stop())
   const relay = createRelay({ connection, log })
   undo.push(() => relay.stop({ graceMs: 1_000 }))
-  const company = createCompany(services, stack, { log, partitions })
   undo.push(() => company.stop())
   await Promise.all([tape.start(), relay.start(), company.start()])
 
