@@ -17,6 +17,8 @@ export {
   type ReceiverState,
   type ReceiverTuning,
 } from './receive.ts'
+export { checkTopics } from './check-topics.ts'
+export type { TopicRule } from './topic-facts.ts'
 export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics.ts'
 export {
   createRelay,

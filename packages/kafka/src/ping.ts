@@ -1,5 +1,6 @@
 import { isTroupeError, TroupeError } from '@troupe/core'
 import { clusterOf, type KafkaConnection } from './client.ts'
+import { denialOf, tlsAdviceOn } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
 
 export interface PingOptions {
@@ -11,7 +12,8 @@ export interface PingOptions {
  * Resolves with the number of brokers if Kafka can be worked with from here: some named broker answers, and
  * at least one of the addresses that it sends its clients to accepts a connection.
  *
- * @throws TroupeError `TROUPE_KAFKA_UNREACHABLE`, naming the addresses and what is wrong with them.
+ * @throws TroupeError `TROUPE_KAFKA_UNREACHABLE`, naming the addresses and what is wrong with them;
+ *   `TROUPE_ACCESS_DENIED`, naming the user.
  */
 export async function ping(connection: KafkaConnection, options: PingOptions = {}): Promise<number> {
   const timeoutMs = options.timeoutMs ?? 5_000
@@ -31,7 +33,8 @@ export async function ping(connection: KafkaConnection, options: PingOptions = {
     return ids.length
   } catch (error) {
     if (isTroupeError(error)) throw error
-    throw unreachable(`Kafka at ${brokers.join(', ')} ${reasonOf(error)}`, { brokers }, error)
+    const denial = denialOf(error, connection, { operation: 'Describe' })
+    throw denial ?? unreachable(`Kafka at ${brokers.join(', ')} ${reasonOf(error)}`, { brokers }, error)
   } finally {
     client.destroy()
   }
@@ -46,8 +49,9 @@ function refuseUnreachable(
   const reasons = tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
   const advertised = reasons.map(addressIn).filter((address) => address !== undefined)
   const { brokers } = connection.settings
+  const said = reasons.length > 0 ? ` (${problemOf(reasons[0]).message})` : ''
   throw unreachable(
-    `Kafka answers at ${brokers.join(', ')}, but sends its clients to ${advertised.join(', ') || 'no broker'}, which cannot be reached from here. Set the brokers' advertised.listeners to an address that this machine can reach.`,
+    `Kafka answers at ${brokers.join(', ')}, but sends its clients to ${advertised.join(', ') || 'no broker'}, which cannot be reached from here${said}. ${tlsAdviceOn(reasons[0]) ?? "Set the brokers' advertised.listeners to an address that this machine can reach."}`,
     { brokers, advertised },
     reasons[0],
   )
@@ -85,11 +89,8 @@ function reasonOf(error: unknown): string {
   if (error instanceof LateError) {
     return `did not answer within ${error.timeoutMs} ms. Check that this is a Kafka listener, and that both sides agree on TLS.`
   }
-  const { type, name, message } = problemOf(error)
-  if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
-    return `refused the credentials: ${message}. Check the user name, the password and the mechanism.`
-  }
-  return `cannot be reached: ${message}. Check the address, and that the broker is running.`
+  const advice = tlsAdviceOn(error) ?? 'Check the address, and that the broker is running.'
+  return `cannot be reached: ${problemOf(error).message}. ${advice}`
 }
 
 function unreachable(message: string, details: Record<string, unknown>, cause: unknown): TroupeError {

@@ -1,19 +1,37 @@
-import { TroupeError } from '@troupe/core'
+import { isTroupeError, TroupeError } from '@troupe/core'
 import type { Admin } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
+import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
 import { onWire } from './namespace.ts'
+import { ping } from './ping.ts'
 import { settlesWithin } from './settles-within.ts'
+import {
+  configOf,
+  differencesOf,
+  factsOf,
+  setConfig,
+  type TopicDifference,
+  type TopicFacts,
+  type TopicRule,
+} from './topic-facts.ts'
 
 export interface TopicSpec {
   readonly topic: string
   readonly partitions: number
   /** Default: the broker's. */
   readonly replicationFactor?: number
-  /** Such as `{ 'retention.ms': '-1' }`. Of no effect on a topic that exists. */
+  /** Such as `{ 'retention.ms': '-1' }`. */
   readonly config?: Readonly<Record<string, string>>
+  /**
+   * What is declared of a topic by its owner. If somebody else was faster and created it otherwise, it is
+   * brought to this as long as it is empty: more partitions later would break the order of keys.
+   */
+  readonly declared?: Omit<TopicRule, 'topic'>
 }
+
+const explainTimeoutMs = 2_000
 
 export interface EnsureTopicsOptions {
   /** How long to wait for brokers and leaders. Default 30,000. */
@@ -25,7 +43,8 @@ export interface EnsureTopicsOptions {
  * leader for every partition. Several services may ensure one topic at the same time.
  *
  * @throws TroupeError `TROUPE_TOPIC_MISSING` for what can neither be found nor created;
- *   `TROUPE_KAFKA_UNREACHABLE` if no broker answers in time.
+ *   `TROUPE_ACCESS_DENIED` for credentials or a right; `TROUPE_KAFKA_UNREACHABLE` if no broker answers in
+ *   time, also where Kafka answers and then sends its clients to an address that cannot be reached.
  */
 export async function ensureTopics(
   connection: KafkaConnection,
@@ -39,7 +58,8 @@ export async function ensureTopics(
   const admin = client.kafka.admin()
   const backoff = createBackoff({ initialDelayMs: 20, maxDelayMs: 1_000 })
   let missing = new Map(specs.map((spec) => [spec.topic, spec]))
-  const asked = new Set<string>()
+  /** Topics whose creation was asked for, and whether it was we who created them. */
+  const asked = new Map<string, boolean>()
   let problem: unknown
   try {
     while (missing.size > 0 && !deadline.aborted) {
@@ -48,7 +68,10 @@ export async function ensureTopics(
         missing = await createMissing(connection, admin, missing, asked)
         problem = undefined
       } catch (error) {
-        if (error instanceof TroupeError) throw error
+        const refusal = isTroupeError(error)
+          ? error
+          : denialOf(error, connection, { operation: 'Describe', topics: [...missing.keys()] })
+        if (refusal) throw refusal
         problem = error
       }
       if (missing.size > 0) await backoff.wait(deadline)
@@ -57,7 +80,7 @@ export async function ensureTopics(
     await settlesWithin(admin.disconnect(), 1_000)
     client.destroy()
   }
-  if (missing.size > 0) throw notThere(connection, [...missing.keys()], problem)
+  if (missing.size > 0) throw await notThere(connection, [...missing.keys()], problem)
 }
 
 /** One round: creates what is not there and was not asked for yet. Returns what is not ready yet. */
@@ -65,42 +88,30 @@ async function createMissing(
   connection: KafkaConnection,
   admin: Admin,
   missing: ReadonlyMap<string, TopicSpec>,
-  asked: Set<string>,
+  asked: Map<string, boolean>,
 ): Promise<Map<string, TopicSpec>> {
   const unready = new Map<string, TopicSpec>()
   for (const [topic, spec] of missing) {
-    const partitions = await leadersOf(admin, topic)
-    if (partitions === undefined) {
+    const facts = await factsOf(admin, topic, connection).catch((error: unknown) => {
+      throw problemOf(error).type === 'INVALID_TOPIC_EXCEPTION' ? refused(topic, error) : error
+    })
+    if (facts === undefined) {
       unready.set(topic, spec)
-      if (!asked.has(topic)) await create(admin, spec)
-      asked.add(topic)
-    } else if (partitions.some((leader) => leader < 0)) unready.set(topic, spec)
-    else warnOfDifference(connection, spec, partitions.length)
+      if (!asked.has(topic)) asked.set(topic, await create(connection, admin, spec))
+    } else if (facts.leaders.some((leader) => leader < 0)) unready.set(topic, spec)
+    else if (asked.get(topic) !== true) await compare(connection, admin, spec, facts)
   }
   return unready
 }
 
-/** The leader of each partition, -1 where there is none; undefined if the broker does not know the topic. */
-async function leadersOf(admin: Admin, topic: string): Promise<readonly number[] | undefined> {
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-    const found = topics.find(({ name }) => name === topic)
-    return found && found.partitions.length > 0 ? found.partitions.map(({ leader }) => leader) : undefined
-  } catch (error) {
-    const { type } = problemOf(error)
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
-    if (type === 'LEADER_NOT_AVAILABLE') return [-1]
-    if (type === 'INVALID_TOPIC_EXCEPTION') throw refused(topic, error)
-    throw error
-  }
-}
-
+/** False if somebody else has created it by now. */
 async function create(
+  connection: KafkaConnection,
   admin: Admin,
   { topic, partitions, replicationFactor, config }: TopicSpec,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    await admin.createTopics({
+    return await admin.createTopics({
       topics: [
         {
           topic,
@@ -112,9 +123,10 @@ async function create(
       waitForLeaders: false,
     })
   } catch (error) {
+    const denial = denialOf(error, connection, { operation: 'Create', topics: [topic] })
     const { type } = problemOf(error)
-    if (type !== undefined && refusals.has(type)) throw refused(topic, error)
-    throw error
+    if (type !== undefined && !denial && refusals.has(type)) throw refused(topic, error)
+    throw denial ?? error
   }
 }
 
@@ -127,8 +139,6 @@ const refusals = new Set([
   'INVALID_CONFIG',
   'INVALID_REQUEST',
   'POLICY_VIOLATION',
-  'TOPIC_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
   'UNSUPPORTED_VERSION',
 ])
 
@@ -141,21 +151,67 @@ function refused(topic: string, error: unknown): TroupeError {
   )
 }
 
-function warnOfDifference(
+/** Brings an empty topic to what its owner has declared, and says what stays different. */
+async function compare(
   connection: KafkaConnection,
-  { topic, partitions }: TopicSpec,
-  found: number,
-): void {
-  if (partitions === found) return
-  connection.log.warn(
-    { topic, wanted: partitions, found },
-    `topic ${topic} has ${found} partitions, not ${partitions}; it is used as it is`,
-  )
+  admin: Admin,
+  { topic, declared }: TopicSpec,
+  facts: TopicFacts,
+): Promise<void> {
+  if (!declared) return
+  const { partitions = 0, config = {} } = declared
+  const hasConfig = Object.keys(config).length > 0
+  const known = hasConfig ? await configOf(admin, topic, connection) : undefined
+  let differences = differencesOf(declared, facts, known)
+  const isMendable = ({ name }: TopicDifference): boolean =>
+    name !== 'replication' && (name !== 'partitions' || facts.leaders.length < partitions)
+  if (differences.some(isMendable) && (await isEmpty(admin, topic))) {
+    if (facts.leaders.length < partitions) await addPartitions(connection, admin, topic, partitions)
+    if (hasConfig) await setConfig(admin, topic, config, connection)
+    const changed = differences.filter(isMendable)
+    connection.log.info({ topic, changed }, `topic ${topic} was empty, and is now as it is declared`)
+    differences = differences.filter((one) => !isMendable(one))
+  }
+  for (const { name, wanted, found } of differences) {
+    connection.log.warn(
+      { topic, setting: name, wanted, found },
+      `topic ${topic} has ${name} ${found}, not ${wanted} as declared; it is used as it is`,
+    )
+  }
 }
 
-function notThere(connection: KafkaConnection, topics: readonly string[], problem: unknown): TroupeError {
+async function isEmpty(admin: Admin, topic: string): Promise<boolean> {
+  return (await admin.fetchTopicOffsets(topic)).every(({ high }) => high === '0')
+}
+
+async function addPartitions(
+  connection: KafkaConnection,
+  admin: Admin,
+  topic: string,
+  count: number,
+): Promise<void> {
+  try {
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] })
+  } catch (error) {
+    // Another instance of ours was faster.
+    if (problemOf(error).type === 'INVALID_PARTITIONS') return
+    throw denialOf(error, connection, { operation: 'Alter', topics: [topic] }) ?? error
+  }
+}
+
+async function notThere(
+  connection: KafkaConnection,
+  topics: readonly string[],
+  problem: unknown,
+): Promise<TroupeError> {
   const { brokers } = connection.settings
   if (problem !== undefined) {
+    // Asked only now: it tells a broker that is away from one that sends its clients to nowhere.
+    const reason: unknown = await ping(connection, { timeoutMs: explainTimeoutMs }).then(
+      () => undefined,
+      (why: unknown) => why,
+    )
+    if (isTroupeError(reason)) return reason
     return new TroupeError(
       'TROUPE_KAFKA_UNREACHABLE',
       `Kafka at ${brokers.join(', ')} cannot be asked for the topics ${topics.join(', ')}: ${problemOf(problem).message}. Check that the brokers are running.`,
