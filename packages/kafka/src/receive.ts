@@ -3,7 +3,9 @@ import { bulkhead } from 'cockatiel'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { ConsumerSession } from './consumer-session.ts'
+import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
+import { onWire } from './namespace.ts'
 import { PartitionLane } from './partition-lane.ts'
 import type { PartitionState, PartitionWork, ReceiverFailure } from './partition-work.ts'
 import { settlesWithin } from './settles-within.ts'
@@ -79,7 +81,7 @@ export interface PartitionLag extends TopicPartition {
 }
 
 export interface Receiver {
-  /** Resolves once the group is joined and every assigned partition is claimed. Tries until then; may be called again to wait for the same. @throws TroupeError `TROUPE_STOPPED` */
+  /** Resolves once the group is joined and every assigned partition is claimed. Tries until then; may be called again to wait for the same. @throws TroupeError `TROUPE_STOPPED`; `TROUPE_ACCESS_DENIED` if Kafka denies the group or a topic before it was joined, though it is tried on */
   start(): Promise<void>
   /** Lets takes that are pending end, for at most `graceMs` (default 10,000), then aborts them; leaves the group. */
   stop(options?: { readonly graceMs?: number }): Promise<void>
@@ -121,6 +123,7 @@ class GroupReceiver implements Receiver {
   #fetchedAtMs = 0
   #running: Promise<void> = Promise.resolve()
   #firstJoin: () => void = () => undefined
+  #firstDenial: (denial: TroupeError) => void = () => undefined
   #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #graceMs = 0
@@ -174,8 +177,9 @@ class GroupReceiver implements Receiver {
   async #start(): Promise<void> {
     if (this.#phase !== 'idle') throw stoppedError(this.#options.groupId)
     this.#enter('joining')
-    const joined = new Promise<void>((resolve) => {
+    const joined = new Promise<void>((resolve, reject) => {
       this.#firstJoin = resolve
+      this.#firstDenial = reject
     })
     this.#running = this.#run()
     await Promise.race([joined, this.#running])
@@ -227,12 +231,23 @@ class GroupReceiver implements Receiver {
       // A session that ends as soon as it began is no reason to hurry.
       if (session.joinedForMs > steadyAfterMs) backoff.reset()
       if (this.#stopping.signal.aborted) break
-      this.#problem = problemOf(error).message
+      const denial = this.#denialOf(error)
+      this.#problem = (denial ?? problemOf(error)).message
       this.#enter('recovering')
       log.warn({ groupId, attempt: backoff.attempts + 1, problem: this.#problem }, 'lost Kafka; trying again')
-      this.#tell({ kind: 'connection', error, attempt: backoff.attempts + 1 })
+      this.#tell({ kind: 'connection', error: denial ?? error, attempt: backoff.attempts + 1 })
+      if (denial) this.#firstDenial(denial)
       await backoff.wait(this.#stopping.signal)
     }
+  }
+
+  #denialOf(error: unknown): TroupeError | undefined {
+    const { connection, topics, groupId } = this.#options
+    return denialOf(error, connection, {
+      operation: 'Read',
+      topics: topics.map((topic) => onWire(connection, topic)),
+      group: onWire(connection, groupId),
+    })
   }
 
   async #settleAndLeave(session: ConsumerSession): Promise<void> {

@@ -244,6 +244,7 @@ class OutboxRelay implements Relay {
     const sender = new TopicSender({
       topic: onWire(this.#options.connection, topic),
       link: this.#senders.size === 0 ? this.#firstLink : new ProducerLink(this.#options.connection),
+      connection: this.#options.connection,
       log: this.#options.log,
       recordsMax: this.#tuning.requestRecordsMax,
       bytesMax: this.#tuning.requestBytesMax,

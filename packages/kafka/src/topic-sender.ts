@@ -7,6 +7,8 @@ import {
 } from '@troupe/core'
 import type { Producer } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
+import type { KafkaConnection } from './client.ts'
+import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
 import { messageOf, wireSizeOf } from './outgoing.ts'
 import type { ProducerLink } from './producer-link.ts'
@@ -33,6 +35,7 @@ export interface SenderOptions {
   readonly topic: string
   /** Its own: kafkajs lets a topic that does not exist spoil the metadata of all others of one client. */
   readonly link: ProducerLink
+  readonly connection: Pick<KafkaConnection, 'settings'>
   readonly log: Log
   readonly recordsMax: number
   readonly bytesMax: number
@@ -192,9 +195,11 @@ export class TopicSender {
 
   async #tryAgain(error: unknown): Promise<void> {
     if (this.#options.stopping.aborted) return
-    const { topic, log } = this.#options
+    const { topic, log, connection } = this.#options
     const attempt = this.#backoff.attempts + 1
-    const { type, message } = problemOf(error)
+    const { type } = problemOf(error)
+    const { message } =
+      denialOf(error, connection, { operation: 'Write', topics: [topic] }) ?? problemOf(error)
     this.#problem = { message, attempt, sinceMs: this.#problem?.sinceMs ?? Date.now() }
     log.warn(
       { topic, attempt, type, queued: this.#queue.length },
