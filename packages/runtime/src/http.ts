@@ -86,5 +86,5 @@ export async function serveHttp(
 
 /** What the operating system says of an address, in contrast to what a route's declaration throws. */
 function isAddressError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
+  return typeof error === 'object' && error !== null && 'syscall' in error
 }

@@ -82,9 +82,10 @@ async function probeRegistry(registryUrl: string): Promise<void> {
 
 /** `fetch` says "fetch failed", and why in its cause. */
 function reasonIn(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(messageOf).join('; ')
-  return messageOf(cause ?? error)
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined
+  const all =
+    typeof cause === 'object' && cause !== null && 'errors' in cause ? (cause.errors as unknown[]) : []
+  return all.length > 0 ? all.map(messageOf).join('; ') : messageOf(cause ?? error)
 }
 
 async function within(
