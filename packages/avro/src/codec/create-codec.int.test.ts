@@ -257,21 +257,63 @@ describe('looking up schemas', () => {
     }
   })
 
-  it.each<[string, number, string]>([
+  it.each<[string, number, string, string?]>([
     ['that another server does not have', 404, '{"message":"Route not found","statusCode":404}'],
     ['that a page answers for', 404, '<html>no such page</html>'],
     ['that a page answers for as if all were well', 200, '<html>welcome</html>'],
     ['that a broken registry cannot find', 500, '{"error_code":50001,"message":"store"}'],
-    ['that it may not see', 401, '{"error_code":40101,"message":"Unauthorized"}'],
-  ])('never blames the event for an answer %s', async (_, status, body) => {
+    ['that it may not see', 401, '{"error_code":40101,"message":"Unauthorized"}', 'TROUPE_ACCESS_DENIED'],
+  ])(
+    'never blames the event for an answer %s',
+    async (_, status, body, code = 'TROUPE_REGISTRY_UNREACHABLE') => {
+      const url = await serve((_request, response) => {
+        response.statusCode = status
+        response.end(body)
+      })
+      const codec = createCodec({ registryUrl: url, log: silent() })
+      const bytes = await written(order)
+      expect((await errorOf(() => codec.decode(OrderReceived, bytes))).code).toBe(code)
+      expect((await errorOf(() => codec.register([OrderReceived]))).code).toBe(code)
+    },
+  )
+
+  it.each([
+    [401, /does not let the user order in \(status 401, asked to register the schema of OrderReceived/],
+    [
+      403,
+      /denies the user order the right to register the schema of OrderReceived \(subject .*OrderReceived\)/,
+    ],
+  ])('names the user and the right when it is refused with status %d', async (status, message) => {
     const url = await serve((_request, response) => {
       response.statusCode = status
-      response.end(body)
+      response.end('{"error_code":40301,"message":"no"}')
     })
-    const codec = createCodec({ registryUrl: url, log: silent() })
-    const bytes = await written(order)
-    expect((await errorOf(() => codec.decode(OrderReceived, bytes))).code).toBe('TROUPE_REGISTRY_UNREACHABLE')
-    expect((await errorOf(() => codec.register([OrderReceived]))).code).toBe('TROUPE_REGISTRY_UNREACHABLE')
+    const registryUrl = url.replace('http://', 'http://order:secret@')
+    const error = await errorOf(() => createCodec({ registryUrl, log: silent() }).register([OrderReceived]))
+    expect(error).toMatchObject({ code: 'TROUPE_ACCESS_DENIED', details: { user: 'order', status } })
+    expect(error.message).toMatch(message)
+    expect(`${error.message}${JSON.stringify(error)}`).not.toContain('secret')
+  })
+
+  it.each([
+    [200, 'text/html', '<html>welcome</html>', /status 200 and text\/html, no JSON/],
+    [404, 'application/json', '{"message":"no such route"}', /status 404 and no settings of a registry/],
+  ])('recognises that what answers is no registry (%d %s)', async (status, type, body, message) => {
+    const url = await serve((_request, response) => {
+      response.writeHead(status, { 'content-type': type }).end(body)
+    })
+    const error = await errorOf(() =>
+      createCodec({ registryUrl: url, log: silent() }).register([OrderReceived]),
+    )
+    expect(error.code).toBe('TROUPE_REGISTRY_UNREACHABLE')
+    expect(error.message).toMatch(message)
+    expect(error.message).toContain('/apis/ccompat/v7')
+  })
+
+  it('refuses an authority beside an address without TLS', () => {
+    expect(() => createCodec({ registryUrl: 'http://registry:8081', ca: 'PEM', log: silent() })).toThrow(
+      /without TLS, though the certificate of an authority is given/,
+    )
   })
 
   it('blames the event for a schema that is not Avro', async () => {

@@ -9,14 +9,10 @@ import { type AnyEventType, type Codec, type DataOf, type Log, messageOf, Troupe
 import { typeOf } from './avsc-type.ts'
 import { type Read, readerOf } from './reader.ts'
 import { type Compatibility, type Registry, registryAt } from './registry.ts'
-import { registryAddress } from './registry-address.ts'
+import { registryAddress, type RegistryAccess } from './registry-address.ts'
 import { headerBytes, schemaIdOf, writeHeader } from './wire-format.ts'
 
-export interface CodecOptions {
-  /** `http://host:port`, with a path if the registry has one, and `user:password@` if it asks for them. */
-  readonly registryUrl: string
-  /** Basic authentication; wins over what the URL says. */
-  readonly auth?: { readonly username: string; readonly password: string }
+export interface CodecOptions extends RegistryAccess {
   /** For one request to the registry. Default: 5,000. */
   readonly timeoutMs?: number
   /** What is set for subjects that are new. Default: `FULL`. */
@@ -50,9 +46,9 @@ interface Reader {
  * @throws TroupeError `TROUPE_SETTING_INVALID` for a URL that is none.
  */
 export function createCodec(options: CodecOptions): Codec {
-  const { registryUrl, auth, timeoutMs = 5_000, compatibility = 'FULL', namespace, log } = options
+  const { timeoutMs = 5_000, compatibility = 'FULL', namespace, log } = options
   const registry = registryAt({
-    address: registryAddress(registryUrl, auth),
+    address: registryAddress(options),
     timeoutMs,
     compatibility,
     namespace,

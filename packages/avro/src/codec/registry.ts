@@ -1,7 +1,8 @@
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import avsc from 'avsc'
 import type { Type } from 'avsc'
-import { type AnyEventType, type Log, messageOf, TroupeError } from '@troupe/core'
+import { type AnyEventType, isTroupeError, type Log, messageOf, TroupeError } from '@troupe/core'
+import { askRegistry, denialAt, pingAddress } from './ask-registry.ts'
 import type { RegistryAddress } from './registry-address.ts'
 
 /** How far a subject's versions have to agree, as the registry understands it. */
@@ -18,19 +19,20 @@ export interface RegistryOptions {
 
 /** What the codec wants of a Schema Registry. */
 export interface Registry {
-  /** Registers an event's schema and resolves to its id. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_SCHEMA_INVALID`, `TROUPE_REGISTRY_UNREACHABLE` */
+  /** Registers an event's schema and resolves to its id. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_SCHEMA_INVALID`, `TROUPE_REGISTRY_UNREACHABLE`, `TROUPE_ACCESS_DENIED` */
   register(type: AnyEventType): Promise<number>
-  /** The schema of an id; undefined if the registry says that it has none. @throws TroupeError `TROUPE_REGISTRY_UNREACHABLE`, `TROUPE_SCHEMA_MISMATCH` for one that is not Avro */
+  /** The schema of an id; undefined if the registry says that it has none. @throws TroupeError `TROUPE_REGISTRY_UNREACHABLE`, `TROUPE_ACCESS_DENIED`, `TROUPE_SCHEMA_MISMATCH` for one that is not Avro */
   schema(id: number): Promise<Type | undefined>
 }
 
 /** A Schema Registry through its HTTP API. Connects when it is first asked. */
 export function registryAt(options: RegistryOptions): Registry {
-  const { url, auth } = options.address
+  const { url, auth, agent } = options.address
   const client = new SchemaRegistry({
     host: url,
     clientId: 'troupe',
     ...(auth ? { auth } : {}),
+    ...(agent ? { agent } : {}),
     // Only what was read may be asked for twice by the client itself; whoever calls decides about the rest.
     retry: { retries: 2, initialRetryTimeInSecs: 0.05, maxRetryTimeInSecs: 0.5 },
     middlewares: [
@@ -65,7 +67,7 @@ async function register(
     return await registerAt(options.compatibility)
   } catch (error) {
     const level = levelIn(error)
-    if (!level) throw refusal(error, type, subject, options)
+    if (!level) throw await refusal(error, type, subject, options)
     options.log.warn(
       { subject, type: type.type, level },
       `The registry keeps the subject ${subject} ${level}, not ${options.compatibility}. It is left so: change it with PUT ${options.address.url}/config/${subject} {"compatibility":"${options.compatibility}"} if that is not meant.`,
@@ -73,7 +75,7 @@ async function register(
     try {
       return await registerAt(level)
     } catch (again) {
-      throw refusal(again, type, subject, options)
+      throw await refusal(again, type, subject, options)
     }
   }
 }
@@ -87,12 +89,12 @@ function levelIn(error: unknown): Compatibility | undefined {
   return found !== undefined && found in COMPATIBILITY ? (found as Compatibility) : undefined
 }
 
-function refusal(
+async function refusal(
   cause: unknown,
   { type }: AnyEventType,
   subject: string,
   options: RegistryOptions,
-): TroupeError {
+): Promise<TroupeError> {
   const details = { type, subject, url: options.address.url }
   switch (statusOf(cause)) {
     case 409:
@@ -126,7 +128,7 @@ async function schemaOf(
     if (statusOf(cause) === undefined && (await answerOf(id, options)) === 'schema') {
       throw notAvro(id, said(cause), cause)
     }
-    throw unreachable(cause, `look up the schema of id ${id}`, options)
+    throw await unreachable(cause, `look up the schema of id ${id}`, options)
   }
   if (!avsc.Type.isType(schema)) throw notAvro(id, 'it is a JSON or Protobuf schema', undefined)
   return schema as Type
@@ -137,16 +139,11 @@ async function schemaOf(
  * else listens at its address; undefined for the latter.
  */
 async function answerOf(id: number, options: RegistryOptions): Promise<'schema' | 'unknown' | undefined> {
-  const { url, auth } = options.address
-  const credentials = auth && Buffer.from(`${auth.username}:${auth.password}`).toString('base64')
   try {
-    const response = await fetch(`${url}/schemas/ids/${id}`, {
-      headers: credentials === undefined ? {} : { authorization: `Basic ${credentials}` },
-      signal: AbortSignal.timeout(options.timeoutMs),
-    })
-    const body = (await response.json()) as { error_code?: unknown; schema?: unknown } | null
-    if (response.status === 404 && body?.error_code === 40403) return 'unknown'
-    return response.ok && typeof body?.schema === 'string' ? 'schema' : undefined
+    const { status, body } = await askRegistry(options.address, `/schemas/ids/${id}`, options.timeoutMs)
+    const { error_code: code, schema } = (body ?? {}) as { error_code?: unknown; schema?: unknown }
+    if (status === 404 && code === 40403) return 'unknown'
+    return status < 300 && typeof schema === 'string' ? 'schema' : undefined
   } catch {
     // No answer, or none in JSON.
     return undefined
@@ -161,15 +158,23 @@ function notAvro(id: number, problem: string, cause: unknown): TroupeError {
   )
 }
 
-function unreachable(cause: unknown, doing: string, { address, timeoutMs }: RegistryOptions): TroupeError {
+/** Why a registry did not do what it was asked to. Asks what it is that answers, if anything does. */
+async function unreachable(
+  cause: unknown,
+  doing: string,
+  { address, timeoutMs }: RegistryOptions,
+): Promise<TroupeError> {
   const status = statusOf(cause)
-  const isRefused = status === 401 || status === 403
-  const next = isRefused
-    ? 'Check the user name and password.'
-    : 'Check that a Schema Registry runs at that address and can be reached; it is asked again later.'
+  if (status === 401 || status === 403) return denialAt(address, doing, status, cause)
+  const what: unknown = await pingAddress(address, timeoutMs).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
   return new TroupeError(
-    'TROUPE_REGISTRY_UNREACHABLE',
-    `The Schema Registry at ${address.url} could not ${doing}: ${said(cause)} (given ${timeoutMs} ms). ${next}`,
+    isTroupeError(what) ? what.code : 'TROUPE_REGISTRY_UNREACHABLE',
+    isTroupeError(what)
+      ? `Could not ${doing}. ${what.message}`
+      : `The Schema Registry at ${address.url} could not ${doing}: ${said(cause)} (given ${timeoutMs} ms). It is asked again later.`,
     { cause, details: { url: address.url } },
   )
 }
