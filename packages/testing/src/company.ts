@@ -6,6 +6,7 @@ import type { Stack } from './stack/stack.ts'
 /** The services of a harness, each with a database of its own. */
 export interface Company {
   start(): Promise<void>
+  /** Stops what runs; the first error is thrown once all have been stopped. */
   stop(): Promise<void>
   get(name: string): RunningService
   startOne(name: string): Promise<void>
@@ -68,11 +69,18 @@ export function createCompany(
     if (running.has(name)) return
     const started = createService(service, await settingsOf(name), { log })
     running.set(name, started)
-    await started.start()
+    try {
+      await started.start()
+    } catch (error) {
+      // It has let go of everything by itself, and may be started again.
+      if (running.get(name) === started) running.delete(name)
+      throw error
+    }
   }
 
   async function stopOne(name: string): Promise<void> {
     const one = running.get(name)
+    if (!one && !services.some((service) => service.name === name)) unknown(name)
     running.delete(name)
     await one?.stop()
   }
@@ -84,12 +92,24 @@ export function createCompany(
     )
   }
 
+  function get(name: string): RunningService {
+    const one = running.get(name)
+    if (one) return one
+    if (!services.some((service) => service.name === name)) unknown(name)
+    throw new TroupeError(
+      'TROUPE_STOPPED',
+      `The service ${name} of this harness is stopped. Start it with startService.`,
+    )
+  }
+
   return {
     start: async () => void (await Promise.all(services.map(({ name }) => startOne(name)))),
     async stop() {
-      await Promise.all([...running.keys()].map(stopOne))
+      const ends = await Promise.allSettled([...running.keys()].map(stopOne))
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (failed) throw failed.reason
     },
-    get: (name) => running.get(name) ?? unknown(name),
+    get,
     startOne,
     stopOne,
     running: () => [...running.values()],

@@ -17,6 +17,7 @@ import {
   headersOf,
   type OutgoingRecord,
   type Service,
+  TroupeError,
 } from '@troupe/core'
 import { connectKafka, createLogEnds, createRelay, ensureTopics } from '@troupe/kafka'
 import type { RunningService } from '@troupe/runtime'
@@ -110,7 +111,8 @@ async function start(options: HarnessOptions): Promise<EventTestHarness> {
     undo.push(() => chosen.release())
     return await startOn(chosen, undo, options)
   } catch (error) {
-    await unwind(undo)
+    // Why it could not start is what counts, not what else went wrong on the way back.
+    await unwind(undo).catch(() => {})
     throw error
   }
 }
@@ -140,11 +142,6 @@ async function startOn(
   const { namespace } = within
   if (namespace !== undefined)
     undo.push(() => tidy(stack, { namespace, connection, databases: company.databases(), log }))
-  await ensureTopics(
-    connection,
-    topics.map((topic) => ({ topic, partitions })),
-  )
-
   const recorder = createRecorder(types, codec)
   const logEnds = createLogEnds(connection)
   undo.push(() => logEnds.close())
@@ -153,14 +150,25 @@ async function startOn(
   const relay = createRelay({ connection, log })
   undo.push(() => relay.stop({ graceMs: 1_000 }))
   undo.push(() => company.stop())
-  await Promise.all([tape.start(), relay.start(), company.start()])
+  const listening = ensureTopics(
+    connection,
+    topics.map((topic) => ({ topic, partitions })),
+  ).then(() => Promise.all([tape.start(), relay.start()]))
+  // Side by side: each service makes its database, its topics and its schemas by itself.
+  const ends = await Promise.allSettled([listening, company.start()])
+  const failed = ends.find((end) => end.status === 'rejected')
+  if (failed) throw failed.reason
 
   const expectations = createExpectations(recorder, log)
   const atRest = (within = timeoutMs) =>
     comeToRest(company.running(), { logEnds, topics, recorder, timeoutMs: within })
+  let stopped: Promise<void> | undefined
   const send = async (record: OutgoingRecord) => {
     relay.push([record])
     await relay.drained()
+    const refused = relay.state.refused.find(({ id }) => id === record.id)
+    if (refused)
+      throw new TroupeError('TROUPE_EVENT_TOO_LARGE', `The broker refuses the event: ${refused.message}.`)
   }
   return {
     stack,
@@ -180,7 +188,10 @@ async function startOn(
     service: (name) => company.get(name),
     stopService: (name) => company.stopOne(name),
     startService: (name) => company.startOne(name),
-    stop: () => unwind(undo),
+    stop() {
+      stopped ??= unwind(undo)
+      return stopped
+    },
   }
 }
 

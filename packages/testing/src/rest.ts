@@ -2,6 +2,7 @@ import { laneOf, TroupeError } from '@troupe/core'
 import type { LogEnds } from '@troupe/kafka'
 import type { RunningService } from '@troupe/runtime'
 import { setTimeout as delay } from 'node:timers/promises'
+import { deadlineIn } from './expectations.ts'
 import type { Recorder } from './recorder.ts'
 
 const checkEveryMs = 10
@@ -26,22 +27,30 @@ export async function comeToRest(
     readonly timeoutMs: number
   },
 ): Promise<void> {
-  const untilMs = performance.now() + timeoutMs
-  for (;;) {
+  const deadline = deadlineIn(timeoutMs)
+  let behind: readonly string[] = ['nobody has answered yet']
+  async function look(): Promise<boolean> {
     const before = await logEnds.read(topics)
-    const behind = [
+    behind = [
       ...(await Promise.all(services.map((service) => behindOf(service, before)))).flat(),
       ...tapeBehind(recorder, before),
     ]
-    if (behind.length === 0 && isSame(before, await logEnds.read(topics))) return
-    if (performance.now() > untilMs) {
-      throw new TroupeError(
-        'TROUPE_EXPECTATION_FAILED',
-        `Still not at rest after ${timeoutMs} ms: ${behind.join('; ') || 'events keep coming'}.`,
-      )
-    }
-    await delay(checkEveryMs)
+    return behind.length === 0 && isSame(before, await logEnds.read(topics))
   }
+  try {
+    for (;;) {
+      // A service whose Kafka is away does not answer before it is back: the deadline counts all the same.
+      const answer = await Promise.race([look(), deadline.reached])
+      if (answer === true) return
+      if (answer === 'late' || (await Promise.race([delay(checkEveryMs), deadline.reached])) === 'late') break
+    }
+  } finally {
+    deadline.cancel()
+  }
+  throw new TroupeError(
+    'TROUPE_EXPECTATION_FAILED',
+    `Still not at rest after ${timeoutMs} ms: ${behind.join('; ') || 'events keep coming'}.`,
+  )
 }
 
 async function behindOf(service: RunningService, ends: ReadonlyMap<string, bigint>): Promise<string[]> {

@@ -1,4 +1,4 @@
-import type { Log } from '@troupe/core'
+import { laneOf, type Log } from '@troupe/core'
 import { createReceiver, type KafkaConnection } from '@troupe/kafka'
 import { randomUUID } from 'node:crypto'
 import type { Recorder } from './recorder.ts'
@@ -15,15 +15,19 @@ export function createTape(
   recorder: Recorder,
   log: Log,
 ): Tape {
+  // In place of a ledger: a partition that is lost and assigned again goes on where it was.
+  const positions = new Map<string, bigint>()
   return createReceiver({
     connection,
     groupId: `troupe-harness-${randomUUID()}`,
     topics,
     log,
-    // No ledger: the tape begins anew with every harness.
-    assign: async () => ({
-      next: undefined,
-      take: ({ records }) => recorder.record(records),
+    assign: async (place) => ({
+      next: positions.get(laneOf(place)),
+      async take({ records, to }) {
+        await recorder.record(records)
+        positions.set(laneOf(place), to)
+      },
       release: async () => {},
     }),
   })

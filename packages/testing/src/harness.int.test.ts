@@ -1,0 +1,157 @@
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { avroEvent } from '@troupe/avro'
+import { command, document, reaction, service } from '@troupe/core'
+import type { EmbeddedStack } from '@troupe/embedded'
+import { existsSync } from 'node:fs'
+import { EventTestHarness, type HarnessOptions } from './index.ts'
+
+const fields = [
+  { name: 'name', type: 'string' },
+  { name: 'count', type: 'int', default: 1 },
+]
+function event<const Type extends string>(type: Type, owner: string) {
+  return avroEvent<Type, { name: string; count: number }, { name: string; count?: number }>({
+    owner,
+    schema: { type: 'record', name: type, namespace: owner, key: 'name', fields },
+  })
+}
+
+const Knocked = event('Knocked', 'door')
+const Greeted = event('Greeted', 'host')
+const Seated = event('Seated', 'waiter')
+
+const guest = document<{ greeted: number }>({ name: 'guest', initial: () => ({ greeted: 0 }) })
+const greet = reaction({
+  on: Knocked,
+  emits: [Greeted],
+  reads: ({ data }) => [guest(data.name)],
+  react({ data }, { get, put, emit }) {
+    if (data.name === 'nobody') throw new Error('nobody is there')
+    put(guest(data.name), { greeted: get(guest(data.name)).greeted + data.count })
+    emit(Greeted, { name: data.name, count: data.count })
+  },
+})
+const call = command({
+  emits: [Greeted],
+  react: ({ name }: { name: string }, { emit }) => emit(Greeted, { name, count: 0 }),
+})
+const host = service({ name: 'host', reactions: { greet }, commands: { call } })
+const seat = reaction({ on: Greeted, emits: [Seated], react: ({ data }, { emit }) => emit(Seated, data) })
+const waiter = service({ name: 'waiter', reactions: { seat } })
+
+const embedded = ({ stack }: EventTestHarness) => stack as EmbeddedStack
+
+const started: EventTestHarness[] = []
+async function start(options: HarnessOptions): Promise<EventTestHarness> {
+  const harness = await EventTestHarness.start({ stack: 'embedded', timeoutMs: 15_000, ...options })
+  started.push(harness)
+  return harness
+}
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((harness) => harness.stop()))
+})
+
+const openHandles = () => {
+  const all = process.getActiveResourcesInfo()
+  return all.filter((kind) => ['TCPSocketWrap', 'TCPServerWrap', 'ProcessWrap'].includes(kind)).length
+}
+
+describe('harnesses', () => {
+  it('run side by side and share nothing; a stop leaves no process, no socket and no file behind', async () => {
+    const before = openHandles()
+    const [one, other] = await Promise.all([
+      start({ services: [host, waiter] }),
+      start({ services: [host], partitions: 1 }),
+    ])
+    await one.publish(Knocked({ name: 'Ada' }))
+    await one.expectEvent(Seated, { name: 'Ada' })
+    await other.expectNoEvent(Greeted)
+    expect(other.events()).toEqual([])
+    const { pid } = embedded(one).postgres
+    const stopping = one.stop()
+    expect(one.stop()).toBe(stopping)
+    await Promise.all([stopping, other.stop()])
+    expect(existsSync(`/proc/${pid}/stat`)).toBe(false)
+    const untilMs = performance.now() + 5_000
+    while (openHandles() > before && performance.now() < untilMs)
+      await new Promise((go) => setTimeout(go, 20))
+    expect(openHandles()).toBeLessThanOrEqual(before)
+  }, 30_000)
+
+  it('that cannot start say why, and leave nothing behind', async () => {
+    const before = openHandles()
+    // Two services that say different things under one name cannot both register it.
+    const Other = avroEvent<'Greeted', { name: string; count: string }>({
+      owner: 'host',
+      schema: {
+        type: 'record',
+        name: 'Greeted',
+        namespace: 'host',
+        key: 'name',
+        fields: [fields[0]!, { name: 'count', type: 'string' }],
+      },
+    })
+    const impostor = reaction({
+      on: Knocked,
+      emits: [Other],
+      react: ({ data }, { emit }) => emit(Other, { name: data.name, count: 'one' }),
+    })
+    const services = [host, { ...service({ name: 'host', reactions: { impostor } }), name: 'second-host' }]
+    await expect(start({ services })).rejects.toMatchObject({ code: 'TROUPE_SCHEMA_INCOMPATIBLE' })
+    const untilMs = performance.now() + 10_000
+    while (openHandles() > before && performance.now() < untilMs)
+      await new Promise((go) => setTimeout(go, 20))
+    expect(openHandles()).toBeLessThanOrEqual(before)
+  }, 40_000)
+})
+
+describe('a harness', () => {
+  it('shows events, dead letters and documents, stops and starts services, and tells a mistake in a test', async () => {
+    const harness = await start({ services: [host, waiter] })
+    await harness.publish(Knocked({ name: 'Ada', count: 2 }), { id: 'same' })
+    await harness.publish(Knocked({ name: 'Ada', count: 2 }), { id: 'same' })
+    await harness.publish(Knocked({ name: 'nobody' }))
+    const greeted = await harness.expectEvent(Greeted, { name: 'Ada' })
+    expect(greeted).toMatchObject({ causationId: 'same', correlationId: 'Ada', data: { count: 2 } })
+    await harness.atRest()
+    await harness.expectNoEvent(Greeted, { name: 'Ada' })
+    expect(await harness.service('host').read(guest('Ada'))).toEqual({ greeted: 2 })
+    expect(harness.seen().filter(({ topic }) => topic === 'host.dlq')).toMatchObject([
+      { description: 'a dead letter on host.dlq: Knocked, because: nobody is there' },
+    ])
+
+    await harness.stopService('waiter')
+    expect(() => harness.service('waiter')).toThrow(/is stopped/)
+    expect(() => harness.service('cook')).toThrow(/No service cook/)
+    await harness.service('host').decide(call, { name: 'Bob' })
+    await harness.expectEvent(Greeted, { name: 'Bob' })
+    await harness.expectNoEvent(Seated, { name: 'Bob' })
+    await harness.startService('waiter')
+    await harness.expectEvent(Seated, { name: 'Bob' })
+
+    await expect(harness.expectEvent(Seated, { name: 'Eve' }, { timeoutMs: 50 })).rejects.toThrow(
+      /Seated with \{ name: 'Eve' \} did not come within 50 ms\.\nSeen, in order:\n {2}1\. .*\nThe services said:\n.*nobody is there/s,
+    )
+    await expect(harness.stopService('cook')).rejects.toThrow(/No service cook/)
+    const large = { name: 'x', count: 1 }
+    await expect(
+      harness.publishRaw({ topic: Knocked.topic, key: 'x', headers: {}, value: Buffer.alloc(2_000_000) }),
+    ).rejects.toMatchObject({ code: 'TROUPE_EVENT_TOO_LARGE' })
+    expect(() => Knocked({ ...large, count: 1.5 })).toThrow(/count/)
+  }, 30_000)
+
+  it('says who is behind when there is no rest', async () => {
+    const harness = await start({ services: [host] })
+    await embedded(harness).registry.stop()
+    // A schema that nobody has looked up yet: the service waits for the registry.
+    await harness.publishRaw({
+      topic: Knocked.topic,
+      key: 'Ada',
+      headers: { ce_specversion: '1.0', ce_id: '1', ce_type: 'Knocked', ce_source: 'door' },
+      value: Buffer.from([0, 0, 0, 0, 99, 1]),
+    })
+    await expect(harness.atRest({ timeoutMs: 300 })).rejects.toThrow(
+      /Still not at rest after 300 ms: .*host is at 0 of 1 in door\.events\/\d/,
+    )
+  }, 30_000)
+})
