@@ -1,7 +1,10 @@
-import { type Admin, ConfigResourceTypes } from 'kafkajs'
+import type { Admin, ConfigResourceTypes } from 'kafkajs'
 import type { KafkaConnection } from './client.ts'
 import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
+
+/** `ConfigResourceTypes.TOPIC`: Node finds that name in kafkajs, a CommonJS module, only when a bundler or Jest looks for it. */
+const topicResource = 2 as ConfigResourceTypes.TOPIC
 
 /** Source: Kafka protocol, config sources: set for this very topic, in contrast to the broker's defaults. */
 const setForTopic = 1
@@ -55,7 +58,7 @@ export async function configOf(
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      resources: [{ type: topicResource, name: topic }],
     })
     return new Map(
       (resources[0]?.configEntries ?? []).map(({ configName, configValue, configSource }) => [
@@ -122,7 +125,7 @@ export async function setConfig(
       validateOnly: false,
       resources: [
         {
-          type: ConfigResourceTypes.TOPIC,
+          type: topicResource,
           name: topic,
           configEntries: Object.entries(entries).map(([name, value]) => ({ name, value })),
         },
