@@ -4,9 +4,20 @@ import type { Config } from 'jest'
 // Tests run on the TypeScript sources: every workspace package exports its `src` under the
 // condition `@troupe/source`, so a test never sees a stale build. Only tests that start
 // processes use `dist`, which `pnpm test` builds first.
+//
+// `TROUPE_STACK` moves tests to another stack: `testcontainers` starts one for all files (from `dist`, since
+// Jest loads a set-up without the transform below), `external` uses one that runs already.
+const { TROUPE_STACK: stack = 'embedded' } = process.env
+const sharedStack: Config = {
+  globalSetup: '<rootDir>/packages/testing/dist/jest/global-setup.js',
+  globalTeardown: '<rootDir>/packages/testing/dist/jest/global-teardown.js',
+}
+
 const config: Config = {
   roots: ['<rootDir>/packages', '<rootDir>/services', '<rootDir>/schemas', '<rootDir>/bench'],
   testMatch: ['**/src/**/*.test.ts'],
+  // They need Docker: `pnpm test:containers`.
+  testPathIgnorePatterns: stack === 'testcontainers' ? [] : ['\\.container\\.test\\.ts$'],
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -21,7 +32,8 @@ const config: Config = {
   },
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@troupe/source', 'node', 'node-addons'] },
-  testTimeout: 30_000,
+  ...(stack === 'testcontainers' ? sharedStack : {}),
+  testTimeout: stack === 'embedded' ? 30_000 : 120_000,
 }
 
 export default config

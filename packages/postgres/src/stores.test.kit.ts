@@ -1,5 +1,6 @@
-import { type EmbeddedPostgres, startPostgres } from '@troupe/embedded'
+import { createDatabaseAt, dropDatabaseAt, type EmbeddedPostgres, startPostgres } from '@troupe/embedded'
 import type { Ledger, Log } from '@troupe/core'
+import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
 import { postgresLedger, type PostgresLedgerOptions } from './postgres-ledger.ts'
 
@@ -14,20 +15,43 @@ export interface Store {
 }
 
 export interface Stores {
-  readonly server: EmbeddedPostgres
+  readonly server: Server
+  /** The name of the ledgers' database. */
+  readonly database: string
   make(): Store
   /** Runs one statement beside any ledger, as the ledgers' own role. */
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>
   stop(): Promise<void>
 }
 
+type Server = Pick<EmbeddedPostgres, 'url' | 'createDatabase' | 'stop'>
+
+/** A server that somebody else runs, where `TROUPE_STACK` says so: names there have to be our own. */
+function externalServer(url: string): Server {
+  const made: string[] = []
+  return {
+    url,
+    createDatabase(options) {
+      made.push(options.name)
+      return createDatabaseAt(url, options)
+    },
+    async stop() {
+      for (const name of made) await dropDatabaseAt(url, { name })
+    },
+  }
+}
+
 /** A real PostgreSQL for one test file. */
 export async function startStores(): Promise<Stores> {
-  const server = await startPostgres({ fsync: false })
-  const url = await server.createDatabase({ name: 'ledger' })
+  const { TROUPE_STACK: stack, TROUPE_EXTERNAL_POSTGRES: external } = process.env
+  const isExternal = stack === 'external' && external !== undefined
+  const server = isExternal ? externalServer(external) : await startPostgres({ fsync: false })
+  const database = isExternal ? `ledger_${randomUUID().slice(0, 8)}` : 'ledger'
+  const url = await server.createDatabase({ name: database })
   let made = 0
   return {
     server,
+    database,
     make() {
       made += 1
       const schema = `store_${made}`

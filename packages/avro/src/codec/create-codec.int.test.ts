@@ -12,11 +12,15 @@ const OrderReceived = orderReceived([
 ])
 const order = { orderId: 'o1', quantity: 2, note: 'x' }
 
-let registry: EmbeddedRegistry
+let registry: Pick<EmbeddedRegistry, 'url' | 'stop'>
 const open: Server[] = []
 
 beforeAll(async () => {
-  registry = await startRegistry()
+  const { TROUPE_STACK: stack, TROUPE_EXTERNAL_REGISTRY: external } = process.env
+  registry =
+    stack === 'external' && external !== undefined
+      ? { url: external, stop: async () => {} }
+      : await startRegistry()
 })
 
 afterAll(async () => {

@@ -74,26 +74,31 @@ describe('migrating a ledger', () => {
     const store = stores.make()
     const role = new URL(store.url).username
     await stores.query(`CREATE SCHEMA ${store.schema}`)
-    await stores.query(`REVOKE CREATE ON DATABASE ledger FROM ${role}`)
+    await stores.query(`REVOKE CREATE ON DATABASE ${stores.database} FROM ${role}`)
     try {
       await migrate(settings(store))
       await migrate(settings(store))
     } finally {
-      await stores.query(`GRANT CREATE ON DATABASE ledger TO ${role}`)
+      await stores.query(`GRANT CREATE ON DATABASE ${stores.database} TO ${role}`)
     }
   })
 
   it('refuses a database that cannot hold every character', async () => {
     const admin = new Client({ connectionString: stores.server.url })
     await admin.connect()
-    await admin.query(`CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
-    await admin.end()
+    const latin = `${stores.database}_latin`
+    await admin.query(`CREATE DATABASE ${latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
     const url = new URL(stores.server.url)
-    url.pathname = '/latin'
-    await expect(migrate(settingsOf({ url: url.href, log: silentLog }))).rejects.toMatchObject({
-      code: 'TROUPE_SETTING_INVALID',
-      details: { encoding: 'LATIN1' },
-    })
+    url.pathname = `/${latin}`
+    try {
+      await expect(migrate(settingsOf({ url: url.href, log: silentLog }))).rejects.toMatchObject({
+        code: 'TROUPE_SETTING_INVALID',
+        details: { encoding: 'LATIN1' },
+      })
+    } finally {
+      await admin.query(`DROP DATABASE ${latin} WITH (FORCE)`)
+      await admin.end()
+    }
   })
 
   it('keeps ledgers in schemas of their own apart, whatever those are called', async () => {

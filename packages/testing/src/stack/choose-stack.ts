@@ -30,7 +30,7 @@ export async function chooseStack(
   variables: Variables = process.env,
 ): Promise<ChosenStack> {
   if (typeof asked === 'object') return { stack: asked, isShared: true, release: async () => {} }
-  const name = asked ?? nameIn(variables)
+  const name = asked ?? chosenName(variables)
   switch (name) {
     case 'embedded':
       return ownedBy(await startStack({ postgres: { fsync: false } }))
@@ -52,7 +52,8 @@ function ownedBy(stack: Stack): ChosenStack {
   return { stack, isShared: false, release: () => stack.stop() }
 }
 
-function nameIn({ TROUPE_STACK: name }: Variables): StackName {
+/** What `TROUPE_STACK` says. @throws TroupeError `TROUPE_SETTING_INVALID` */
+export function chosenName({ TROUPE_STACK: name }: Variables = process.env): StackName {
   if (name === undefined || name === '') return 'embedded'
   const known = names.find((one) => one === name)
   return known ?? refuse(`TROUPE_STACK: "${name}" is no stack. Take one of ${names.join(', ')}.`)

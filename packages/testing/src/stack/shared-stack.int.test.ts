@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { avroEvent } from '@troupe/avro'
+import { document, reaction, service } from '@troupe/core'
+import { startStack } from '@troupe/embedded'
+import { connectKafka } from '@troupe/kafka'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { EventTestHarness } from '../harness.ts'
+import { chooseStack, chosenName, type ChosenStack } from './choose-stack.ts'
+import { connectStack } from './connect-stack.ts'
+import { registryRequest } from './registry-request.ts'
+
+function event<const Type extends string>(type: Type, owner: string, more: readonly object[] = []) {
+  return avroEvent<Type, { name: string }, { name: string }>({
+    owner,
+    schema: {
+      type: 'record',
+      name: type,
+      namespace: owner,
+      key: 'name',
+      fields: [{ name: 'name', type: 'string' }, ...more],
+    },
+  })
+}
+
+const Knocked = event('Knocked', 'door')
+const Greeted = event('Greeted', 'host')
+const guest = document<{ greeted: number }>({ name: 'guest', initial: () => ({ greeted: 0 }) })
+const greet = reaction({
+  on: Knocked,
+  emits: [Greeted],
+  reads: ({ data }) => [guest(data.name)],
+  react({ data }, { get, put, emit }) {
+    put(guest(data.name), { greeted: get(guest(data.name)).greeted + 1 })
+    emit(Greeted, data)
+  },
+})
+const host = service({ name: 'host', reactions: { greet } })
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+describe('harnesses on one stack', () => {
+  let chosen: ChosenStack
+  beforeAll(async () => {
+    // Whatever the run is on; on the embedded one, one for all tests here.
+    chosen =
+      chosenName() === 'embedded'
+        ? { stack: await startStack({ postgres: { fsync: false } }), isShared: true, release: async () => {} }
+        : await chooseStack(undefined)
+  })
+  afterAll(async () => {
+    await chosen?.release()
+    if (chosenName() === 'embedded') await chosen?.stack.stop()
+  })
+
+  const start = () =>
+    EventTestHarness.start({ services: [host], stack: chosen.stack, timeoutMs: 15_000, partitions: 1 })
+
+  async function left(): Promise<readonly string[]> {
+    const { stack } = chosen
+    const log = { debug() {}, info() {}, warn() {}, error() {} }
+    const client = connectKafka({ clientId: 'test', brokers: stack.kafka.address.split(',') }, log).open()
+    const admin = client.kafka.admin()
+    try {
+      await admin.connect()
+      const { body } = await registryRequest(stack.registry.url, 'GET', '/subjects?deleted=true', 5_000)
+      const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId)
+      const all = [...(await admin.listTopics()), ...groups, ...(body as readonly string[])]
+      return all.filter((name) => /^t[0-9a-f]{8}\..*(host|door|troupe-harness)/.test(name))
+    } finally {
+      await admin.disconnect()
+      client.destroy()
+    }
+  }
+
+  it('do not hear each other, know their topics by their own names, and leave nothing behind', async () => {
+    const [red, blue] = await Promise.all([start(), start()])
+    try {
+      await red.publish(Knocked({ name: 'Ada' }))
+      await red.expectEvent(Greeted, { name: 'Ada' })
+      await blue.expectNoEvent(Knocked)
+      await blue.expectNoEvent(Greeted)
+      await blue.publish(Knocked({ name: 'Ada' }))
+      await blue.atRest()
+      await red.atRest()
+      for (const harness of [red, blue]) {
+        expect(
+          harness
+            .seen()
+            .map(({ topic }) => topic)
+            .toSorted(),
+        ).toEqual(['door.events', 'host.events'])
+        expect(await harness.service('host').read(guest('Ada'))).toEqual({ greeted: 1 })
+      }
+      expect((await left()).length).toBeGreaterThan(0)
+    } finally {
+      await Promise.all([red.stop(), blue.stop()])
+    }
+    expect(await left()).toEqual([])
+  })
+
+  it('may know one event in different forms, as on branches that are tested at the same time', async () => {
+    const Other = event('Greeted', 'host', [{ name: 'loud', type: 'boolean' }])
+    const shout = reaction({
+      on: Knocked,
+      emits: [Other],
+      react: ({ data }, { emit }) => emit(Other, { ...data, loud: true } as { name: string }),
+    })
+    const other = service({ name: 'host', reactions: { shout } })
+    const red = await start()
+    const blue = await EventTestHarness.start({ services: [other], stack: chosen.stack, timeoutMs: 15_000 })
+    try {
+      await blue.publish(Knocked({ name: 'Ada' }))
+      await blue.expectEvent(Other, { name: 'Ada' })
+      await red.expectNoEvent(Greeted)
+    } finally {
+      await Promise.all([red.stop(), blue.stop()])
+    }
+  })
+})
+
+describe('an external stack that does not answer', () => {
+  const postgres = 'postgres://postgres:secret@127.0.0.1:1/postgres'
+
+  it('is named by the part that does not', async () => {
+    const stack = await startStack({ postgres: { fsync: false } })
+    try {
+      const closed = await closedPort()
+      const addresses = { kafka: stack.kafka.address, registry: stack.registry.url, postgres }
+      await expect(connectStack({ ...addresses, kafka: '127.0.0.1:1' })).rejects.toMatchObject({
+        code: 'TROUPE_KAFKA_UNREACHABLE',
+        message: expect.stringContaining('127.0.0.1:1'),
+      })
+      await expect(
+        connectStack({ ...addresses, registry: `http://127.0.0.1:${closed}` }),
+      ).rejects.toMatchObject({
+        code: 'TROUPE_REGISTRY_UNREACHABLE',
+        message: expect.stringMatching(/http:\/\/127\.0\.0\.1:\d+\/ does not answer: .*ECONNREFUSED/),
+      })
+      await expect(
+        connectStack({ ...addresses, registry: `${stack.registry.url}/apis/elsewhere` }),
+      ).rejects.toMatchObject({
+        code: 'TROUPE_REGISTRY_UNREACHABLE',
+        message: expect.stringMatching(/answers .*404.*\/apis\/ccompat\/v7 for Apicurio/),
+      })
+      const external = await connectStack(addresses)
+      const refused = external.postgres.createDatabase({ name: 'x' })
+      await expect(refused).rejects.toMatchObject({
+        code: 'TROUPE_DATABASE_UNREACHABLE',
+        message: expect.stringMatching(
+          /^The database x cannot be made at postgres:\/\/127\.0\.0\.1:1\/postgres/,
+        ),
+      })
+      await expect(refused).rejects.not.toThrow(/secret/)
+    } finally {
+      await stack.stop()
+    }
+  })
+})

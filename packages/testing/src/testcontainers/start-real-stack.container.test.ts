@@ -1,0 +1,89 @@
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { avroEvent } from '@troupe/avro'
+import { reaction, service } from '@troupe/core'
+import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
+import { EventTestHarness } from '../harness.ts'
+import { startPart } from './start-part.ts'
+import { startKafka } from './kafka.ts'
+import { startPostgres } from './postgres.ts'
+import { partOf } from './images.ts'
+import { type RealStack, startRealStack } from './start-real-stack.ts'
+
+const fields = [{ name: 'name', type: 'string' }]
+const Knocked = avroEvent<'Knocked', { name: string }>({
+  owner: 'door',
+  schema: { type: 'record', name: 'Knocked', namespace: 'door', key: 'name', fields },
+})
+const Greeted = avroEvent<'Greeted', { name: string }>({
+  owner: 'host',
+  schema: { type: 'record', name: 'Greeted', namespace: 'host', key: 'name', fields },
+})
+const greet = reaction({ on: Knocked, emits: [Greeted], react: ({ data }, { emit }) => emit(Greeted, data) })
+const host = service({ name: 'host', reactions: { greet } })
+
+async function containersOf(image: string): Promise<number> {
+  const { container } = await getContainerRuntimeClient()
+  return (await container.list()).filter((one) => one.Image === image).length
+}
+
+describe('a stack in containers', () => {
+  let stack: RealStack | undefined
+  afterEach(async () => {
+    await stack?.stop()
+    stack = undefined
+  })
+
+  it('serves a harness from the Apache image too, and its containers end with it', async () => {
+    const apache = 'apache/kafka:4.2.1'
+    const before = await containersOf(apache)
+    const said: string[] = []
+    stack = await startRealStack({ kafka: { image: apache }, log: (line) => said.push(line) })
+    expect(await containersOf(apache)).toBe(before + 1)
+    expect(said).toHaveLength(3)
+    expect(stack.environment).toMatchObject({
+      TROUPE_STACK: 'external',
+      TROUPE_EXTERNAL_KAFKA: stack.kafka.address,
+    })
+    const harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 30_000 })
+    await harness.publish(Knocked({ name: 'Ada' }))
+    await harness.expectEvent(Greeted, { name: 'Ada' })
+    await harness.stop()
+    await stack.stop()
+    expect(await containersOf(apache)).toBe(before)
+  })
+})
+
+describe('a container that cannot be started', () => {
+  it('for want of its image says so, and which variable names another one', async () => {
+    const part = partOf('postgres', { image: 'troupe.invalid/postgres:1' })
+    await expect(startPostgres(part, { reuse: false })).rejects.toMatchObject({
+      code: 'TROUPE_STACK_UNAVAILABLE',
+      message: expect.stringMatching(
+        /^PostgreSQL cannot be started, because the image troupe\.invalid\/postgres:1 is not there and cannot be pulled: .*TROUPE_POSTGRES_IMAGE/,
+      ),
+    })
+  })
+
+  it('for a tag that is no version of Kafka says so', async () => {
+    const part = partOf('kafka', { image: 'confluentinc/cp-kafka:newest' })
+    await expect(startKafka(part, { reuse: false })).rejects.toMatchObject({
+      code: 'TROUPE_STACK_UNAVAILABLE',
+      message: expect.stringMatching(/^Kafka did not start .*cp-kafka:newest: .*newest.*TROUPE_KAFKA_IMAGE/s),
+    })
+  })
+
+  it('because what is in it gives up shows the end of its log', async () => {
+    const part = partOf('postgres')
+    const refused = startPart(part, false, () =>
+      // Without a password the image refuses to make a database.
+      new GenericContainer(part.image)
+        .withExposedPorts(5432)
+        .withWaitStrategy(Wait.forListeningPorts())
+        .withStartupTimeout(10_000),
+    )
+    await expect(refused).rejects.toMatchObject({
+      code: 'TROUPE_STACK_UNAVAILABLE',
+      message: expect.stringMatching(/^PostgreSQL did not start .*The end of its log:\n.*POSTGRES_PASSWORD/s),
+    })
+  })
+})

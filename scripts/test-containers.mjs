@@ -1,0 +1,65 @@
+// Runs the harness and contract tests on Apache Kafka, a Schema Registry and PostgreSQL in containers.
+//
+// The same files as `pnpm test`, unchanged: `TROUPE_STACK` alone says where they run. Left out are tests that
+// take a part of the stack down or look into it, which only the embedded one allows.
+//
+// Where there is no Docker it says in one line what it skipped and how to get it, and ends well;
+// with `--required` it fails instead. Other arguments go to Jest: `pnpm test:containers -t 'out of stock'`.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { dockerProblem } from '../packages/testing/dist/testcontainers/index.js'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Each is a test of this repository; a path that is no more is an error, not fewer tests. */
+const files = [
+  'services/stories/src/stories.int.test.ts',
+  'services/stories/src/conversations.int.test.ts',
+  'services/stories/src/faults.int.test.ts',
+  'services/stories/src/balance.int.test.ts',
+  'packages/testing/src/stack/shared-stack.int.test.ts',
+  'packages/testing/src/testcontainers/start-real-stack.container.test.ts',
+  'packages/postgres/src/postgres-ledger.int.test.ts',
+  'packages/postgres/src/model.int.test.ts',
+  'packages/postgres/src/migrations/migrate.int.test.ts',
+  'packages/avro/src/codec/create-codec.int.test.ts',
+  'packages/kafka/src/log-ends.int.test.ts',
+  'packages/kafka/src/namespace.int.test.ts',
+  'packages/kafka/src/receive.int.test.ts',
+  'packages/kafka/src/relay.int.test.ts',
+  'packages/kafka/src/topics.int.test.ts',
+]
+
+const missing = files.filter((file) => !existsSync(join(root, file)))
+if (missing.length > 0) fail(`These tests are not there any more: ${missing.join(', ')}.`)
+
+const given = process.argv.slice(2).filter((argument) => argument !== '--')
+const isRequired = given.includes('--required')
+const rest = given.filter((argument) => argument !== '--required')
+
+const problem = await dockerProblem()
+if (problem) {
+  const line = `Skipped ${files.length} test files on containers: ${problem.message}`
+  if (isRequired) fail(line)
+  process.stdout.write(`${line}\n`)
+  process.exit(0)
+}
+
+const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+const patterns = rest.some((argument) => argument.endsWith('.ts')) ? [] : ['--runTestsByPath', ...files]
+const child = spawn(
+  process.execPath,
+  ['--experimental-vm-modules', '--no-warnings', jest, ...rest, ...patterns],
+  { cwd: root, env: { ...process.env, TROUPE_STACK: 'testcontainers' }, stdio: 'inherit' },
+)
+// An interrupt reaches Jest as well, which stops the containers before it goes.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', ({ message }) => fail(`Jest could not be started: ${message}`))
+child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 130))
+
+function fail(message) {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}
