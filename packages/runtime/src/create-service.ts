@@ -6,9 +6,10 @@
 
 import { createCodec } from '@troupe/avro'
 import { commandLane, laneOf, type Log, type Service, type TopicPartition } from '@troupe/core'
-import { connectKafka, createReceiver, createRelay, ensureTopics } from '@troupe/kafka'
+import { connectKafka, createReceiver, createRelay, onWire, type Receiver } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
 import { linked, shared } from './abort.ts'
+import { databaseAccess, kafkaSettings, prepareTopics, registryAccess } from './connecting.ts'
 import { createDecider } from './decider.ts'
 import { createDependencies, type DependencyName } from './dependencies.ts'
 import type { Settings } from './environment.ts'
@@ -18,10 +19,11 @@ import { createLookout, publishLeftovers } from './leftovers.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { createLocks } from './locks.ts'
 import { claimPartition } from './partition.ts'
+import { createMetrics } from './metrics.ts'
 import { probesOf } from './probes.ts'
 import { createPulse } from './pulse.ts'
 import { isOpen, type Progress, type Routes, type RunningService } from './running-service.ts'
-import { nothing, settle } from './settle.ts'
+import { nothing, settle, type Work } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { letGoInOrder } from './stopping.ts'
 import { createSweeper } from './sweeper.ts'
@@ -65,16 +67,14 @@ export function createService(
   const signal = shared(callOff.signal)
   shared(stopping.signal)
   const dependencies = createDependencies({ log, now })
-  const ledger = postgresLedger({ url: settings.databaseUrl, log })
+  const registry = registryAccess(settings)
   const within = settings.namespace === undefined ? {} : { namespace: settings.namespace }
-  const codec = createCodec({ registryUrl: settings.registryUrl, ...within, log })
-  const connection = connectKafka(
-    { clientId: `troupe-${service.name}`, brokers: settings.kafkaBrokers, ...within },
-    log,
-  )
+  const ledger = postgresLedger({ ...databaseAccess(settings), log })
+  const codec = createCodec({ ...registry, ...within, log })
+  const connection = connectKafka(kafkaSettings(service, settings), log)
   const relay = createRelay({ connection, log })
   const sweeper = createSweeper(sweep, outboxIdleMs)
-  const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log }
+  const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log, onSettled }
   const deciding = {
     service: service.name,
     deriveId,
@@ -106,6 +106,7 @@ export function createService(
       performTimeoutMs: settings.performTimeoutMs,
       passedKeptAfterMs,
       stopping: stopping.signal,
+      onTook: (seconds) => metrics.meter.tookSeconds(seconds),
       onReached: (next) => reached.set(laneOf(place), { ...place, next }),
       onReleased: () => reached.delete(laneOf(place)),
     })
@@ -113,8 +114,16 @@ export function createService(
   const receiving = { connection, groupId: service.name, topics: heardTopics, log, tuning, assign }
   // A service that hears nothing only decides on commands.
   const receiver = heardTopics.length > 0 ? createReceiver(receiving) : undefined
-  const { registryUrl } = settings
-  const probes = probesOf({ ledger, receiver, relay, connection, registryUrl })
+  const metrics = createMetrics({
+    service,
+    consumerGroup: onWire(connection, service.name),
+    onWire: (topic) => onWire(connection, topic),
+    dependencies,
+    relay,
+    receiver,
+    now,
+  })
+  const probes = probesOf({ ledger, receiver, relay, connection, registry })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
   const lookout = createLookout(settling, lookoutEveryMs)
   let http: HttpServer | undefined
@@ -146,8 +155,10 @@ export function createService(
     stop: lifecycle.stop,
     status() {
       const states = dependencies.states()
-      const isReady = isOpen(lifecycle.state) && states.database.state === 'up' && states.kafka.state === 'up'
-      return { state: lifecycle.state, isReady, dependencies: states }
+      const halted = haltedIn(receiver)
+      const isUp = states.database.state === 'up' && states.kafka.state === 'up'
+      const isReady = isOpen(lifecycle.state) && isUp && halted.length === 0
+      return { state: lifecycle.state, isReady, halted, dependencies: states }
     },
     async progress() {
       // In this order: what was emitted on the way to these positions has been handed to the relay.
@@ -181,14 +192,13 @@ export function createService(
       })
     try {
       if (settings.http)
-        http = await serveHttp(running, settings.http, { log, ...(routes ? { routes } : {}) })
-      const topics = topicsOf(service, settings)
+        http = await serveHttp(running, settings.http, { log, metrics, ...(routes ? { routes } : {}) })
       await allOrFirstRefusal(
         [
           need('database', 'prepare the ledger', () => ledger.migrate()),
           need('registry', 'register the schemas', () => codec.register(service.says)),
           need('kafka', 'prepare the topics', () =>
-            ensureTopics(connection, topics, { timeoutMs: attemptTimeoutMs }),
+            prepareTopics(connection, service, settings, attemptTimeoutMs),
           ),
         ],
         () => failing.abort(),
@@ -208,6 +218,10 @@ export function createService(
       { service: service.name, startMs: now() - sinceMs, http: http?.url },
       `${service.name} is running`,
     )
+  }
+
+  function onSettled(work: Work): void {
+    metrics.meter.settled(work)
   }
 
   /** True when nothing published is left in the outbox. */
@@ -230,11 +244,7 @@ export function createService(
   return running
 }
 
-function topicsOf(service: Service, { topicPartitions, topicReplication }: Settings) {
-  const topics = new Set([service.topic, service.deadLetterTopic, ...service.hears.map(({ topic }) => topic)])
-  return [...topics].map((topic) => ({
-    topic,
-    partitions: topicPartitions,
-    replicationFactor: topicReplication,
-  }))
+/** Partitions whose position Kafka does not have: their events wait for a person. */
+function haltedIn(receiver: Receiver | undefined): readonly string[] {
+  return (receiver?.state.partitions ?? []).filter(({ phase }) => phase === 'halted').map(laneOf)
 }

@@ -17,6 +17,8 @@ export interface DependencyState {
 export interface InsistOptions {
   /** False where success may come out of a cache, and says nothing of the dependency. Default: true. */
   readonly isProof?: boolean
+  /** True for what is not waited for, though waiting might help. Default: nothing. */
+  readonly isFatal?: (error: unknown) => boolean
 }
 
 /** Knows which dependency answers, and waits for one that does not. */
@@ -87,7 +89,7 @@ export function createDependencies({
   return {
     states: () => ({ ...states }),
     report,
-    async insist(name, doing, attempt, signal, { isProof = true } = {}) {
+    async insist(name, doing, attempt, signal, { isProof = true, isFatal = () => false } = {}) {
       const waits = delaysOf(delays)
       let last: unknown
       for (let hasFailed = false; ; hasFailed = true) {
@@ -97,7 +99,7 @@ export function createDependencies({
           if (isProof || hasFailed) report(name, undefined)
           return result
         } catch (error) {
-          if (retryVerdictOf(error) !== 'wait') throw error
+          if (retryVerdictOf(error) !== 'wait' || isFatal(error)) throw error
           last = error
           report(name, error)
         }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { type SecureSettings, secureSettings } from './secure-settings.ts'
 
 /** The settings of one service process. */
-export interface Settings {
+export interface Settings extends SecureSettings {
   /** `host:port` of one or more brokers. */
   readonly kafkaBrokers: readonly string[]
   readonly registryUrl: string
@@ -15,7 +16,12 @@ export interface Settings {
   /** Undefined: no HTTP server. */
   readonly http: { readonly host: string; readonly port: number } | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** For topics that are not there yet. */
+  /**
+   * `create` makes the topics that are missing; `check` makes none, and refuses the start unless they are
+   * there and the service's own is as it declares. Default: `create`.
+   */
+  readonly topics?: 'create' | 'check' | undefined
+  /** For topics that are not there yet, and whose service declares nothing else. */
   readonly topicPartitions: number
   readonly topicReplication: number
   /** How long a start may wait for a dependency before it is refused. */
@@ -66,6 +72,7 @@ const variables = z.object({
   TROUPE_NAMESPACE: namespace.optional(),
   HTTP_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
   TROUPE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  TROUPE_TOPICS: z.enum(['create', 'check']).default('create'),
   TROUPE_TOPIC_PARTITIONS: wholeNumber(1, 1_000).default(3),
   TROUPE_TOPIC_REPLICATION: wholeNumber(1, 32_767).default(1),
   TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
@@ -90,11 +97,12 @@ export function environment(
     Object.entries(variablesGiven).filter(([, value]) => value !== undefined && value !== ''),
   )
   const parsed = variables.safeParse(given)
+  const secure = secureSettings(given)
   if (!parsed.success) {
-    return {
-      problems: parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given)),
-    }
+    const named = parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given))
+    return { problems: [...named, ...secure.problems] }
   }
+  if (secure.problems.length > 0) return { problems: secure.problems }
   const of = parsed.data
   return {
     settings: {
@@ -104,6 +112,8 @@ export function environment(
       databaseUrl: of.DATABASE_URL,
       http: of.HTTP_ADDRESS,
       logLevel: of.TROUPE_LOG_LEVEL,
+      ...secure.settings,
+      topics: of.TROUPE_TOPICS,
       topicPartitions: of.TROUPE_TOPIC_PARTITIONS,
       topicReplication: of.TROUPE_TOPIC_REPLICATION,
       startTimeoutMs: of.TROUPE_START_TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import type { Log } from '@troupe/core'
 import { messageOf, TroupeError } from '@troupe/core'
 import { fastify } from 'fastify'
+import type { Metrics } from './metrics.ts'
 import { notFoundHandler, problem, problemHandler } from './problem.ts'
 import { isOpen, type Routes, type RunningService } from './running-service.ts'
 
@@ -13,15 +14,16 @@ export interface HttpServer {
 const bodyBytesMax = 262_144
 
 /**
- * Serves `/livez`, `/readyz` and the service's own routes.
+ * Serves `/livez`, `/readyz`, `/metrics` and the service's own routes.
  *
- * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs and
- * while the database or Kafka is away; it says which dependency answers, and since when.
+ * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs, while the
+ * database or Kafka is away, and while a partition is halted; it says which dependency answers, and since
+ * when. `/metrics` answers in every state.
  */
 export async function serveHttp(
   running: RunningService,
   { host, port }: { readonly host: string; readonly port: number },
-  { log, routes }: { readonly log: Log; readonly routes?: Routes },
+  { log, metrics, routes }: { readonly log: Log; readonly metrics?: Metrics; readonly routes?: Routes },
 ): Promise<HttpServer> {
   const failed = problemHandler(log)
   const http = fastify({
@@ -34,7 +36,7 @@ export async function serveHttp(
   http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
-    const { isReady, state, dependencies } = running.status()
+    const { isReady, state, halted, dependencies } = running.status()
     const since = Object.fromEntries(
       Object.entries(dependencies).map(([name, { state: its, sinceMs, error }]) => [
         name,
@@ -43,8 +45,13 @@ export async function serveHttp(
     )
     return reply
       .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ok' : 'unavailable', state, dependencies: since })
+      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, dependencies: since })
   })
+  if (metrics) {
+    http.get('/metrics', async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    )
+  }
   void http.register(async (own) => {
     // It listens before the service runs, so that the health checks can say what it waits for.
     own.addHook('onRequest', async () => {

@@ -239,6 +239,36 @@ describe('letting go of a partition', () => {
     expect(bench.ledger.outbox.size).toBe(0)
   })
 
+  it('waits a moment for Kafka, so that the next owner finds nothing to publish a second time', async () => {
+    const bench = benchFor()
+    const partition = await claimPartition(place, bench)
+    const lost = new AbortController()
+    bench.relay.close()
+    const taking = partition.take(batchOf(payments(0, [{}]), { signal: lost.signal }))
+    await until(() => bench.ledger.settled.length === 1)
+    lost.abort()
+    await taking
+    const releasing = partition.release()
+    setTimeout(() => bench.relay.open(), 20)
+    await releasing
+    expect(bench.ledger.outbox.size).toBe(0)
+  })
+
+  it('keeps the position of the chunk that was settled, when the next one was not', async () => {
+    const bench = benchFor({ batchEventsMax: 2 })
+    const partition = await claimPartition(place, bench)
+    const lost = new AbortController()
+    let recalls = 0
+    bench.ledger.before = (method) => {
+      if (method === 'recall' && ++recalls === 2) lost.abort()
+    }
+    await partition.take(batchOf([], { from: 0n, to: 1n }))
+    const taking = partition.take(batchOf(payments(1, [{}, {}, {}]), { signal: lost.signal }))
+    await expect(taking).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
+    await partition.release()
+    expect(nextOf(bench)).toBe(3n)
+  })
+
   it('refuses what comes afterwards, and a second release does nothing', async () => {
     const bench = benchFor()
     const partition = await claimPartition(place, bench)

@@ -42,6 +42,8 @@ export interface PartitionOptions
   readonly passedKeptAfterMs: number
   /** Aborted when the service begins to stop: what only waits for room need not be waited for. */
   readonly stopping: AbortSignal
+  /** Told how long a batch took, from its handing over to its last commit. */
+  readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */
   readonly onReached: (reached: bigint | undefined) => void
   /** Told that the partition is let go of. */
@@ -93,8 +95,10 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
   async function take(batch: ReceivedBatch): Promise<void> {
     if (isReleased) throw new TroupeError('TROUPE_FENCED', `${topic}[${partition}] was let go of.`)
     const { signal, unlink } = linked(batch.signal, options.signal)
+    const beganMs = performance.now()
     try {
       await handleAll(batch, signal)
+      options.onTook?.((performance.now() - beganMs) / 1_000)
     } finally {
       unlink()
     }

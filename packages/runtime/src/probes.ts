@@ -1,4 +1,5 @@
-import { type Ledger, messageOf, TroupeError } from '@troupe/core'
+import { pingRegistry, type RegistryAccess } from '@troupe/avro'
+import { type Ledger, TroupeError } from '@troupe/core'
 import { type KafkaConnection, ping, type Receiver, type ReceiverState, type Relay } from '@troupe/kafka'
 import type { PulseOptions } from './pulse.ts'
 
@@ -11,19 +12,19 @@ export function probesOf({
   receiver,
   relay,
   connection,
-  registryUrl,
+  registry,
 }: {
   readonly ledger: Pick<Ledger, 'ping'>
   /** Undefined where nothing is heard. */
   readonly receiver: Receiver | undefined
   readonly relay: Relay
   readonly connection: KafkaConnection
-  readonly registryUrl: string
+  readonly registry: RegistryAccess
 }): PulseOptions['probes'] {
   return {
     database: () => within(answerTimeoutMs, 'TROUPE_DATABASE_UNREACHABLE', ledger.ping()),
     kafka: () => probeKafka(receiver, relay, connection),
-    registry: () => probeRegistry(registryUrl),
+    registry: () => pingRegistry(registry, { timeoutMs: answerTimeoutMs }),
   }
 }
 
@@ -47,45 +48,6 @@ function unreachable(why: string): TroupeError {
     'TROUPE_KAFKA_UNREACHABLE',
     `Kafka: ${why}. It is tried again; check that the brokers run.`,
   )
-}
-
-/** Whatever a registry answers, short of a failure of its own, it is there. */
-async function probeRegistry(registryUrl: string): Promise<void> {
-  const url = new URL(registryUrl)
-  const { username, password } = url
-  url.username = ''
-  url.password = ''
-  url.search = ''
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/config`
-  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
-  let status: number
-  try {
-    const answer = await fetch(url, {
-      headers: username === '' ? {} : { authorization: `Basic ${credentials.toString('base64')}` },
-      signal: AbortSignal.timeout(answerTimeoutMs),
-    })
-    await answer.body?.cancel()
-    status = answer.status
-  } catch (cause) {
-    throw new TroupeError(
-      'TROUPE_REGISTRY_UNREACHABLE',
-      `The registry at ${url.origin} does not answer: ${reasonIn(cause)}. Check that it runs.`,
-      { cause },
-    )
-  }
-  if (status < 500) return
-  throw new TroupeError(
-    'TROUPE_REGISTRY_UNREACHABLE',
-    `The registry at ${url.origin} answers with status ${status}. Look at its log.`,
-  )
-}
-
-/** `fetch` says "fetch failed", and why in its cause. */
-function reasonIn(error: unknown): string {
-  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined
-  const all =
-    typeof cause === 'object' && cause !== null && 'errors' in cause ? (cause.errors as unknown[]) : []
-  return all.length > 0 ? all.map(messageOf).join('; ') : messageOf(cause ?? error)
 }
 
 async function within(

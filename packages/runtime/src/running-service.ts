@@ -8,6 +8,8 @@ export type ServiceState = 'new' | 'starting' | 'joining' | 'running' | 'stoppin
 export interface Status {
   readonly state: ServiceState
   readonly isReady: boolean
+  /** Partitions, as `topic/partition`, whose position Kafka does not have: they wait for a person. */
+  readonly halted: readonly string[]
   readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
 }
 

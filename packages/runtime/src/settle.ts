@@ -26,6 +26,8 @@ export interface SettleOptions {
   readonly locks: Locks
   readonly dependencies: Dependencies
   readonly signal: AbortSignal
+  /** Told of what was written, once, as soon as it is known to be. */
+  readonly onSettled?: (work: Work) => void
 }
 
 /** What is to be written; the ids of published records are added here. */
@@ -109,6 +111,7 @@ export async function settle(work: Work, options: SettleOptions): Promise<void> 
     throw error
   }
   relay.confirmDeleted(published)
+  options.onSettled?.(work)
   if (work.outbox.length === 0) return
   relay.push(work.outbox)
   sweeper.touch()

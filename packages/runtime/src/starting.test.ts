@@ -48,6 +48,17 @@ describe('a start that waits', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'TROUPE_DATABASE_UNREACHABLE' })
   })
 
+  it('is refused at once where a right is missing', async () => {
+    const { dependencies, patience } = open()
+    const denied = new TroupeError('TROUPE_ACCESS_DENIED', 'The user order may not.')
+    const waiting = insistUntil(
+      patience,
+      dependencies,
+      need(() => Promise.reject(denied)),
+    )
+    await expect(waiting).rejects.toBe(denied)
+  })
+
   it('just ends when it is called off', async () => {
     const { dependencies, callOff, patience } = open()
     const waiting = insistUntil(

@@ -32,9 +32,9 @@ export interface Patience {
 
 /**
  * Tries until it works or the deadline comes; then refuses the start with what, where, since when and
- * what to do.
+ * what to do. A right that is missing is no matter of waiting: somebody has to grant it.
  *
- * @throws what the attempt throws where waiting does not help; TroupeError `TROUPE_STOPPED` if it was called off
+ * @throws what the attempt throws where waiting does not help, `TROUPE_ACCESS_DENIED` too; TroupeError `TROUPE_STOPPED` if it was called off
  */
 export async function insistUntil<T>(
   { signal, deadline }: Patience,
@@ -42,7 +42,9 @@ export async function insistUntil<T>(
   { name, doing, attempt, sinceMs, where }: Need<T>,
 ): Promise<T> {
   try {
-    return await dependencies.insist(name, doing, attempt, signal)
+    return await dependencies.insist(name, doing, attempt, signal, {
+      isFatal: (error) => isTroupeError(error, 'TROUPE_ACCESS_DENIED'),
+    })
   } catch (error) {
     if (!isTroupeError(error, 'TROUPE_STOPPED') || !deadline.aborted) throw error
     const { state, error: last } = dependencies.states()[name]

@@ -1,0 +1,188 @@
+// What a service measures of itself, and under which names: nowhere else is a metric named.
+//
+// On the way of an event nothing is done but adding to numbers; everything else is asked for when somebody
+// reads the metrics.
+
+import type { InboxEntry, OutgoingRecord, Service } from '@troupe/core'
+import type { Receiver, Relay } from '@troupe/kafka'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { type Dependencies, dependencyNames } from './dependencies.ts'
+
+/** Names are kept as they are: dashboards and alerts know them. */
+export const metricNames = {
+  lag: 'kafka_consumergroup_lag',
+  handled: 'troupe_events_handled_total',
+  batchSeconds: 'troupe_batch_seconds',
+  unpublished: 'troupe_outbox_unpublished',
+  oldestUnpublishedSeconds: 'troupe_relay_oldest_unpublished_seconds',
+  refused: 'troupe_relay_refused',
+  dependencyUp: 'troupe_dependency_up',
+  partitions: 'troupe_partitions',
+} as const
+
+/** What is told on the way of an event. */
+export interface Meter {
+  /** Told of what was committed, once. */
+  settled(work: { readonly inbox: readonly InboxEntry[]; readonly outbox: readonly OutgoingRecord[] }): void
+  /** Told how long a batch took, from its handing over to its last commit. */
+  tookSeconds(seconds: number): void
+}
+
+export interface Metrics {
+  readonly meter: Meter
+  readonly contentType: string
+  /** All of them, as Prometheus reads them. */
+  text(): Promise<string>
+}
+
+export interface MetricsOptions {
+  readonly service: Service
+  /** As Kafka calls it. */
+  readonly consumerGroup: string
+  /** What Kafka calls a topic. */
+  readonly onWire: (topic: string) => string
+  readonly dependencies: Dependencies
+  readonly relay: Pick<Relay, 'state'>
+  readonly receiver: Pick<Receiver, 'state' | 'lag'> | undefined
+  readonly now: () => number
+}
+
+const batchBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/** The phases that a partition of this process can be in. */
+const partitionPhases = ['claiming', 'reading', 'checking', 'halted'] as const
+/** The type of an event that cannot be read. */
+const unknownType = 'unknown'
+
+/** The metrics of one service, each in a registry of its own: several services may share a process. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const { service } = options
+  const registry = new Registry()
+  const handled = new Map<string, Map<string, number>>()
+  const batchSeconds = new Histogram({
+    name: metricNames.batchSeconds,
+    help: 'How long batches of events took, from their handing over to their last commit',
+    buckets: batchBucketsSeconds,
+    registers: [registry],
+  })
+  countHandled(registry, service, handled)
+  measureKafka(registry, options)
+  measureRelay(registry, options)
+  measureDependencies(registry, options)
+  let isProcessMeasured = false
+
+  function count(type: string, outcome: string, by = 1): void {
+    let outcomes = handled.get(type)
+    if (!outcomes) handled.set(type, (outcomes = new Map<string, number>()))
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + by)
+  }
+
+  return {
+    contentType: registry.contentType,
+    meter: {
+      settled({ inbox, outbox }) {
+        let deadLetters = 0
+        for (const { type, outcome } of inbox) {
+          count(type, outcome)
+          if (outcome === 'dead-lettered') deadLetters -= 1
+        }
+        for (const { topic } of outbox) if (topic === service.deadLetterTopic) deadLetters += 1
+        // What cannot be read has no name to be remembered under.
+        if (deadLetters > 0) count(unknownType, 'dead-lettered', deadLetters)
+      },
+      tookSeconds: (seconds) => batchSeconds.observe(seconds),
+    },
+    text() {
+      // Only where somebody reads them: watching the event loop is not free.
+      if (!isProcessMeasured) collectDefaultMetrics({ register: registry })
+      isProcessMeasured = true
+      return registry.metrics()
+    },
+  }
+}
+
+function countHandled(
+  registry: Registry,
+  service: Service,
+  handled: ReadonlyMap<string, ReadonlyMap<string, number>>,
+): void {
+  new Counter({
+    name: metricNames.handled,
+    help: 'Events that were committed, by what became of them',
+    labelNames: ['service', 'type', 'outcome'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [type, outcomes] of handled)
+        for (const [outcome, count] of outcomes) this.inc({ service: service.name, type, outcome }, count)
+    },
+  })
+}
+
+function measureKafka(registry: Registry, { receiver, consumerGroup, onWire }: MetricsOptions): void {
+  new Gauge({
+    name: metricNames.lag,
+    help: "Records between a partition's position in the ledger and its end",
+    labelNames: ['consumergroup', 'topic', 'partition'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { topic, partition, lag } of receiver?.lag() ?? [])
+        this.set({ consumergroup: consumerGroup, topic: onWire(topic), partition }, Number(lag))
+    },
+  })
+  new Gauge({
+    name: metricNames.partitions,
+    help: 'Partitions that this process holds, by phase; a halted one waits for a person',
+    labelNames: ['phase'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const phase of partitionPhases) this.set({ phase }, 0)
+      for (const { phase } of receiver?.state.partitions ?? []) if (phase !== 'released') this.inc({ phase })
+    },
+  })
+}
+
+function measureRelay(registry: Registry, { relay, now }: MetricsOptions): void {
+  new Gauge({
+    name: metricNames.unpublished,
+    help: 'Committed events of this process that Kafka has not acknowledged yet',
+    registers: [registry],
+    collect() {
+      this.set(relay.state.queued)
+    },
+  })
+  new Gauge({
+    name: metricNames.oldestUnpublishedSeconds,
+    help: 'How long the oldest of them has waited; 0 if there is none',
+    registers: [registry],
+    collect() {
+      const { oldestUnpublishedSinceMs } = relay.state
+      this.set(
+        oldestUnpublishedSinceMs === undefined ? 0 : Math.max(0, now() - oldestUnpublishedSinceMs) / 1_000,
+      )
+    },
+  })
+  new Gauge({
+    name: metricNames.refused,
+    help: 'Events that Kafka will never take; they stay in the outbox',
+    registers: [registry],
+    collect() {
+      this.set(relay.state.refusedCount)
+    },
+  })
+}
+
+function measureDependencies(registry: Registry, { dependencies }: MetricsOptions): void {
+  new Gauge({
+    name: metricNames.dependencyUp,
+    help: '1 if the dependency answered when it was asked last',
+    labelNames: ['dependency'],
+    registers: [registry],
+    collect() {
+      const states = dependencies.states()
+      for (const dependency of dependencyNames)
+        this.set({ dependency }, states[dependency].state === 'up' ? 1 : 0)
+    },
+  })
+}

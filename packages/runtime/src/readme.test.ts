@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals'
+import { readdirSync, readFileSync } from 'node:fs'
+import { environment } from './environment.ts'
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+const readme = read('../README.md')
+
+describe('the README', () => {
+  it('lists every setting, and no other', () => {
+    const known = [...read('./environment.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name)
+    const listed = [...readme.matchAll(/^\| `([A-Z][A-Z_]+)`/gm)].map(([, name]) => name)
+    expect(listed.toSorted()).toEqual([...new Set(known)].toSorted())
+  })
+
+  it('gives defaults that are the defaults', () => {
+    const needed = {
+      KAFKA_BROKERS: 'kafka:9092',
+      SCHEMA_REGISTRY_URL: 'http://registry:8081',
+      DATABASE_URL: 'postgres://order:secret@database/order',
+    }
+    const listed = [...readme.matchAll(/^\| `([A-Z][A-Z_]+)`\s*\| `([^`]+)`/gm)]
+    const given = Object.fromEntries(listed.map(([, name, value]) => [name, value]))
+    expect(environment({ ...needed, ...given })).toEqual(environment(needed))
+    expect(listed.length).toBeGreaterThan(8)
+  })
+
+  it('names files that are there', () => {
+    const files = readdirSync(new URL('.', import.meta.url))
+    const section = readme.slice(readme.indexOf('## Files'))
+    for (const [, name] of section.matchAll(/`([a-z-]+)`/g)) expect(files).toContain(`${name}.ts`)
+  })
+})
