@@ -1,5 +1,6 @@
 export { connectKafka, type KafkaConnection, type KafkaCredentials, type KafkaSettings } from './client.ts'
 export { createLogEnds, type LogEnds } from './log-ends.ts'
+export { onWire } from './namespace.ts'
 export type {
   LanePhase,
   PartitionState,

@@ -1,0 +1,129 @@
+import { describe, expect, it } from '@jest/globals'
+import { type InboxEntry, type OutgoingRecord, service } from '@troupe/core'
+import type { ReceiverState, RelayState } from '@troupe/kafka'
+import { createDependencies } from './dependencies.ts'
+import { keepingLog } from './fakes.test.kit.ts'
+import { createMetrics } from './metrics.ts'
+
+const payment = service({ name: 'payment', reactions: {} })
+
+function entry(type: string, outcome: InboxEntry['outcome']): InboxEntry {
+  return { source: 'order', id: `${type}-${outcome}`, type, saga: 's', outcome }
+}
+
+function record(topic: string): OutgoingRecord {
+  return { id: '1', lane: 'order.events/0', topic, key: 'k', headers: {}, value: new Uint8Array(0) }
+}
+
+function open() {
+  const dependencies = createDependencies({ log: keepingLog(), now: Date.now })
+  const relay: { state: RelayState } = {
+    state: {
+      phase: 'running',
+      queued: 7,
+      queuedBytes: 70,
+      published: 3,
+      oldestUnpublishedSinceMs: 1_000,
+      problems: [],
+      refusedCount: 2,
+      refused: [],
+    },
+  }
+  const partition = { topic: 'order.events', position: 4n, highWatermark: 9n, waiting: 0 } as const
+  const state: ReceiverState = {
+    phase: 'receiving',
+    sinceMs: 0,
+    partitions: [
+      { ...partition, partition: 0, phase: 'reading' },
+      { ...partition, partition: 1, phase: 'reading' },
+      { ...partition, partition: 2, phase: 'halted' },
+    ],
+  }
+  const metrics = createMetrics({
+    service: payment,
+    consumerGroup: 'review.payment',
+    onWire: (topic) => `review.${topic}`,
+    dependencies,
+    relay,
+    receiver: { state, lag: () => [{ topic: 'order.events', partition: 1, lag: 5n }] },
+    now: () => 3_500,
+  })
+  const lines = async (start: string) =>
+    (await metrics.text()).split('\n').filter((line) => line.startsWith(start))
+  return { metrics, dependencies, relay, lines }
+}
+
+describe('the metrics of a service', () => {
+  it('count what became of events, by type, also of those that cannot be read', async () => {
+    const { metrics, lines } = open()
+    expect(await lines('troupe_events_handled_total')).toEqual([])
+    for (const _ of [1, 2]) {
+      metrics.meter.settled({
+        inbox: [entry('OrderReceived', 'applied'), entry('OrderReceived', 'dead-lettered')],
+        outbox: [record('payment.dlq'), record('payment.dlq'), record('payment.events')],
+      })
+    }
+    metrics.meter.settled({ inbox: [entry('InventoryFailed', 'barred')], outbox: [] })
+    expect(await lines('troupe_events_handled_total')).toEqual([
+      'troupe_events_handled_total{service="payment",type="OrderReceived",outcome="applied"} 2',
+      'troupe_events_handled_total{service="payment",type="OrderReceived",outcome="dead-lettered"} 2',
+      'troupe_events_handled_total{service="payment",type="unknown",outcome="dead-lettered"} 2',
+      'troupe_events_handled_total{service="payment",type="InventoryFailed",outcome="barred"} 1',
+    ])
+    // Reading them changes nothing.
+    expect(await lines('troupe_events_handled_total{service="payment",type="InventoryFailed"')).toHaveLength(
+      1,
+    )
+  })
+
+  it('tell the lag under the names of Kafka, and the phases of partitions', async () => {
+    const { lines } = open()
+    expect(await lines('kafka_consumergroup_lag')).toEqual([
+      'kafka_consumergroup_lag{consumergroup="review.payment",topic="review.order.events",partition="1"} 5',
+    ])
+    expect(await lines('troupe_partitions')).toEqual([
+      'troupe_partitions{phase="claiming"} 0',
+      'troupe_partitions{phase="reading"} 2',
+      'troupe_partitions{phase="checking"} 0',
+      'troupe_partitions{phase="halted"} 1',
+    ])
+  })
+
+  it('tell what waits for Kafka, and since when', async () => {
+    const { lines, relay } = open()
+    expect(await lines('troupe_outbox_unpublished')).toEqual(['troupe_outbox_unpublished 7'])
+    expect(await lines('troupe_relay')).toEqual([
+      'troupe_relay_oldest_unpublished_seconds 2.5',
+      'troupe_relay_refused 2',
+    ])
+    const { oldestUnpublishedSinceMs: _, ...empty } = relay.state
+    relay.state = { ...empty, queued: 0 }
+    expect(await lines('troupe_relay_oldest')).toEqual(['troupe_relay_oldest_unpublished_seconds 0'])
+  })
+
+  it('tell which dependency answers, and how long batches took', async () => {
+    const { metrics, dependencies, lines } = open()
+    dependencies.report('database', undefined)
+    dependencies.report('kafka', new Error('away'))
+    expect(await lines('troupe_dependency_up')).toEqual([
+      'troupe_dependency_up{dependency="database"} 1',
+      'troupe_dependency_up{dependency="kafka"} 0',
+      'troupe_dependency_up{dependency="registry"} 0',
+    ])
+    metrics.meter.tookSeconds(0.02)
+    expect(await lines('troupe_batch_seconds_bucket{le="0.01"}')).toEqual([
+      'troupe_batch_seconds_bucket{le="0.01"} 0',
+    ])
+    expect(await lines('troupe_batch_seconds_bucket{le="0.025"}')).toEqual([
+      'troupe_batch_seconds_bucket{le="0.025"} 1',
+    ])
+  })
+
+  it('are kept apart from those of another service in the same process', async () => {
+    const [one, other] = [open(), open()]
+    one.metrics.meter.settled({ inbox: [entry('OrderReceived', 'applied')], outbox: [] })
+    expect(await one.lines('troupe_events_handled_total')).toHaveLength(1)
+    expect(await other.lines('troupe_events_handled_total')).toEqual([])
+    expect(await other.lines('process_cpu_seconds_total')).toHaveLength(1)
+  })
+})
