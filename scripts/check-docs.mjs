@@ -96,7 +96,9 @@ function wrongCodes(text) {
 }
 
 function missingSettings() {
-  const settings = read('packages/runtime/src/environment.ts').match(/(?<=^ {2})[A-Z][A-Z_]+(?=: )/gm) ?? []
+  const settings = ['environment', 'secure-settings'].flatMap(
+    (file) => read(`packages/runtime/src/${file}.ts`).match(/(?<=^ {2})[A-Z][A-Z_]+(?=: )/gm) ?? [],
+  )
   const described = read('docs/settings.md')
   return [...new Set(settings)]
     .filter((name) => !described.includes(`| \`${name}\` |`))

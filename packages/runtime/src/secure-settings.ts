@@ -28,7 +28,27 @@ export interface SecureSettings {
   readonly databaseCa?: string | undefined
 }
 
-type Given = Readonly<Record<string, string | undefined>>
+/** Every variable that is read here, and what its value is. */
+export const secureVariables = {
+  KAFKA_TLS: 'switch',
+  KAFKA_TLS_CA_FILE: 'file',
+  KAFKA_TLS_CERT_FILE: 'file',
+  KAFKA_TLS_KEY_FILE: 'file',
+  KAFKA_SASL_MECHANISM: 'text',
+  KAFKA_SASL_USERNAME: 'text',
+  KAFKA_SASL_PASSWORD: 'secret',
+  KAFKA_SASL_PASSWORD_FILE: 'file',
+  SCHEMA_REGISTRY_USERNAME: 'text',
+  SCHEMA_REGISTRY_PASSWORD: 'secret',
+  SCHEMA_REGISTRY_PASSWORD_FILE: 'file',
+  SCHEMA_REGISTRY_CA_FILE: 'file',
+  DATABASE_CA_FILE: 'file',
+} as const
+
+type Name = keyof typeof secureVariables
+type FileName = { [Each in Name]: (typeof secureVariables)[Each] extends 'file' ? Each : never }[Name]
+type Prefix = 'KAFKA_SASL' | 'SCHEMA_REGISTRY'
+type Given = Readonly<Partial<Record<Name | 'SCHEMA_REGISTRY_URL', string | undefined>>>
 
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
 const secretBytesMax = 65_536
@@ -43,7 +63,7 @@ export function secureSettings(given: Given): {
   const kafkaSasl = readKafkaSasl(given, problems)
   const registryAuth = readPair(given, 'SCHEMA_REGISTRY', problems)
   const registryCa = readCertificates(given, 'SCHEMA_REGISTRY_CA_FILE', problems)
-  if (registryCa !== undefined && !/^https:/i.test(given['SCHEMA_REGISTRY_URL'] ?? 'https:')) {
+  if (registryCa !== undefined && !/^https:/i.test(given.SCHEMA_REGISTRY_URL ?? 'https:')) {
     problems.push(
       'SCHEMA_REGISTRY_CA_FILE: SCHEMA_REGISTRY_URL is without TLS. Make it https://, or leave this out',
     )
@@ -55,7 +75,7 @@ export function secureSettings(given: Given): {
 const kafkaTlsFiles = ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const
 
 function readKafkaTls(given: Given, problems: string[]): KafkaTls | undefined {
-  const isOn = given['KAFKA_TLS'] ?? '0'
+  const isOn = given.KAFKA_TLS ?? '0'
   if (isOn !== '0' && isOn !== '1') problems.push(`KAFKA_TLS: "${isOn}" is neither 0 nor 1`)
   const files = kafkaTlsFiles.filter((name) => given[name] !== undefined)
   if (isOn !== '1') {
@@ -86,10 +106,10 @@ function readKafkaTls(given: Given, problems: string[]): KafkaTls | undefined {
 }
 
 function readKafkaSasl(given: Given, problems: string[]): KafkaCredentials | undefined {
-  const text = given['KAFKA_SASL_MECHANISM']
+  const text = given.KAFKA_SASL_MECHANISM
   const pair = readPair(given, 'KAFKA_SASL', problems)
   if (text === undefined) {
-    const one = ['KAFKA_SASL_USERNAME', ...passwordNames('KAFKA_SASL')].find(
+    const one = (['KAFKA_SASL_USERNAME', ...passwordNames('KAFKA_SASL')] as const).find(
       (name) => given[name] !== undefined,
     )
     if (one !== undefined)
@@ -103,17 +123,17 @@ function readKafkaSasl(given: Given, problems: string[]): KafkaCredentials | und
   return mechanism && pair && { mechanism, ...pair }
 }
 
-function passwordNames(prefix: string): readonly [string, string] {
+function passwordNames<Of extends Prefix>(prefix: Of): readonly [`${Of}_PASSWORD`, `${Of}_PASSWORD_FILE`] {
   return [`${prefix}_PASSWORD`, `${prefix}_PASSWORD_FILE`]
 }
 
 /** A user name and its password, which may be in a file; undefined without either. */
 function readPair(
   given: Given,
-  prefix: string,
+  prefix: Prefix,
   problems: string[],
 ): { readonly username: string; readonly password: string } | undefined {
-  const userName = `${prefix}_USERNAME`
+  const userName = `${prefix}_USERNAME` as const
   const [plain, file] = passwordNames(prefix)
   const username = given[userName]
   const where = [plain, file].filter((name) => given[name] !== undefined)
@@ -129,7 +149,7 @@ function readPair(
   return { username, password }
 }
 
-function readCertificates(given: Given, name: string, problems: string[]): string | undefined {
+function readCertificates(given: Given, name: FileName, problems: string[]): string | undefined {
   const pem = readFile(given, name, problems)
   if (pem === undefined) return undefined
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
@@ -143,7 +163,7 @@ function readCertificates(given: Given, name: string, problems: string[]): strin
   }
 }
 
-function readFile(given: Given, name: string, problems: string[]): string | undefined {
+function readFile(given: Given, name: FileName, problems: string[]): string | undefined {
   const path = given[name]
   if (path === undefined) return undefined
   try {
