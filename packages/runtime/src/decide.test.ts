@@ -12,7 +12,7 @@ import {
   place,
   type Paid,
   recordOf,
-} from './fakes.test.kit.ts'
+} from './bank.test.kit.ts'
 import { claimPartition } from './partition.ts'
 
 const Held = eventType<'Held', { account: string; cents: number }>('Held', 'bank')

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { command, type Json, service, TroupeError } from '@troupe/core'
 import { createDecider, type DeciderOptions, isPassing } from './decider.ts'
-import { benchFor, deferred, payIn, tricks, unreachable, until } from './fakes.test.kit.ts'
+import { benchFor, payIn, tricks } from './bank.test.kit.ts'
+import { deferred, unreachable, until } from './fakes.test.kit.ts'
 
 afterEach(() => tricks.clear())
 
@@ -231,13 +232,13 @@ describe('reads of a command', () => {
 })
 
 describe('isPassing', () => {
-  it.each<[boolean, unknown]>([
-    [true, new TroupeError('TROUPE_STOPPED', '')],
-    [true, unreachable()],
-    [false, new TroupeError('TROUPE_EVENT_INVALID', '')],
-    [false, new Error('business')],
-    [false, undefined],
-  ])('is %s of %s', (expected, error) => {
+  it.each<[string, boolean, unknown]>([
+    ['a service that stops', true, new TroupeError('TROUPE_STOPPED', '')],
+    ['a database that is away', true, unreachable()],
+    ['a broken event', false, new TroupeError('TROUPE_EVENT_INVALID', '')],
+    ['what a command throws', false, new Error('business')],
+    ['nothing at all', false, undefined],
+  ])('of %s is %s', (_, expected, error) => {
     expect(isPassing(error)).toBe(expected)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { commandLane, type OutgoingRecord } from '@troupe/core'
-import { benchFor, unreachable, until } from './fakes.test.kit.ts'
+import { benchFor } from './bank.test.kit.ts'
+import { unreachable, until } from './fakes.test.kit.ts'
 import { createLookout } from './leftovers.ts'
 import { createSweeper } from './sweeper.ts'
 

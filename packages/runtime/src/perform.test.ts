@@ -6,16 +6,14 @@ import {
   batchOf,
   type Bench,
   benchFor,
-  deferred,
   eventType,
   PaidIn,
   payments,
   place,
   type Paid,
   recordOf,
-  unreachable,
-  until,
-} from './fakes.test.kit.ts'
+} from './bank.test.kit.ts'
+import { deferred, unreachable, until } from './fakes.test.kit.ts'
 import { TroupeError } from '@troupe/core'
 import { claimPartition } from './partition.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { commandLane, type OutgoingRecord, TroupeError } from '@troupe/core'
-import { benchFor, deferred, place, unreachable, until } from './fakes.test.kit.ts'
+import { benchFor, place } from './bank.test.kit.ts'
+import { deferred, unreachable, until } from './fakes.test.kit.ts'
 import { nothing, recallAndSettle, settle, type Work } from './settle.ts'
 
 const record = (id: string, lane = 'counter.events/0'): OutgoingRecord => ({

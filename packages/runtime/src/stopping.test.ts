@@ -59,20 +59,21 @@ describe('letting go', () => {
   })
 
   it('calls off what is under way in time to publish what was settled', async () => {
-    let isCalledOff = false
-    const { stop, callOff } = open({
+    const order: string[] = []
+    const { stop, callOff, log } = open({
       receiver: {
         stop: () =>
           new Promise((resolve) => {
             callOff.signal.addEventListener('abort', () => {
-              isCalledOff = true
+              order.push('called off')
               resolve()
             })
           }),
       },
-      relay: { stop: async () => (expect(isCalledOff).toBe(true), { left: 0 }) },
+      relay: { stop: async () => (order.push('relay'), { left: 0 }) },
     })
     await stop(100)
-    expect(isCalledOff).toBe(true)
+    expect(order).toEqual(['called off', 'relay'])
+    expect(log.lines).toEqual([])
   })
 })
