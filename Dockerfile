@@ -31,9 +31,8 @@ FROM tools AS production
 ARG SERVICE=order
 ARG PACKAGE=services/${SERVICE}
 COPY --from=manifests /app ./
-RUN if [ ! -f "${PACKAGE}/package.json" ]; then \
-      echo "There is no package in ${PACKAGE}. SERVICE is one of: $(cd services && echo *)" >&2; exit 1; \
-    fi
+RUN test -f "${PACKAGE}/package.json" || { \
+      echo "There is no ${PACKAGE}: SERVICE names a folder in services, PACKAGE any folder with a package." >&2; exit 1; }
 # Optional dependencies stay out: they hold PostgreSQL's binaries, for demos and tests without Docker.
 RUN pnpm install --prod --no-optional --offline --frozen-lockfile --ignore-scripts --filter-prod "{./${PACKAGE}}..." \
   && pnpm list --filter-prod "{./${PACKAGE}}..." --depth -1 --parseable | sed 's|^/app/||' | sort > /packages.txt

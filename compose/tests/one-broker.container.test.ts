@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { createProject, lines, type PlayReport, type Project, run } from './ecosystem.test.kit.ts'
+
+let project: Project
+
+beforeAll(async () => {
+  project = await createProject()
+  await project.mustCompose('build', '--quiet')
+  await project.mustCompose('up', '--wait')
+})
+afterAll(() => project?.remove())
+
+const services = ['order', 'payment', 'inventory', 'shipping']
+
+async function psql(user: string, database: string, sql: string) {
+  const url = `postgres://${user}:demo-only-${user}@127.0.0.1/${database}`
+  return project.compose(['exec', '-T', 'postgres', 'psql', '-Atc', sql, url])
+}
+
+describe('docker compose up', () => {
+  it('leaves everything healthy', async () => {
+    const all = lines(await project.mustCompose('ps', '--all', '--format', '{{.Service}} {{.Health}}'))
+    expect([...all].sort()).toEqual([
+      'inventory healthy',
+      'kafka healthy',
+      'order healthy',
+      'payment healthy',
+      'postgres healthy',
+      'registry healthy',
+      'shipping healthy',
+    ])
+  })
+
+  it('publishes ports on the loopback interface only', async () => {
+    const all = lines(await project.mustCompose('ps', '--format', '{{.Ports}}')).join(', ')
+    const published = all.split(', ').filter((port) => port.includes('->'))
+    expect(published).toHaveLength(7)
+    for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/)
+  })
+
+  it.each(services)('runs %s without root, on a file system that cannot be written', async (service) => {
+    expect(await project.mustCompose('exec', '-T', service, 'id', '-un')).toBe('node\n')
+    const { status, stderr } = await project.compose(['exec', '-T', service, 'touch', '/app/new', '/tmp/new'])
+    expect(status).not.toBe(0)
+    expect(stderr.match(/Read-only file system/g)).toHaveLength(2)
+  })
+
+  it.each(services)('keeps what %s remembers from all other services', async (service) => {
+    expect((await psql(service, service, 'select count(*) from troupe.document')).status).toBe(0)
+    for (const other of [...services, 'registry', 'postgres'].filter((name) => name !== service)) {
+      const { status, stderr } = await psql(service, other, 'select 1')
+      expect(stderr).toContain(`permission denied for database "${other}"`)
+      expect(status).not.toBe(0)
+    }
+  })
+
+  it('plays the stories', async () => {
+    const report = await project.mustCompose('--profile', 'play', 'run', '--rm', '-T', 'play', '--json')
+    expect(JSON.parse(report) as PlayReport).toMatchObject({ ok: true, troubles: [], balance: { ok: true } })
+  })
+
+  it('shares partitions among three instances, and doubles nothing when one of them is killed', async () => {
+    await project.mustCompose('up', '--wait', '--scale', 'payment=3')
+    const report = await project.playOrders(600, async () => {
+      const [, second = ''] = await project.containersOf('payment')
+      await run('docker', ['kill', '--signal', 'KILL', second])
+    })
+    expect(report).toMatchObject({
+      ok: true,
+      load: { count: 600, problems: [] },
+      balance: { ok: true },
+      troubles: [],
+    })
+    expect(await project.containersOf('payment')).toHaveLength(2)
+  })
+
+  it('stops a service gracefully, well within its grace', async () => {
+    const [id = ''] = await project.containersOf('shipping')
+    await project.mustCompose('stop', 'shipping')
+    const { stdout } = await run('docker', ['inspect', '--format', '{{.State.ExitCode}}', id])
+    expect(stdout.trim()).toBe('0')
+    expect(await project.mustCompose('logs', 'shipping')).toContain('shipping has stopped')
+  })
+
+  it('goes on where it was after down and up', async () => {
+    await project.mustCompose('down')
+    await project.mustCompose('up', '--wait')
+    const report = await project.mustCompose('--profile', 'play', 'run', '--rm', '-T', 'play', '--json')
+    expect(JSON.parse(report) as PlayReport).toMatchObject({ ok: true, troubles: [], balance: { ok: true } })
+  })
+
+  it('leaves nothing after down -v', async () => {
+    expect(await project.remove()).toBe('')
+  })
+})

@@ -1,0 +1,34 @@
+// Tests docker compose: builds the images, starts whole ecosystems, kills parts of them. Needs a Docker
+// engine; without one it says in one line what was skipped. Arguments go to Jest.
+import { spawnSync } from 'node:child_process'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const options = { cwd: root, encoding: 'utf8', stdio: 'pipe' }
+
+const engine = spawnSync('docker', ['info', '--format', '{{.ServerVersion}}'], options)
+const missing =
+  engine.error?.code === 'ENOENT' ? 'docker is not installed' : engine.stderr?.trim().split('\n')[0]
+if (engine.status !== 0) {
+  process.stdout.write(
+    `SKIPPED: the tests of docker compose (${missing}). Start a Docker engine, 25 or newer, and run this again.\n`,
+  )
+  process.exit(0)
+}
+
+run(['node_modules/typescript/bin/tsc', '--project', 'compose'])
+run([
+  '--experimental-vm-modules',
+  '--no-warnings',
+  'node_modules/jest/bin/jest.js',
+  '--config',
+  'compose/jest.config.ts',
+  '--runInBand',
+  ...process.argv.slice(2),
+])
+
+function run(args) {
+  const { status, signal } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? (signal ? 130 : 1))
+}
