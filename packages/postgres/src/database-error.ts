@@ -112,7 +112,7 @@ const distrust =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/
 
 function adviceOn(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   if (distrust.test(code)) {
     return `The server's certificate is not trusted (${code}): give the certificate of the authority that signed it (DATABASE_CA_FILE), and a host name that the certificate is for.`
   }

@@ -28,7 +28,7 @@ export async function run(
   const log = pino({
     level: settings.logLevel,
     base: { service: service.name },
-    redact: ['*.password', '*.*.password', '*.databaseUrl', '*.*.key'],
+    redact: ['*.password', '*.*.password', '*.databaseUrl', '*.kafkaTls.key'],
   })
   const running = createOrRefuse(service, settings, { log, ...(routes ? { routes } : {}) })
 
