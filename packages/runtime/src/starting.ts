@@ -46,6 +46,7 @@ export async function insistUntil<T>(
       isFatal: (error) => isTroupeError(error, 'TROUPE_ACCESS_DENIED'),
     })
   } catch (error) {
+    if (isTroupeError(error, 'TROUPE_ACCESS_DENIED')) throw deniedBy(name, error)
     if (!isTroupeError(error, 'TROUPE_STOPPED') || !deadline.aborted) throw error
     const { state, error: last } = dependencies.states()[name]
     throw new TroupeError(
@@ -56,6 +57,19 @@ export async function insistUntil<T>(
       { cause: error, details: { dependency: name, where, since: new Date(sinceMs).toISOString() } },
     )
   }
+}
+
+/** Rooms know nothing of settings: where the user name and the password stand is said here. */
+function deniedBy(name: DependencyName, error: TroupeError): TroupeError {
+  if (name === 'kafka') return error
+  return new TroupeError(
+    'TROUPE_ACCESS_DENIED',
+    `${error.message} The user and the address come from ${settingNames[name]}.`,
+    {
+      cause: error,
+      details: error.details,
+    },
+  )
 }
 
 /**
