@@ -4,7 +4,7 @@ import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
 
 /** `ConfigResourceTypes.TOPIC`: Node finds that name in kafkajs, a CommonJS module, only when a bundler or Jest looks for it. */
-const topicResource = 2 as ConfigResourceTypes.TOPIC
+const topicResource = 2 as unknown as ConfigResourceTypes
 
 /** Source: Kafka protocol, config sources: set for this very topic, in contrast to the broker's defaults. */
 const setForTopic = 1

@@ -62,12 +62,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: metricNames.batchSeconds,
     help: 'How long batches of events took, from their handing over to their last commit',
     buckets: batchBucketsSeconds,
-    registers: [registry],
+    registers: [],
   })
-  countHandled(registry, service, handled)
-  measureKafka(registry, options)
-  measureRelay(registry, options)
-  measureDependencies(registry, options)
+  const measured = [
+    batchSeconds,
+    countHandled(service, handled),
+    ...measureKafka(options),
+    ...measureRelay(options),
+    measureDependencies(options),
+  ]
+  for (const metric of measured) registry.registerMetric(metric)
   let isProcessMeasured = false
 
   function count(type: string, outcome: string, by = 1): void {
@@ -100,16 +104,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
 }
 
-function countHandled(
-  registry: Registry,
-  service: Service,
-  handled: ReadonlyMap<string, ReadonlyMap<string, number>>,
-): void {
-  new Counter({
+function countHandled(service: Service, handled: ReadonlyMap<string, ReadonlyMap<string, number>>) {
+  return new Counter({
     name: metricNames.handled,
     help: 'Events that were committed, by what became of them',
     labelNames: ['service', 'type', 'outcome'],
-    registers: [registry],
+    registers: [],
     collect() {
       this.reset()
       for (const [type, outcomes] of handled)
@@ -118,44 +118,45 @@ function countHandled(
   })
 }
 
-function measureKafka(registry: Registry, { receiver, consumerGroup, onWire }: MetricsOptions): void {
-  new Gauge({
+function measureKafka({ receiver, consumerGroup, onWire }: MetricsOptions) {
+  const lag = new Gauge({
     name: metricNames.lag,
     help: "Records between a partition's position in the ledger and its end",
     labelNames: ['consumergroup', 'topic', 'partition'],
-    registers: [registry],
+    registers: [],
     collect() {
       this.reset()
       for (const { topic, partition, lag } of receiver?.lag() ?? [])
         this.set({ consumergroup: consumerGroup, topic: onWire(topic), partition }, Number(lag))
     },
   })
-  new Gauge({
+  const partitions = new Gauge({
     name: metricNames.partitions,
     help: 'Partitions that this process holds, by phase; a halted one waits for a person',
     labelNames: ['phase'],
-    registers: [registry],
+    registers: [],
     collect() {
       this.reset()
       for (const phase of partitionPhases) this.set({ phase }, 0)
       for (const { phase } of receiver?.state.partitions ?? []) if (phase !== 'released') this.inc({ phase })
     },
   })
+  return [lag, partitions]
 }
 
-function measureRelay(registry: Registry, { relay, now }: MetricsOptions): void {
-  new Gauge({
+function measureRelay({ relay, now }: MetricsOptions) {
+  const unpublished = new Gauge({
     name: metricNames.unpublished,
     help: 'Committed events of this process that Kafka has not acknowledged yet',
-    registers: [registry],
+    registers: [],
     collect() {
       this.set(relay.state.queued)
     },
   })
-  new Gauge({
+  const oldest = new Gauge({
     name: metricNames.oldestUnpublishedSeconds,
     help: 'How long the oldest of them has waited; 0 if there is none',
-    registers: [registry],
+    registers: [],
     collect() {
       const { oldestUnpublishedSinceMs } = relay.state
       this.set(
@@ -163,22 +164,23 @@ function measureRelay(registry: Registry, { relay, now }: MetricsOptions): void 
       )
     },
   })
-  new Gauge({
+  const refused = new Gauge({
     name: metricNames.refused,
     help: 'Events that Kafka will never take; they stay in the outbox',
-    registers: [registry],
+    registers: [],
     collect() {
       this.set(relay.state.refusedCount)
     },
   })
+  return [unpublished, oldest, refused]
 }
 
-function measureDependencies(registry: Registry, { dependencies }: MetricsOptions): void {
-  new Gauge({
+function measureDependencies({ dependencies }: MetricsOptions) {
+  return new Gauge({
     name: metricNames.dependencyUp,
     help: '1 if the dependency answered when it was asked last',
     labelNames: ['dependency'],
-    registers: [registry],
+    registers: [],
     collect() {
       const states = dependencies.states()
       for (const dependency of dependencyNames)

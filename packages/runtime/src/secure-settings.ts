@@ -154,8 +154,8 @@ function readCertificates(given: Given, name: FileName, problems: string[]): str
   if (pem === undefined) return undefined
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   try {
-    if (blocks.length === 0) throw new Error('there is none in it')
-    for (const block of blocks) new X509Certificate(block)
+    const certificates = blocks.map((block) => new X509Certificate(block))
+    if (certificates.length === 0) throw new Error('there is none in it')
     return pem
   } catch (error) {
     problems.push(`${name}: ${given[name]} holds no certificate in PEM: ${messageOf(error)}`)
