@@ -47,6 +47,8 @@ export interface Project {
   compose(args: readonly string[], options?: RunOptions): Promise<Ended>
   /** The same, and throws with all that it said unless it exits with 0. Resolves with stdout. */
   mustCompose(...args: readonly string[]): Promise<string>
+  /** Builds all images and starts everything. */
+  up(): Promise<void>
   /** The ids of a service's running containers. */
   containersOf(service: string): Promise<readonly string[]>
   /** Plays mixed orders; once some of them have ended, does `meanwhile`. Resolves with the report. */
@@ -87,6 +89,10 @@ export async function createProject(files: readonly string[] = ['docker-compose.
     env,
     compose,
     mustCompose,
+    async up() {
+      await mustCompose('--profile', 'play', 'build', '--quiet')
+      await mustCompose('up', '--wait')
+    },
     containersOf: async (service) => lines(await mustCompose('ps', '--quiet', service)),
     async playOrders(count, meanwhile) {
       let done: Promise<void> | undefined

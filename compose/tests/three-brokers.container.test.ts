@@ -5,8 +5,7 @@ let project: Project
 
 beforeAll(async () => {
   project = await createProject(['docker-compose.yml', 'compose/three-brokers.yml'])
-  await project.mustCompose('build', '--quiet')
-  await project.mustCompose('up', '--wait')
+  await project.up()
 })
 afterAll(() => project?.remove())
 
