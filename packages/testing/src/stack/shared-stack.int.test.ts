@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
 import { document, reaction, service } from '@troupe/core'
 import { startStack } from '@troupe/embedded'
@@ -23,8 +23,8 @@ function event<const Type extends string>(type: Type, owner: string, more: reado
   })
 }
 
-const Knocked = event('Knocked', 'door')
-const Greeted = event('Greeted', 'host')
+const Knocked = event('Knocked', 'gate')
+const Greeted = event('Greeted', 'innkeeper')
 const guest = document<{ greeted: number }>({ name: 'guest', initial: () => ({ greeted: 0 }) })
 const greet = reaction({
   on: Knocked,
@@ -35,7 +35,7 @@ const greet = reaction({
     emit(Greeted, data)
   },
 })
-const host = service({ name: 'host', reactions: { greet } })
+const host = service({ name: 'innkeeper', reactions: { greet } })
 
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -60,8 +60,15 @@ describe('harnesses on one stack', () => {
     if (chosenName() === 'embedded') await chosen?.stack.stop()
   })
 
-  const start = () =>
-    EventTestHarness.start({ services: [host], stack: chosen.stack, timeoutMs: 15_000, partitions: 1 })
+  const started: EventTestHarness[] = []
+  async function start(one = host): Promise<EventTestHarness> {
+    const { stack } = chosen
+    const harness = await EventTestHarness.start({ services: [one], stack, timeoutMs: 15_000, partitions: 1 })
+    started.push(harness)
+    return harness
+  }
+  const stopAll = () => Promise.all(started.splice(0).map((harness) => harness.stop()))
+  afterEach(stopAll)
 
   async function left(): Promise<readonly string[]> {
     const { stack } = chosen
@@ -73,7 +80,7 @@ describe('harnesses on one stack', () => {
       const { body } = await registryRequest(stack.registry.url, 'GET', '/subjects?deleted=true', 5_000)
       const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId)
       const all = [...(await admin.listTopics()), ...groups, ...(body as readonly string[])]
-      return all.filter((name) => /^t[0-9a-f]{8}\..*(host|door|troupe-harness)/.test(name))
+      return all.filter((name) => /^t[0-9a-f]{8}\..*(innkeeper|gate)/.test(name))
     } finally {
       await admin.disconnect()
       client.destroy()
@@ -82,47 +89,40 @@ describe('harnesses on one stack', () => {
 
   it('do not hear each other, know their topics by their own names, and leave nothing behind', async () => {
     const [red, blue] = await Promise.all([start(), start()])
-    try {
-      await red.publish(Knocked({ name: 'Ada' }))
-      await red.expectEvent(Greeted, { name: 'Ada' })
-      await blue.expectNoEvent(Knocked)
-      await blue.expectNoEvent(Greeted)
-      await blue.publish(Knocked({ name: 'Ada' }))
-      await blue.atRest()
-      await red.atRest()
-      for (const harness of [red, blue]) {
-        expect(
-          harness
-            .seen()
-            .map(({ topic }) => topic)
-            .toSorted(),
-        ).toEqual(['door.events', 'host.events'])
-        expect(await harness.service('host').read(guest('Ada'))).toEqual({ greeted: 1 })
-      }
-      expect((await left()).length).toBeGreaterThan(0)
-    } finally {
-      await Promise.all([red.stop(), blue.stop()])
+    await red.publish(Knocked({ name: 'Ada' }))
+    await red.expectEvent(Greeted, { name: 'Ada' })
+    await blue.expectNoEvent(Knocked)
+    await blue.expectNoEvent(Greeted)
+    await blue.publish(Knocked({ name: 'Ada' }))
+    await blue.atRest()
+    await red.atRest()
+    for (const harness of [red, blue]) {
+      expect(
+        harness
+          .seen()
+          .map(({ topic }) => topic)
+          .toSorted(),
+      ).toEqual(['gate.events', 'innkeeper.events'])
+      expect(await harness.service('innkeeper').read(guest('Ada'))).toEqual({ greeted: 1 })
     }
+    expect((await left()).length).toBeGreaterThan(0)
+    await stopAll()
     expect(await left()).toEqual([])
   })
 
   it('may know one event in different forms, as on branches that are tested at the same time', async () => {
-    const Other = event('Greeted', 'host', [{ name: 'loud', type: 'boolean' }])
+    const Other = event('Greeted', 'innkeeper', [{ name: 'loud', type: 'boolean' }])
     const shout = reaction({
       on: Knocked,
       emits: [Other],
       react: ({ data }, { emit }) => emit(Other, { ...data, loud: true } as { name: string }),
     })
-    const other = service({ name: 'host', reactions: { shout } })
+    const other = service({ name: 'innkeeper', reactions: { shout } })
     const red = await start()
-    const blue = await EventTestHarness.start({ services: [other], stack: chosen.stack, timeoutMs: 15_000 })
-    try {
-      await blue.publish(Knocked({ name: 'Ada' }))
-      await blue.expectEvent(Other, { name: 'Ada' })
-      await red.expectNoEvent(Greeted)
-    } finally {
-      await Promise.all([red.stop(), blue.stop()])
-    }
+    const blue = await start(other)
+    await blue.publish(Knocked({ name: 'Ada' }))
+    await blue.expectEvent(Other, { name: 'Ada' })
+    await red.expectNoEvent(Greeted)
   })
 })
 
