@@ -70,6 +70,11 @@ describe('advice on TLS', () => {
     ['self-signed certificate in certificate chain', 'SELF_SIGNED_CERT_IN_CHAIN', /authority that signed it/],
     ["Hostname/IP does not match certificate's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID', /authority/],
     ['write EPROTO … wrong version number', 'EPROTO', /does not speak TLS/],
+    [
+      'Closed connection',
+      'KafkaJSConnectionClosedError',
+      /hangs up .* TLS \(KAFKA_TLS\), or for a user name/,
+    ],
     ['tlsv13 alert certificate required', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /client certificate/],
   ])('is given on "%s"', (message, code, advice) => {
     expect(tlsAdviceOn(Object.assign(new Error(message), { code }))).toMatch(advice)

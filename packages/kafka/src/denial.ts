@@ -71,17 +71,20 @@ function whoIs({ sasl, ssl }: KafkaSettings): string {
 const distrust =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/
 
-/** What to do about TLS, if an error is about that. */
+/** What to do about TLS, and about a listener that may want it, if an error is about that. */
 export function tlsAdviceOn(error: unknown): string | undefined {
   const { name, message } = problemOf(error)
   if (distrust.test(name) || /self-signed certificate|unable to (verify|get)|altnames/i.test(message)) {
-    return 'The certificate is not trusted here: give the certificate of the authority that signed it, and an address that the certificate is for.'
+    return 'The certificate is not trusted here: give the certificate of the authority that signed it (KAFKA_TLS_CA_FILE), and an address that the certificate is for.'
   }
   if (/wrong version number|packet length too long|EPROTO/i.test(`${name} ${message}`)) {
     return 'What listens there does not speak TLS: give the address of a TLS listener, or switch TLS off.'
   }
+  if (/^Closed connection/i.test(message)) {
+    return 'It hangs up on this client: the listener may ask for TLS (KAFKA_TLS), or for a user name and a password (KAFKA_SASL_…).'
+  }
   if (/certificate required|bad certificate|handshake failure|unknown ca/i.test(message)) {
-    return 'The broker wants a client certificate that it trusts: give one, with its key.'
+    return 'The broker wants a client certificate that it trusts: give one, with its key (KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE).'
   }
   return undefined
 }

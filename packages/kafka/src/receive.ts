@@ -1,5 +1,6 @@
 import { laneOf as keyOf, type Log, type TopicPartition, TroupeError } from '@troupe/core'
 import { bulkhead } from 'cockatiel'
+import { coordinatorRefusal } from './ask-coordinator.ts'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { ConsumerSession } from './consumer-session.ts'
@@ -231,7 +232,7 @@ class GroupReceiver implements Receiver {
       // A session that ends as soon as it began is no reason to hurry.
       if (session.joinedForMs > steadyAfterMs) backoff.reset()
       if (this.#stopping.signal.aborted) break
-      const denial = this.#denialOf(error)
+      const denial = await this.#denialOf(error)
       this.#problem = (denial ?? problemOf(error)).message
       this.#enter('recovering')
       log.warn({ groupId, attempt: backoff.attempts + 1, problem: this.#problem }, 'lost Kafka; trying again')
@@ -241,12 +242,14 @@ class GroupReceiver implements Receiver {
     }
   }
 
-  #denialOf(error: unknown): TroupeError | undefined {
+  async #denialOf(error: unknown): Promise<TroupeError | undefined> {
     const { connection, topics, groupId } = this.#options
-    return denialOf(error, connection, {
+    const group = onWire(connection, groupId)
+    const isUnsaid = problemOf(error).name === 'KafkaJSGroupCoordinatorNotFound'
+    return denialOf(isUnsaid ? await coordinatorRefusal(connection, group) : error, connection, {
       operation: 'Read',
       topics: topics.map((topic) => onWire(connection, topic)),
-      group: onWire(connection, groupId),
+      group,
     })
   }
 

@@ -12,6 +12,7 @@ import {
   differencesOf,
   factsOf,
   setConfig,
+  type TopicConfig,
   type TopicDifference,
   type TopicFacts,
   type TopicRule,
@@ -161,13 +162,13 @@ async function compare(
   if (!declared) return
   const { partitions = 0, config = {} } = declared
   const hasConfig = Object.keys(config).length > 0
-  const known = hasConfig ? await configOf(admin, topic, connection) : undefined
+  const known = hasConfig ? await configIfAllowed(connection, admin, topic) : undefined
   let differences = differencesOf(declared, facts, known)
   const isMendable = ({ name }: TopicDifference): boolean =>
     name !== 'replication' && (name !== 'partitions' || facts.leaders.length < partitions)
   if (differences.some(isMendable) && (await isEmpty(admin, topic))) {
     if (facts.leaders.length < partitions) await addPartitions(connection, admin, topic, partitions)
-    if (hasConfig) await setConfig(admin, topic, config, connection)
+    if (known) await setConfig(admin, topic, config, connection)
     const changed = differences.filter(isMendable)
     connection.log.info({ topic, changed }, `topic ${topic} was empty, and is now as it is declared`)
     differences = differences.filter((one) => !isMendable(one))
@@ -177,6 +178,21 @@ async function compare(
       { topic, setting: name, wanted, found },
       `topic ${topic} has ${name} ${found}, not ${wanted} as declared; it is used as it is`,
     )
+  }
+}
+
+/** To compare is no more than a service: whoever may not read a topic's configuration may still use it. */
+async function configIfAllowed(
+  connection: KafkaConnection,
+  admin: Admin,
+  topic: string,
+): Promise<ReadonlyMap<string, TopicConfig> | undefined> {
+  try {
+    return await configOf(admin, topic, connection)
+  } catch (error) {
+    if (!isTroupeError(error, 'TROUPE_ACCESS_DENIED')) throw error
+    connection.log.warn({ topic }, `the configuration of ${topic} is not compared: ${error.message}`)
+    return undefined
   }
 }
 

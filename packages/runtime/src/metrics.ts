@@ -71,7 +71,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...measureRelay(options),
     measureDependencies(options),
   ]
-  for (const metric of measured) registry.registerMetric(metric)
+  for (const metric of measured) registry.registerMetric<string>(metric)
   let isProcessMeasured = false
 
   function count(type: string, outcome: string, by = 1): void {

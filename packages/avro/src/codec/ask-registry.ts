@@ -126,6 +126,6 @@ export function reasonIn(error: unknown): string {
 function adviceOn(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   return /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_CERT)/.test(code)
-    ? 'Its certificate is not trusted here: give the certificate of the authority that signed it, and an address that the certificate is for'
+    ? 'Its certificate is not trusted here: give the certificate of the authority that signed it (SCHEMA_REGISTRY_CA_FILE), and an address that the certificate is for'
     : 'Check that it runs'
 }
