@@ -44,8 +44,8 @@ export interface EnsureTopicsOptions {
  * leader for every partition. Several services may ensure one topic at the same time.
  *
  * @throws TroupeError `TROUPE_TOPIC_MISSING` for what can neither be found nor created;
- *   `TROUPE_ACCESS_DENIED` for credentials or a right; `TROUPE_KAFKA_UNREACHABLE` if no broker answers in
- *   time, also where Kafka answers and then sends its clients to an address that cannot be reached.
+ *   `TROUPE_ACCESS_DENIED` for credentials or a right; `TROUPE_KAFKA_UNREACHABLE` if no broker answers or
+ *   not every topic has its leaders in time, also where Kafka answers and then sends its clients to an address that cannot be reached.
  */
 export async function ensureTopics(
   connection: KafkaConnection,
@@ -234,8 +234,9 @@ async function notThere(
       { cause: problem, details: { brokers, topics } },
     )
   }
+  // Kafka has taken the request and is still at it: a cluster that is slow, or short of brokers, needs a while.
   return new TroupeError(
-    'TROUPE_TOPIC_MISSING',
+    'TROUPE_KAFKA_UNREACHABLE',
     `Kafka at ${brokers.join(', ')} was asked for the topics ${topics.join(', ')}, but does not serve them yet. Look at the brokers' logs.`,
     { details: { brokers, topics } },
   )
