@@ -65,6 +65,7 @@ export interface PlayReport {
   readonly troubles: readonly string[]
 }
 
+export const services = ['order', 'payment', 'inventory', 'shipping']
 const ports = ['ORDER_PORT', 'KAFKA_PORT', 'KAFKA_2_PORT', 'KAFKA_3_PORT', 'REGISTRY_PORT', 'POSTGRES_PORT']
 
 /** @param files compose files, as seen from the root */
@@ -79,8 +80,10 @@ export async function createProject(files: readonly string[] = ['docker-compose.
 
   const mustCompose = async (...args: readonly string[]) => {
     const { status, stdout, stderr } = await compose(args)
-    if (status !== 0)
-      throw new Error(`docker compose ${args.join(' ')} exited with ${status}:\n${stderr}${stdout}`)
+    if (status !== 0) {
+      const { stdout: logs } = await compose(['logs', '--tail', '5', ...services])
+      throw new Error(`docker compose ${args.join(' ')} exited with ${status}:\n${stderr}${stdout}${logs}`)
+    }
     return stdout
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createProject, lines, type PlayReport, type Project, run } from './ecosystem.test.kit.ts'
+import { createProject, lines, type PlayReport, type Project, run, services } from './ecosystem.test.kit.ts'
 
 let project: Project
 
@@ -8,8 +8,6 @@ beforeAll(async () => {
   await project.up()
 })
 afterAll(() => project?.remove())
-
-const services = ['order', 'payment', 'inventory', 'shipping']
 
 async function psql(user: string, database: string, sql: string) {
   const url = `postgres://${user}:demo-only-${user}@127.0.0.1/${database}`
