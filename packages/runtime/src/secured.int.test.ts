@@ -7,6 +7,7 @@ import {
   startBroker,
   startRegistry,
 } from '@troupe/embedded'
+import { postgresLedger } from '@troupe/postgres'
 import http from 'node:http'
 import type net from 'node:net'
 import { anotherAuthority, authority, client } from './certificates.test.kit.ts'
@@ -243,5 +244,35 @@ describe('a start that something is wrong with', () => {
     await create(checked, { ...settings, topics: 'create' }).start()
     await create(checked, settings).start()
     expect(broker.topics().find(({ name }) => name === 'checked.events')?.partitions).toHaveLength(6)
+  }, 30_000)
+
+  it('is not ready while a partition waits for a person, and says which', async () => {
+    const own = ecosystem('halted')
+    const { topic } = own.counter
+    const settings = await settingsFor('halted', { ...plain(), http: { host: '127.0.0.1', port: 0 } })
+    const ledger = postgresLedger({ url: settings.databaseUrl, ca: authority, log: keepingLog() })
+    await ledger.migrate()
+    const claim = await ledger.claim({ topic, partition: 1 })
+    const position = { topic, partition: 1, epoch: claim.epoch, from: claim.next, to: 50n }
+    await ledger.settle({
+      position,
+      inbox: [],
+      documents: [],
+      steps: [],
+      answers: [],
+      outbox: [],
+      published: [],
+    })
+    await ledger.close()
+    const bank = create(own.bank, settings)
+    await bank.start()
+    await until(() => bank.status().halted.length > 0)
+    await until(() => Object.values(bank.status().dependencies).every(({ state }) => state === 'up'))
+    const answer = await fetch(`${bank.httpUrl}/readyz`)
+    expect(answer.status).toBe(503)
+    expect(await answer.json()).toMatchObject({ state: 'running', halted: [`${topic}/1`] })
+    expect(await (await fetch(`${bank.httpUrl}/metrics`)).text()).toContain(
+      'troupe_partitions{phase="halted"} 1',
+    )
   }, 30_000)
 })
