@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { it } from '@jest/globals'
 import {
   laneOf,
   type Log,
@@ -9,8 +11,10 @@ import {
 import { type Broker, type BrokerOptions, startBroker } from '@troupe/embedded'
 import { Partitioners } from 'kafkajs'
 import { connectKafka, type KafkaConnection } from './client.ts'
+import { onWire } from './namespace.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver, type Receiver, type ReceiverOptions } from './receive.ts'
+import { ensureTopics } from './topics.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */
 export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
@@ -34,12 +38,24 @@ export function recordingLog(): Log & { readonly lines: LogLine[] } {
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** Runs the test with a broker of its own, and stops everything that the test started. */
+const { TROUPE_STACK: stack, TROUPE_EXTERNAL_KAFKA: external } = process.env
+/** The broker that somebody else runs, where `TROUPE_STACK` says so. */
+const externalAddress = stack === 'external' ? external : undefined
+
+/** A test that stops the broker, looks into it, or wants it otherwise: only the embedded one allows that. */
+export const itOnEmbedded = externalAddress === undefined ? it : it.skip
+
+/**
+ * Runs the test with a broker of its own, or on an external one in a namespace of its own, and stops
+ * everything that the test started.
+ */
 export async function withBroker(
   test: (bench: Bench) => Promise<void>,
   options: BrokerOptions = {},
 ): Promise<void> {
-  const bench = new Bench(await startBroker({ autoCreateTopics: false, ...options }))
+  const bench = new Bench(
+    externalAddress === undefined ? await startBroker({ autoCreateTopics: false, ...options }) : undefined,
+  )
   try {
     await test(bench)
   } finally {
@@ -48,14 +64,32 @@ export async function withBroker(
 }
 
 export class Bench {
-  broker: Broker
+  readonly address: string
   readonly log = recordingLog()
   readonly connection: KafkaConnection
   readonly #closing: (() => Promise<unknown>)[] = []
+  #broker: Broker | undefined
 
-  constructor(broker: Broker) {
-    this.broker = broker
-    this.connection = connectKafka({ clientId: 'test', brokers: [broker.address] }, this.log)
+  constructor(broker: Broker | undefined) {
+    this.#broker = broker
+    this.address = broker?.address ?? externalAddress ?? ''
+    const within = broker ? {} : { namespace: `k${randomUUID().slice(0, 8)}` }
+    this.connection = connectKafka({ clientId: 'test', brokers: [this.address], ...within }, this.log)
+  }
+
+  /** The embedded one: see {@link itOnEmbedded}. */
+  get broker(): Broker {
+    if (!this.#broker) throw new Error('this test needs the embedded broker')
+    return this.#broker
+  }
+
+  set broker(broker: Broker) {
+    this.#broker = broker
+  }
+
+  async createTopic(topic: string, partitions = 1): Promise<void> {
+    if (this.#broker) this.#broker.createTopic(topic, partitions)
+    else await ensureTopics(this.connection, [{ topic, partitions }])
   }
 
   later(close: () => Promise<unknown>): void {
@@ -80,13 +114,17 @@ export class Bench {
     const client = this.connection.open()
     const producer = client.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
     await producer.connect()
-    await producer.send({ topic, messages: values.map((value) => ({ value, partition })) })
+    await producer.send({
+      topic: onWire(this.connection, topic),
+      messages: values.map((value) => ({ value, partition })),
+    })
     await producer.disconnect()
     client.destroy()
   }
 
   /** Deletes the records of a partition before this offset. */
-  async deleteBefore(topic: string, partition: number, offset: string): Promise<void> {
+  async deleteBefore(name: string, partition: number, offset: string): Promise<void> {
+    const topic = onWire(this.connection, name)
     const client = this.connection.open()
     const admin = client.kafka.admin()
     await admin.connect()
@@ -118,7 +156,22 @@ export class Bench {
 
   async close(): Promise<void> {
     for (const close of this.#closing) await close()
-    await this.broker.stop()
+    if (this.#broker) await this.#broker.stop()
+    else await this.#tidy()
+  }
+
+  async #tidy(): Promise<void> {
+    const client = this.connection.open()
+    const admin = client.kafka.admin()
+    await admin.connect()
+    const begins = (name: string) => name.startsWith(onWire(this.connection, ''))
+    const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId).filter(begins)
+    // One that a test left without saying goodbye is not empty yet: it goes by itself.
+    if (groups.length > 0) await admin.deleteGroups(groups).catch(() => {})
+    const topics = (await admin.listTopics()).filter(begins)
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+    await admin.disconnect()
+    client.destroy()
   }
 }
 

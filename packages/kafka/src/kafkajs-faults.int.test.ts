@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from '@jest/globals'
 import { connectKafka } from './client.ts'
-import { MemoryLedger, outgoing, recordingLog, until, withBroker } from './kafka.test.kit.ts'
+import { MemoryLedger, outgoing, recordingLog, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
 import { mendPrototype, mendTimerLoop } from './mend-timer-loop.ts'
 import { createReceiver } from './receive.ts'
 import { createRelay } from './relay.ts'
@@ -19,7 +19,7 @@ function requestQueue(): RequestQueue {
 describe('the timer loop of kafkajs', () => {
   it('does not run while a connection is idle', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const relay = createRelay({ connection: bench.connection, log: bench.log })
       await relay.start()
       relay.push([outgoing('a')])
@@ -55,9 +55,9 @@ describe('the timer loop of kafkajs', () => {
 })
 
 describe('stopping', () => {
-  it('does not reconnect although a send is in flight to a broker that fell silent', () =>
+  itOnEmbedded('does not reconnect although a send is in flight to a broker that fell silent', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       let port = 0
       const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
       bench.later(() => proxy.close())
@@ -74,11 +74,12 @@ describe('stopping', () => {
       const stopped = Date.now()
       await until('a moment in which kafkajs would reconnect', () => Date.now() - stopped > 500)
       expect(proxy.connections).toBe(connections)
-    }))
+    }),
+  )
 
   it('does not wait for the five seconds of a fetch that finds nothing', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
       const receiver = createReceiver({
         connection: bench.connection,
@@ -93,9 +94,9 @@ describe('stopping', () => {
       expect(Date.now() - began).toBeLessThan(2_000)
     }))
 
-  it('ends although the broker fell silent', () =>
+  itOnEmbedded('ends although the broker fell silent', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       let port = 0
       const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
       bench.later(() => proxy.close())
@@ -113,5 +114,6 @@ describe('stopping', () => {
       proxy.hush()
       await receiver.stop()
       expect(ledger.releases).toHaveLength(1)
-    }))
+    }),
+  )
 })

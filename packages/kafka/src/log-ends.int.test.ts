@@ -7,7 +7,7 @@ import { closedPort } from './tcp-proxy.test.kit.ts'
 describe('log ends', () => {
   it('tell the next offset of every partition, and leave out topics that do not exist', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events', 2)
+      await bench.createTopic('order.events', 2)
       await bench.publish('order.events', ['a', 'b'], 1)
       const ends = createLogEnds(bench.connection)
       bench.later(() => ends.close())

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import { connectKafka } from './client.ts'
 import { MemoryLedger, outgoing, recordingLog, until, withBroker } from './kafka.test.kit.ts'
@@ -9,9 +10,15 @@ import { ensureTopics } from './topics.ts'
 describe('a namespace', () => {
   it('keeps two companies apart on one cluster, and neither sees it', () =>
     withBroker(async (bench) => {
-      const companies = ['red', 'blue'].map((namespace) => {
+      const [red, blue] = ['red', 'blue'].map((name) => `${name}-${randomUUID().slice(0, 8)}`) as [
+        string,
+        string,
+      ]
+      const ours = (names: readonly string[]) =>
+        names.filter((name) => name.startsWith(red) || name.startsWith(blue)).toSorted()
+      const companies = [red, blue].map((namespace) => {
         const log = recordingLog()
-        const connection = connectKafka({ clientId: 'test', brokers: [bench.broker.address], namespace }, log)
+        const connection = connectKafka({ clientId: 'test', brokers: [bench.address], namespace }, log)
         return {
           namespace,
           connection,
@@ -45,7 +52,7 @@ describe('a namespace', () => {
         bench.later(() => ends.close())
         expect(Object.fromEntries(await ends.read(['order.events']))).toEqual({ 'order.events/0': 1n })
       }
-      expect(companies.map(({ ledger }) => ledger.values)).toEqual([['of red'], ['of blue']])
+      expect(companies.map(({ ledger }) => ledger.values)).toEqual([[`of ${red}`], [`of ${blue}`]])
       expect(companies.map(({ ledger }) => ledger.records[0]?.topic)).toEqual([
         'order.events',
         'order.events',
@@ -56,20 +63,22 @@ describe('a namespace', () => {
       const admin = client.kafka.admin()
       bench.later(() => admin.disconnect())
       await admin.connect()
-      expect((await admin.listTopics()).toSorted()).toEqual(['blue.order.events', 'red.order.events'])
-      expect((await admin.listGroups()).groups.map(({ groupId }) => groupId).toSorted()).toEqual([
-        'blue.payment',
-        'red.payment',
+      expect(ours(await admin.listTopics())).toEqual([`${blue}.order.events`, `${red}.order.events`])
+      expect(ours((await admin.listGroups()).groups.map(({ groupId }) => groupId))).toEqual([
+        `${blue}.payment`,
+        `${red}.payment`,
       ])
       for (const { receiver } of companies) await receiver?.stop()
-      const [hint] = await admin.fetchOffsets({ groupId: 'red.payment', topics: ['red.order.events'] })
+      const [hint] = await admin.fetchOffsets({ groupId: `${red}.payment`, topics: [`${red}.order.events`] })
       expect(hint?.partitions[0]?.offset).toBe('1')
+      await admin.deleteGroups([`${red}.payment`, `${blue}.payment`])
+      await admin.deleteTopics({ topics: [`${red}.order.events`, `${blue}.order.events`] })
     }))
 
   it('is told to operators: what is refused is named as Kafka has it', () =>
     withBroker(async (bench) => {
       const connection = connectKafka(
-        { clientId: 'test', brokers: [bench.broker.address], namespace: 'red' },
+        { clientId: 'test', brokers: [bench.address], namespace: 'red' },
         recordingLog(),
       )
       await expect(ensureTopics(connection, [{ topic: 'not a topic', partitions: 1 }])).rejects.toThrow(

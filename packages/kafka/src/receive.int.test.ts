@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { isTroupeError } from '@troupe/core'
 import { startBroker } from '@troupe/embedded'
 import { connectKafka } from './client.ts'
-import { MemoryLedger, numbered, until, withBroker } from './kafka.test.kit.ts'
+import { MemoryLedger, numbered, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver } from './receive.ts'
 import { advertising, startTcpProxy } from './tcp-proxy.test.kit.ts'
@@ -15,7 +15,7 @@ const topics = ['order.events']
 describe('a receiver', () => {
   it('reads a new group from the first record on, in adjoining stretches', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 50))
       const ledger = new MemoryLedger()
       const receiver = bench.receiver({
@@ -37,9 +37,9 @@ describe('a receiver', () => {
       expect(receiver.lag()).toEqual([{ topic: 'order.events', partition: 0, lag: 0n }])
     }))
 
-  it('begins where the ledger says, although Kafka has committed a later offset', () =>
+  itOnEmbedded('begins where the ledger says, although Kafka has committed a later offset', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
       bench.broker.setGroupOffsets('payment', 'order.events', { 0: 10 })
       const ledger = new MemoryLedger()
@@ -49,11 +49,12 @@ describe('a receiver', () => {
       await until('what the hint would skip', () => ledger.records.length === 6)
       expect(ledger.values).toEqual(numbered('a', 10).slice(4))
       expect(ledger.batches[0]?.from).toBe(4n)
-    }))
+    }),
+  )
 
-  it('does not hand over what Kafka’s committed offset would repeat', () =>
+  itOnEmbedded('does not hand over what Kafka’s committed offset would repeat', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
       bench.broker.setGroupOffsets('payment', 'order.events', { 0: 2 })
       const ledger = new MemoryLedger()
@@ -62,11 +63,12 @@ describe('a receiver', () => {
       await receiver.start()
       await until('the rest', () => ledger.records.length === 2)
       expect(ledger.values).toEqual(['a8', 'a9'])
-    }))
+    }),
+  )
 
   it('claims a partition anew when it is fenced, and goes on without gap or repetition', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
       const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
       await receiver.start()
@@ -82,7 +84,7 @@ describe('a receiver', () => {
 
   it('hands a rejected stretch over again, while other partitions flow', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events', 2)
+      await bench.createTopic('order.events', 2)
       const ledger = new MemoryLedger()
       let isBroken = true
       const refused: ReceivedBatch[] = []
@@ -118,9 +120,9 @@ describe('a receiver', () => {
       expect(receiver.state.partitions[0]?.failure).toBeUndefined()
     }))
 
-  it('stays a member of its group however long a take lasts', () =>
+  itOnEmbedded('stays a member of its group however long a take lasts', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
       const sessionTimeoutMs = 400
       let isAsleep = false
@@ -147,11 +149,12 @@ describe('a receiver', () => {
       wakeUp()
       await until('the record', () => ledger.records.length === 1)
       expect(ledger.claims).toHaveLength(1)
-    }))
+    }),
+  )
 
   it('shares partitions with a second member: keeps the work of some, releases the others', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events', 4)
+      await bench.createTopic('order.events', 4)
       const ledger = new MemoryLedger()
       const assign = (one: { topic: string; partition: number }): Promise<PartitionWork> =>
         Promise.resolve(ledger.work(one))
@@ -174,46 +177,49 @@ describe('a receiver', () => {
       await until('all four again', () => first.state.partitions.length === 4)
     }))
 
-  it('lets the take under way end before it leaves the group, and leaves a hint of its position', () =>
-    withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
-      const ledger = new MemoryLedger()
-      let isTaking = false
-      let finish = (): void => undefined
-      let signal: AbortSignal | undefined
-      const receiver = bench.receiver({
-        topics,
-        assign: (one) =>
-          Promise.resolve(
-            ledger.work(one, async (batch) => {
-              isTaking = true
-              signal = batch.signal
-              await new Promise<void>((resolve) => {
-                finish = resolve
-              })
-            }),
-          ),
-      })
-      await receiver.start()
-      await bench.publish('order.events', numbered('a', 3))
-      await until('the take', () => isTaking)
-      const stopped = receiver.stop()
-      expect(receiver.state.phase).toBe('stopping')
-      await bench.publish('order.events', ['one fetch later'])
-      finish()
-      await stopped
-      expect(signal?.aborted).toBe(false)
-      expect(receiver.state.phase).toBe('stopped')
-      expect(ledger.values).toEqual(numbered('a', 3))
-      expect(ledger.releases).toHaveLength(1)
-      const group = bench.broker.groups().find(({ id }) => id === 'payment')
-      expect(group?.memberCount ?? 0).toBe(0)
-      expect(group?.offsets['order.events']?.[0]).toBe(3)
-    }))
+  itOnEmbedded(
+    'lets the take under way end before it leaves the group, and leaves a hint of its position',
+    () =>
+      withBroker(async (bench) => {
+        await bench.createTopic('order.events')
+        const ledger = new MemoryLedger()
+        let isTaking = false
+        let finish = (): void => undefined
+        let signal: AbortSignal | undefined
+        const receiver = bench.receiver({
+          topics,
+          assign: (one) =>
+            Promise.resolve(
+              ledger.work(one, async (batch) => {
+                isTaking = true
+                signal = batch.signal
+                await new Promise<void>((resolve) => {
+                  finish = resolve
+                })
+              }),
+            ),
+        })
+        await receiver.start()
+        await bench.publish('order.events', numbered('a', 3))
+        await until('the take', () => isTaking)
+        const stopped = receiver.stop()
+        expect(receiver.state.phase).toBe('stopping')
+        await bench.publish('order.events', ['one fetch later'])
+        finish()
+        await stopped
+        expect(signal?.aborted).toBe(false)
+        expect(receiver.state.phase).toBe('stopped')
+        expect(ledger.values).toEqual(numbered('a', 3))
+        expect(ledger.releases).toHaveLength(1)
+        const group = bench.broker.groups().find(({ id }) => id === 'payment')
+        expect(group?.memberCount ?? 0).toBe(0)
+        expect(group?.offsets['order.events']?.[0]).toBe(3)
+      }),
+  )
 
   it('aborts a take that does not end within the grace time', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       let isTaking = false
       const receiver = bench.receiver({
         topics,
@@ -243,7 +249,7 @@ describe('a receiver', () => {
       const started = receiver.start()
       await until('the problem', () => receiver.state.problem !== undefined)
       expect(receiver.state.problem).toContain('order.events')
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       await started
       await bench.publish('order.events', ['at last'])
       await until('the record', () => ledger.values.includes('at last'))
@@ -265,7 +271,7 @@ describe('a receiver', () => {
 describe('a position that Kafka does not have', () => {
   it('stops its partition with both numbers, and no other', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events', 2)
+      await bench.createTopic('order.events', 2)
       const ledger = new MemoryLedger()
       ledger.positions.set('order.events/0', { epoch: 1, next: 7n })
       const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
@@ -284,7 +290,7 @@ describe('a position that Kafka does not have', () => {
 
   it('stops its partition when retention went past it, and says how many records are gone', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
       const ledger = new MemoryLedger()
       ledger.positions.set('order.events/0', { epoch: 1, next: 2n })
@@ -300,7 +306,7 @@ describe('a position that Kafka does not have', () => {
 describe('records that vanish under way', () => {
   it('stop their partition; kafkajs does not go on elsewhere in silence', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const values = numbered('a', 40).map((value) => value.padEnd(1_000, '.'))
       for (const value of values) await bench.publish('order.events', [value])
       const ledger = new MemoryLedger()
@@ -336,9 +342,9 @@ describe('records that vanish under way', () => {
 })
 
 describe('a connection that breaks', () => {
-  it('leaves no dead member behind, for which the group would wait', () =>
+  itOnEmbedded('leaves no dead member behind, for which the group would wait', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       let port = 0
       const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
       bench.later(() => proxy.close())
@@ -361,16 +367,17 @@ describe('a connection that breaks', () => {
       expect(bench.broker.groups().find(({ id }) => id === 'payment')?.memberCount).toBe(1)
       await bench.publish('order.events', ['back'])
       await until('the record', () => ledger.values.includes('back'))
-    }))
+    }),
+  )
 })
 
 describe('a broker that goes away', () => {
-  it('is joined again when it is back, and nothing is lost or repeated', async () => {
+  itOnEmbedded('is joined again when it is back, and nothing is lost or repeated', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
     try {
       await withBroker(
         async (bench) => {
-          bench.broker.createTopic('order.events')
+          await bench.createTopic('order.events')
           const ledger = new MemoryLedger()
           const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
           await receiver.start()
@@ -394,30 +401,34 @@ describe('a broker that goes away', () => {
     }
   })
 
-  it('is waited for with its state visible, however often kafkajs gives up', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
-    try {
-      await withBroker(
-        async (bench) => {
-          bench.broker.createTopic('order.events')
-          const ledger = new MemoryLedger()
-          const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
-          await receiver.start()
-          const { port } = bench.broker
-          await bench.broker.stop()
-          await until('recovering', () => receiver.state.phase === 'recovering', 25_000)
-          expect(receiver.state.problem).toContain('ECONNREFUSED')
-          expect(receiver.state.partitions).toEqual([])
-          expect(ledger.releases).toHaveLength(1)
-          bench.broker = await startBroker({ autoCreateTopics: false, dir, port })
-          await bench.publish('order.events', ['back'])
-          await until('the record', () => ledger.values.includes('back'), 25_000)
-          expect(ledger.claims).toHaveLength(2)
-        },
-        { dir },
-      )
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  }, 60_000)
+  itOnEmbedded(
+    'is waited for with its state visible, however often kafkajs gives up',
+    async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
+      try {
+        await withBroker(
+          async (bench) => {
+            await bench.createTopic('order.events')
+            const ledger = new MemoryLedger()
+            const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
+            await receiver.start()
+            const { port } = bench.broker
+            await bench.broker.stop()
+            await until('recovering', () => receiver.state.phase === 'recovering', 25_000)
+            expect(receiver.state.problem).toContain('ECONNREFUSED')
+            expect(receiver.state.partitions).toEqual([])
+            expect(ledger.releases).toHaveLength(1)
+            bench.broker = await startBroker({ autoCreateTopics: false, dir, port })
+            await bench.publish('order.events', ['back'])
+            await until('the record', () => ledger.values.includes('back'), 25_000)
+            expect(ledger.claims).toHaveLength(2)
+          },
+          { dir },
+        )
+      } finally {
+        rmSync(dir, { recursive: true, force: true })
+      }
+    },
+    60_000,
+  )
 })

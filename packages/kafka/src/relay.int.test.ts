@@ -6,7 +6,7 @@ import { isTroupeError, type OutgoingRecord, type RawRecord } from '@troupe/core
 import { startBroker } from '@troupe/embedded'
 import type { Producer } from 'kafkajs'
 import type { KafkaConnection } from './client.ts'
-import { type Bench, numbered, outgoing, textOf, until, withBroker } from './kafka.test.kit.ts'
+import { type Bench, numbered, outgoing, textOf, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
 import { createRelay, type Relay, type RelayTuning } from './relay.ts'
 
 function relayOf(bench: Bench, tuning: RelayTuning = {}, connection = bench.connection): Relay {
@@ -48,7 +48,7 @@ const events = (ids: readonly string[], options: Partial<OutgoingRecord> = {}): 
 describe('a relay', () => {
   it('publishes keys, values and headers as they are', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const relay = relayOf(bench)
       await relay.start()
       relay.push([
@@ -70,7 +70,7 @@ describe('a relay', () => {
 
   it('sends everything that was queued while one request was in flight with the next', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const requests: number[] = []
       const relay = relayOf(bench, { requestRecordsMax: 50 }, counting(bench.connection, requests))
       await relay.start()
@@ -87,7 +87,7 @@ describe('a relay', () => {
 
   it('keeps the size of a request below its limit', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const requests: number[] = []
       const relay = relayOf(bench, { requestBytesMax: 10_000 }, counting(bench.connection, requests))
       relay.push(events(numbered('a', 10), { value: Buffer.alloc(3_000) }))
@@ -98,7 +98,7 @@ describe('a relay', () => {
 
   it('knows which records it has in hand', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const requests: number[] = []
       const relay = relayOf(bench, {}, counting(bench.connection, requests))
       relay.push(events(['a', 'b']))
@@ -124,10 +124,10 @@ describe('a relay', () => {
       expect(requests).toEqual([2, 1])
     }))
 
-  it('sets aside a record that Kafka will never take, and goes on with the others', () =>
+  itOnEmbedded('sets aside a record that Kafka will never take, and goes on with the others', () =>
     withBroker(
       async (bench) => {
-        bench.broker.createTopic('order.events')
+        await bench.createTopic('order.events')
         const relay = relayOf(bench)
         await relay.start()
         relay.push([
@@ -146,12 +146,13 @@ describe('a relay', () => {
         expect(line?.facts).toMatchObject({ id: 'huge', topic: 'order.events', key: 'order-1' })
       },
       { messageBytesMax: 10_000 },
-    ))
+    ),
+  )
 
-  it('makes requests smaller where only all records together are too much', () =>
+  itOnEmbedded('makes requests smaller where only all records together are too much', () =>
     withBroker(
       async (bench) => {
-        bench.broker.createTopic('order.events')
+        await bench.createTopic('order.events')
         const relay = relayOf(bench)
         await relay.start()
         const values = numbered('a', 40).map((value) => value.padEnd(1_000, '.'))
@@ -161,11 +162,12 @@ describe('a relay', () => {
         expect(relay.state.refusedCount).toBe(0)
       },
       { messageBytesMax: 10_000 },
-    ))
+    ),
+  )
 
   it('does not let one topic hold back another', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const relay = relayOf(bench)
       await relay.start()
       relay.push([
@@ -178,14 +180,14 @@ describe('a relay', () => {
       await until('the problem', () => relay.state.problems.length === 1)
       expect(relay.state.problems[0]?.topic).toBe('order.dlq')
       expect(relay.state.oldestUnpublishedSinceMs).toBeLessThanOrEqual(Date.now())
-      bench.broker.createTopic('order.dlq')
+      await bench.createTopic('order.dlq')
       await relay.drained()
       expect(relay.state).toMatchObject({ published: 2, queued: 0, queuedBytes: 0, problems: [] })
     }))
 
   it('makes whoever asks for room wait while the queue is full', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events')
+      await bench.createTopic('order.events')
       const relay = relayOf(bench, { queueRecordsMax: 10 })
       await relay.room()
       relay.push(events(numbered('a', 10)))
@@ -211,12 +213,12 @@ describe('a relay', () => {
       expect(relay.holds('a')).toBe(true)
     }))
 
-  it('keeps the order of each key when the broker is stopped and started again', async () => {
+  itOnEmbedded('keeps the order of each key when the broker is stopped and started again', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
     try {
       await withBroker(
         async (bench) => {
-          bench.broker.createTopic('order.events', 3)
+          await bench.createTopic('order.events', 3)
           const relay = relayOf(bench, { requestRecordsMax: 7 })
           await relay.start()
           const pushed = numbered('a', 300).map((id, index) => outgoing(id, { key: `order-${index % 10}` }))
@@ -252,7 +254,7 @@ describe('a relay', () => {
 
   it('chooses partitions as the Java client does', () =>
     withBroker(async (bench) => {
-      bench.broker.createTopic('order.events', 100)
+      await bench.createTopic('order.events', 100)
       const relay = relayOf(bench)
       await relay.start()
       // murmur2 of these, positive, as the Java client's own tests list it, modulo 100.

@@ -1,7 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
 import { reaction, service } from '@troupe/core'
-import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
+import {
+  GenericContainer,
+  getContainerRuntimeClient,
+  getReaper,
+  LABEL_TESTCONTAINERS_SESSION_ID,
+  Wait,
+} from 'testcontainers'
 import { EventTestHarness } from '../harness.ts'
 import { startPart } from './start-part.ts'
 import { startKafka } from './kafka.ts'
@@ -21,9 +27,15 @@ const Greeted = avroEvent<'Greeted', { name: string }>({
 const greet = reaction({ on: Knocked, emits: [Greeted], react: ({ data }, { emit }) => emit(Greeted, data) })
 const host = service({ name: 'host', reactions: { greet } })
 
+/** Of this test file: others use the same images at the same time. */
 async function containersOf(image: string): Promise<number> {
-  const { container } = await getContainerRuntimeClient()
-  return (await container.list()).filter((one) => one.Image === image).length
+  const client = await getContainerRuntimeClient()
+  const { sessionId } = await getReaper(client)
+  const all = await client.container.list()
+  return all.filter(
+    ({ Image: from, Labels: labels }) =>
+      from === image && labels[LABEL_TESTCONTAINERS_SESSION_ID] === sessionId,
+  ).length
 }
 
 describe('a stack in containers', () => {
