@@ -43,7 +43,7 @@ const { TROUPE_STACK: stack, TROUPE_EXTERNAL_KAFKA: external } = process.env
 const externalAddress = stack === 'external' ? external : undefined
 
 /** A test that stops the broker, looks into it, or wants it otherwise: only the embedded one allows that. */
-export const itOnEmbedded: typeof it = externalAddress === undefined ? it : it.skip
+export const itOnEmbedded: typeof it.skip = externalAddress === undefined ? it : it.skip
 
 /**
  * Runs the test with a broker of its own, or on an external one in a namespace of its own, and stops
