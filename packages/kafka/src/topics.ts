@@ -41,7 +41,7 @@ export interface EnsureTopicsOptions {
 
 /**
  * Creates the topics that are missing, leaves the others as they are, and resolves when each of them has a
- * leader for every partition. Several services may ensure one topic at the same time.
+ * leader for every partition, which serves it. Several services may ensure one topic at the same time.
  *
  * @throws TroupeError `TROUPE_TOPIC_MISSING` for what can neither be found nor created;
  *   `TROUPE_ACCESS_DENIED` for credentials or a right; `TROUPE_KAFKA_UNREACHABLE` if no broker answers or
@@ -100,10 +100,32 @@ async function createMissing(
       unready.set(topic, spec)
       if (!asked.has(topic)) asked.set(topic, await create(connection, admin, spec))
     } else if (facts.leaders.some((leader) => leader < 0)) unready.set(topic, spec)
+    else if (asked.has(topic) && !(await isServed(admin, topic))) unready.set(topic, spec)
     else if (asked.get(topic) !== true) await compare(connection, admin, spec, facts)
   }
   return unready
 }
+
+/**
+ * A leader is elected before it knows: right after the creation of a topic with many partitions some of them
+ * are refused by the broker that leads them, and kafkajs then sends to all of them again.
+ */
+async function isServed(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.fetchTopicOffsets(topic)
+    return true
+  } catch (error) {
+    if (notServedYet.has(problemOf(error).type ?? '')) return false
+    throw error
+  }
+}
+
+const notServedYet = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+])
 
 /** False if somebody else has created it by now. */
 async function create(
