@@ -7,7 +7,7 @@ const config: Config = {
   ...base,
   rootDir: '..',
   roots: ['<rootDir>/compose'],
-  testMatch: ['**/*.container.test.ts'],
+  testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [],
   maxWorkers: 1,
   testTimeout: 600_000,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { createProject, lines, type PlayReport, type Project, run, services } from './ecosystem.test.kit.ts'
 
@@ -8,6 +9,8 @@ beforeAll(async () => {
   await project.up()
 })
 afterAll(() => project?.remove())
+
+const read = (file: string) => readFile(new URL(`../${file}`, import.meta.url), 'utf8')
 
 async function psql(user: string, database: string, sql: string) {
   const url = `postgres://${user}:demo-only-${user}@127.0.0.1/${database}`
@@ -54,6 +57,17 @@ describe('docker compose up', () => {
   it('plays the stories', async () => {
     const report = await project.mustCompose('--profile', 'play', 'run', '--rm', '-T', 'play', '--json')
     expect(JSON.parse(report) as PlayReport).toMatchObject({ ok: true, troubles: [], balance: { ok: true } })
+  })
+
+  it.each(services)('measures in %s what alerts and the dashboard ask for', async (service) => {
+    const ask = "fetch('http://127.0.0.1:8080/metrics').then((r) => r.text()).then(console.log)"
+    const metrics = await project.mustCompose('exec', '-T', service, 'node', '-e', ask)
+    const asked = await Promise.all(
+      ['prometheus/troupe.rules.yml', 'grafana/dashboards/troupe.json'].map(read),
+    )
+    const names = new Set(asked.join('').match(/\b(?:troupe|kafka)_[a-z_]+[a-z]\b/g))
+    expect(names.size).toBeGreaterThan(5)
+    for (const name of names) expect(metrics).toContain(`\n${name}`)
   })
 
   it('shares partitions among three instances, and doubles nothing when one of them is killed', async () => {

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from '@jest/globals'
+
+const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
+
+describe('the files of docker compose', () => {
+  it('name one version of Node and pnpm', async () => {
+    const [dockerfile, env, manifest] = await Promise.all([
+      read('Dockerfile'),
+      read('.env'),
+      read('package.json'),
+    ])
+    const { packageManager } = JSON.parse(manifest) as { packageManager: string }
+    expect(/^NODE_IMAGE=(.+)$/m.exec(env)?.[1]).toBe(/^ARG NODE_IMAGE=(.+)$/m.exec(dockerfile)?.[1])
+    expect(packageManager).toBe(`pnpm@${/^ARG PNPM_VERSION=(.+)$/m.exec(dockerfile)?.[1]}`)
+  })
+
+  it('take every image from .env, with a version', async () => {
+    const [compose, env] = await Promise.all([read('docker-compose.yml'), read('.env')])
+    for (const [, image] of compose.matchAll(/^\s+image: (.+)$/gm)) {
+      const variable = /^\$\{([A-Z_]+_IMAGE):\?/.exec(String(image))?.[1]
+      expect(variable).toBeDefined()
+      expect(new RegExp(`^${variable}=\\S+:(?!latest$)\\S+$`, 'm').test(env)).toBe(true)
+    }
+  })
+
+  it('say of each password that it is for the demo only', async () => {
+    const passwords = [...(await read('.env')).matchAll(/^\w+_PASSWORD=(.*)$/gm)].map(([, value]) => value)
+    expect(passwords).toHaveLength(6)
+    for (const password of passwords) expect(password).toMatch(/^demo-only-[a-z]+$/)
+  })
+
+  it('alert and draw by names that services measure', async () => {
+    const [rules, dashboard, code] = await Promise.all([
+      read('compose/prometheus/troupe.rules.yml'),
+      read('compose/grafana/dashboards/troupe.json'),
+      read('packages/runtime/src/metrics.ts'),
+    ])
+    const measured = new Set([...code.matchAll(/: '((?:troupe|kafka)_\w+)',$/gm)].map(([, name]) => name))
+    const wanted = `${rules}${dashboard}`.match(/\b(?:troupe|kafka)_[a-z_]+[a-z]\b/g) ?? []
+    expect(measured.size).toBeGreaterThan(5)
+    for (const name of wanted) expect(measured).toContain(name.replace(/_(?:bucket|sum|count)$/, ''))
+  })
+})
