@@ -141,7 +141,7 @@ function shapeOf(serviceName: string, shape: TopicShape = {}): TopicShape {
     const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
     if (isFit || value === undefined || (name === 'retentionMs' && value === -1)) continue
     refuse(
-      `The topic of service ${serviceName} cannot have ${name} ${String(value)}. Use a whole number from ${min} to ${max}${name === 'retentionMs' ? ', or -1 for ever' : ''}.`,
+      `The topic of service ${serviceName} cannot have ${name} ${JSON.stringify(value)}. Use a whole number from ${min} to ${max}${name === 'retentionMs' ? ', or -1 for ever' : ''}.`,
     )
   }
   return Object.freeze({ ...shape })

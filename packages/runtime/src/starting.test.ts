@@ -49,7 +49,7 @@ describe('a start that waits', () => {
   })
 
   it('is refused at once where a right is missing', async () => {
-    const { dependencies, deadline, patience } = open()
+    const { dependencies, patience } = open()
     const denied = new TroupeError('TROUPE_ACCESS_DENIED', 'The user order may not.')
     const waiting = insistUntil(
       patience,
