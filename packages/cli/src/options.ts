@@ -22,3 +22,16 @@ export function refusing<T>(read: () => T): T {
 export function randomSeed(): number {
   return randomInt(1_000_000)
 }
+
+/**
+ * The name of a folder.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID` on none at all: an unset variable must not mean "here"
+ */
+export function folderName(text: string): string {
+  if (text.trim() !== '') return text
+  throw new TroupeError(
+    'TROUPE_SETTING_INVALID',
+    'No folder was named. Name one, such as ./data; an unset variable names none.',
+  )
+}

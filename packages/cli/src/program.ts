@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { demo } from './demo/demo.ts'
 import { type Address, addressOf } from './ecosystem/address.ts'
 import { graph, type GraphOptions } from './graph/graph.ts'
-import { randomSeed, refusing, wholeNumber } from './options.ts'
+import { folderName, randomSeed, refusing, wholeNumber } from './options.ts'
 import { addPlay } from './play/play-command.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -71,7 +71,12 @@ function addDemo(troupe: Command, terminal: Terminal, onExitCode: (exitCode: num
         'what the mixed orders are made from (default: random, and printed)',
       ).argParser((text: string) => refusing(() => wholeNumber(text, 0, seedMax))),
     )
-    .option('--keep <dir>', 'keep all data in this folder; a later start goes on where this one was')
+    .addOption(
+      new Option(
+        '--keep <dir>',
+        'keep all data in this folder; a later start goes on where this one was',
+      ).argParser((text: string) => refusing(() => folderName(text))),
+    )
     .addOption(address('kafka', 'Kafka'))
     .addOption(address('registry', 'the Schema Registry'))
     .addOption(address('postgres', 'PostgreSQL'))

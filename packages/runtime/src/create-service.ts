@@ -142,7 +142,7 @@ export function createService(
       const parts = { http, decider, receiver, relay, sweeper, ledger }
       const forget = was === 'running' || was === 'joining' ? forgetPublished : undefined
       await letGoInOrder(parts, { callOff, forget, timeoutMs: settings.stopTimeoutMs, log })
-      if (was !== 'new') log.info({ service: service.name }, `${service.name} has stopped`)
+      if (was !== 'new') log.info({}, `${service.name} has stopped`)
     },
   })
 
@@ -214,10 +214,7 @@ export function createService(
     } finally {
       patience.unlink()
     }
-    log.info(
-      { service: service.name, startMs: now() - sinceMs, http: http?.url },
-      `${service.name} is running`,
-    )
+    log.info({ startMs: now() - sinceMs, http: http?.url }, `${service.name} is running`)
   }
 
   function onSettled(work: Work): void {

@@ -15,9 +15,15 @@ export interface PageOf<Item> {
 
 const limitMax = 1_000
 const limitDefault = 100
+const limitRule = `Not a whole number from 1 to ${limitMax}.`
 
 const pageQuery = z.object({
-  limit: z.coerce.number('Not a number.').int().min(1).max(limitMax).default(limitDefault),
+  limit: z.coerce
+    .number(limitRule)
+    .int(limitRule)
+    .min(1, limitRule)
+    .max(limitMax, limitRule)
+    .default(limitDefault),
   after: z
     .string()
     .min(1)

@@ -3,7 +3,16 @@ import { deadLetterHeaders, headerNames } from '@troupe/core'
 import { inventory, openingStock, stock } from '@troupe-demo/inventory'
 import { order, orderStatus, placeOrder } from '@troupe-demo/order'
 import { charge, payment } from '@troupe-demo/payment'
-import { InventoryReserved, OrderCompleted, OrderReceived, PaymentProcessed } from '@troupe-demo/schemas'
+import {
+  InventoryFailed,
+  InventoryReserved,
+  OrderCancelled,
+  OrderCompleted,
+  OrderReceived,
+  PaymentFailed,
+  PaymentProcessed,
+  PaymentRefunded,
+} from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
 import { orderFor } from './orders.ts'
@@ -105,23 +114,49 @@ describe('when things go wrong', () => {
     expect(String(letter?.record.headers['their-own'])).toBe('kept')
   })
 
-  it('an event that comes before its cause is handled when it comes, and the order ends once', async () => {
+  it('an order whose end is told before anybody placed it ends once, and stays as it ended', async () => {
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    await harness.publish(PaymentFailed({ orderId: 'o1', reason: 'card declined' }))
+    await harness.expectEvent(OrderCancelled, { orderId: 'o1' })
+    await harness.publish(received('o1'))
+    await harness.expectEvent(PaymentProcessed, { orderId: 'o1' })
+    await harness.publish(
+      PaymentRefunded({
+        orderId: 'o1',
+        paymentId: uuid,
+        amountCents: 2_500,
+        currency: 'EUR',
+        reason: 'late',
+      }),
+    )
+    await harness.expectNoEvent(OrderCancelled)
+    expect(await harness.service('order').read(orderStatus('o1'))).toMatchObject({
+      state: 'cancelled',
+      reason: 'card declined',
+    })
+  })
+
+  it('an order that is received twice, under two ids, is declined once and ends once', async () => {
     harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
     const { orderId } = await harness
       .service('order')
       .decide(placeOrder, orderFor({ cardToken: 'tok_declined' }))
-    await harness.atRest()
+    await harness.expectEvent(OrderCancelled, { orderId })
     await harness.publish(received(orderId))
-    await harness.atRest()
-    expect((await harness.service('order').read(orderStatus(orderId))).state).toBe('cancelled')
+    await harness.expectNoEvent(OrderCancelled)
+    await harness.expectNoEvent(PaymentProcessed)
     expect((await harness.service('payment').read(charge(orderId))).state).toBe('declined')
   })
 
   it('a text that a database would choke on is stored and given back as it came', async () => {
-    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
-    const odd = received('o1\u{1F3AD}')
-    await harness.publish(odd)
-    await harness.expectEvent(PaymentProcessed, { orderId: 'o1\u{1F3AD}' })
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    const reason = 'NUL \0 and a mask \u{1F3AD}'
+    await harness.publish(received('o1'))
+    await harness.expectEvent(PaymentProcessed, { orderId: 'o1' })
+    await harness.publish(InventoryFailed({ orderId: 'o1', reason }))
+    await harness.expectEvent(OrderCancelled, { orderId: 'o1', reason })
+    expect((await harness.service('payment').read(charge('o1'))).reason).toBe(reason)
+    expect((await harness.service('order').read(orderStatus('o1'))).reason).toBe(reason)
   })
 })
 

@@ -97,7 +97,8 @@ describe('a service as a process', () => {
   it('refuses to start with a wrong password, and says that it is the password', async () => {
     const url = new URL(databases.get('payment') ?? '')
     url.password = 'hunter2'
-    const settings = { DATABASE_URL: url.href, TROUPE_START_TIMEOUT_MS: '700' }
+    // Long enough for a slow machine: a refused password is not waited out.
+    const settings = { DATABASE_URL: url.href, TROUPE_START_TIMEOUT_MS: '20000' }
     const { code, stderr, stdout } = await start('payment', settings).ended
     expect(code).toBe(1)
     expect(stderr).toMatch(/password authentication failed.*DATABASE_URL/s)
