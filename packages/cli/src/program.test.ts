@@ -27,6 +27,8 @@ describe('the command line', () => {
     [['demo', '--orders', 'many'], /"many" is not a whole number/],
     [['demo', '--seed', '-1'], /--seed.*"-1" is not a whole number/],
     [['demo', '--kafka', 'nowhere'], /--kafka <host:port>.*"nowhere" is not host:port/],
+    [['demo', '--kafka', '[::1]:0'], /--kafka <host:port>.*bare IPv6 address/],
+    [['demo', '--keep', ''], /--keep <dir>.*No folder was named/],
     [['demo', '--http', '1.2.3.4:99999'], /--http <host:port>.*is not host:port/],
     [['demo', '--ordres', '3'], /unknown option '--ordres'\n\(Did you mean --orders\?\)/],
     [['demo', 'extra'], /too many arguments/],

@@ -1,7 +1,7 @@
 import { TroupeError } from '@troupe/core'
 import { Command, Option } from 'commander'
 import { demo } from './demo/demo.ts'
-import { type Address, addressOf } from './ecosystem/address.ts'
+import { type Address, addressOf, kafkaAddressOf } from './ecosystem/address.ts'
 import { graph, type GraphOptions } from './graph/graph.ts'
 import { folderName, randomSeed, refusing, wholeNumber } from './options.ts'
 import { addPlay } from './play/play-command.ts'
@@ -48,7 +48,7 @@ function addDemo(troupe: Command, terminal: Terminal, onExitCode: (exitCode: num
     new Option(
       `--${name} <host:port>`,
       `where ${whose} listens (default: a free port on this machine)`,
-    ).argParser((text: string) => refusing(() => addressOf(text)))
+    ).argParser((text: string) => refusing(() => (name === 'kafka' ? kafkaAddressOf : addressOf)(text)))
   troupe
     .command('demo')
     .summary('run the order story on an embedded Kafka, Schema Registry and PostgreSQL')

@@ -26,6 +26,20 @@ export function addressOf(text: string): Address {
   return { host: (match[1] ?? anyAddress.host).replace(/^\[|\]$/g, ''), port }
 }
 
+/**
+ * As {@link addressOf}, for Kafka: kafkajs takes no bare IPv6 address.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID`
+ */
+export function kafkaAddressOf(text: string): Address {
+  const address = addressOf(text)
+  if (!address.host.includes(':')) return address
+  throw new TroupeError(
+    'TROUPE_SETTING_INVALID',
+    `"${text}" is a bare IPv6 address, which Kafka clients cannot be told. Give an IPv4 address or a name.`,
+  )
+}
+
 /** The address as text, as a client types it. */
 export function addressText({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
