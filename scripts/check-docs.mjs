@@ -18,9 +18,13 @@ const { scripts, packageManager } = JSON.parse(read('package.json'))
 /** What pnpm does without a script. */
 const builtIn = new Set(['install', 'exec'])
 const codes = new Set(
-  ['packages/core/src/errors.ts', 'packages/runtime/src/environment.ts'].flatMap(
-    (file) => read(file).match(/TROUPE_[A-Z_]+/g) ?? [],
-  ),
+  [
+    'packages/core/src/errors.ts',
+    'packages/runtime/src/environment.ts',
+    'packages/testing/src/stack/choose-stack.ts',
+    'packages/testing/src/testcontainers/images.ts',
+    'packages/testing/src/testcontainers/start-real-stack.ts',
+  ].flatMap((file) => read(file).match(/TROUPE_[A-Z_]+/g) ?? []),
 )
 const topFolders = new Set(['packages', 'services', 'schemas', 'bench', 'docs', 'scripts', '.ci'])
 
