@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { ConfigResourceTypes } from 'kafkajs'
+import { lockFileName } from '../stack/folder-lock.ts'
 import { adminFor, broker, later, listenTo, producerFor, until } from './clients.test.kit.ts'
 import { buildBatch } from './log/batch.test.kit.ts'
 import { rawClient } from './raw-client.test.kit.ts'
@@ -162,7 +163,7 @@ describe('a folder', () => {
       code: 'BROKER_FOLDER_DAMAGED',
       message: expect.stringContaining(name),
     })
-    expect(fs.existsSync(join(dir, 'broker.lock'))).toBe(false)
+    expect(fs.existsSync(join(dir, lockFileName))).toBe(false)
   })
 
   it('remembers what idempotent producers sent, and gives no id twice', async () => {
