@@ -30,8 +30,8 @@ const config: Config = {
       },
     ],
   },
-  // Most of a run is waiting for processes: on two cores one worker, Jest's default, would leave one idle.
-  maxWorkers: '100%',
+  // Much of a run is waiting for processes, disks and deadlines: more workers than cores keep the cores busy.
+  maxWorkers: '150%',
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@troupe/source', 'node', 'node-addons'] },
   ...(stack === 'testcontainers' ? sharedStack : {}),
