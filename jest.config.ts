@@ -30,8 +30,8 @@ const config: Config = {
       },
     ],
   },
-  // Much of a run is waiting for processes, disks and deadlines: more workers than cores keep the cores busy.
-  maxWorkers: '150%',
+  // Jest's default would leave one core of two to wait.
+  maxWorkers: '100%',
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@troupe/source', 'node', 'node-addons'] },
   ...(stack === 'testcontainers' ? sharedStack : {}),
