@@ -3,12 +3,10 @@ import { Command, Option } from 'commander'
 import { demo } from './demo/demo.ts'
 import { type Address, addressOf, kafkaAddressOf } from './ecosystem/address.ts'
 import { graph, type GraphOptions } from './graph/graph.ts'
-import { folderName, randomSeed, refusing, wholeNumber } from './options.ts'
+import { folderName, randomSeed, refusing } from './options.ts'
 import { addPlay } from './play/play-command.ts'
+import { jsonOption, ordersOption, seedOption } from './playing-options.ts'
 import type { Terminal } from './terminal/terminal.ts'
-
-const ordersMax = 100_000
-const seedMax = 4_294_967_295
 
 interface DemoFlags {
   readonly once?: true
@@ -58,19 +56,9 @@ function addDemo(troupe: Command, terminal: Terminal, onExitCode: (exitCode: num
         'checks that money and stock balance, and stays up until Ctrl-C.',
     )
     .option('--once', 'exit after the stories instead of staying up')
-    .option('--json', 'print one JSON document on stdout instead of drawing')
-    .addOption(
-      new Option(
-        '--orders <count>',
-        `play this many mixed orders instead of the stories, at most ${ordersMax}`,
-      ).argParser((text: string) => refusing(() => wholeNumber(text, 1, ordersMax))),
-    )
-    .addOption(
-      new Option(
-        '--seed <number>',
-        'what the mixed orders are made from (default: random, and printed)',
-      ).argParser((text: string) => refusing(() => wholeNumber(text, 0, seedMax))),
-    )
+    .addOption(jsonOption())
+    .addOption(ordersOption())
+    .addOption(seedOption())
     .addOption(
       new Option(
         '--keep <dir>',

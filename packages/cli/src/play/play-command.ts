@@ -1,11 +1,9 @@
 import { TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
-import { randomSeed, refusing, wholeNumber } from '../options.ts'
+import { randomSeed, refusing } from '../options.ts'
+import { jsonOption, ordersOption, seedOption } from '../playing-options.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { play } from './play.ts'
-
-const ordersMax = 100_000
-const seedMax = 4_294_967_295
 
 interface PlayFlags {
   readonly kafka: readonly string[]
@@ -40,19 +38,9 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
     command.addOption(urlOption(service, `the service ${service}`, `${service.toUpperCase()}_URL`))
   }
   command
-    .option('--json', 'print one JSON document on stdout instead of drawing')
-    .addOption(
-      new Option(
-        '--orders <count>',
-        `play this many mixed orders instead of the stories, at most ${ordersMax}`,
-      ).argParser((text: string) => refusing(() => wholeNumber(text, 1, ordersMax))),
-    )
-    .addOption(
-      new Option(
-        '--seed <number>',
-        'what the mixed orders are made from (default: random, and printed)',
-      ).argParser((text: string) => refusing(() => wholeNumber(text, 0, seedMax))),
-    )
+    .addOption(jsonOption())
+    .addOption(ordersOption())
+    .addOption(seedOption())
     .addHelpText('after', playHelp)
     .action(async ({ kafka, registry, order, payment, inventory, shipping, ...flags }: PlayFlags) => {
       const urls = { order, payment, inventory, shipping }
