@@ -50,6 +50,15 @@ function waitingBackend(): Promise<number> {
   })
 }
 
+/** ErrorResponse, as a server sends it to every connection when it is stopped. */
+const shutdownMessage = (() => {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0')
+  const head = Buffer.alloc(5)
+  head.write('E')
+  head.writeInt32BE(fields.length + 4, 1)
+  return Buffer.concat([head, fields])
+})()
+
 describe('a ledger whose backend is terminated', () => {
   it('says that the database is unreachable, has written nothing, and goes on', async () => {
     const store = stores.make()
@@ -83,6 +92,19 @@ describe('a ledger whose backend is terminated', () => {
     await ledger.ping()
     await ledger.close()
     expect(lost).toEqual(['lost an idle connection to PostgreSQL'])
+  })
+})
+
+describe('a ledger whose server shuts down in the packet that says that a connection is ready', () => {
+  // The pool has let go of the connection by then, and whoever waited for it has not got it yet.
+  it('says that the database is unreachable, and goes on', async () => {
+    const proxy = await startProxy(stores.make().url)
+    const ledger = stores.make().open({ url: proxy.url })
+    proxy.append('Z', shutdownMessage)
+    await expect(ledger.ping()).rejects.toMatchObject(unreachable)
+    await ledger.ping()
+    await ledger.close()
+    await proxy.close()
   })
 })
 

@@ -10,7 +10,8 @@
 // 1. A connection carries one flight at a time, and goes back to the pool only if the server answered
 //    that flight: one that broke or timed out is destroyed.
 // 2. Nothing waits for ever: for a connection `connectTimeoutMsMax`, for an answer the server's own limit and a grace.
-// 3. No error of a connection, idle or not, is left without a listener: it would end the process.
+// 3. No error of a connection is left without a listener, not even in the moment between the pool's hand
+//    and ours: it would end the process.
 
 import { messageOf, TroupeError } from '@troupe/core'
 import { Pool, type PoolClient } from 'pg'
@@ -46,6 +47,9 @@ export function openConnections(options: LedgerSettings): Connections {
   pool.on('error', (error) => {
     log.warn({ ...address, error: messageOf(error) }, 'lost an idle connection to PostgreSQL')
   })
+  // For good, and before anybody waits for it: a server that shuts down may say so in the same packet that
+  // says that the connection is ready. The flight hears of a broken connection by itself.
+  pool.on('connect', (client) => void client.on('error', () => {}))
   const answerTimeoutMs = options.statementTimeoutMs + answerGraceMs
   const underWay = new Set<Promise<void>>()
   let closing: Promise<void> | undefined
@@ -54,12 +58,8 @@ export function openConnections(options: LedgerSettings): Connections {
     const client = await pool.connect().catch((error: unknown) => {
       throw ledgerError(error, 'connecting', address)
     })
-    // The flight hears of a broken connection by itself; this only keeps the process alive.
-    const onError = () => {}
-    client.on('error', onError)
     const outcome = await answerOf(client, calls, answerTimeoutMs)
     client.release(!outcome.ok && troubleOf(outcome.error) === 'unreachable')
-    client.off('error', onError)
     if (!outcome.ok) throw ledgerError(outcome.error, outcome.statement, address)
   }
 

@@ -13,6 +13,8 @@ export interface Proxy {
   readonly transcript: Chunk[]
   /** From now on, and on every connection, nothing is passed on in these directions. */
   hold(...directions: Chunk['from'][]): void
+  /** Appends bytes to the server's next piece that ends with the given message, once. */
+  append(afterType: string, bytes: Buffer): void
   /** Resets every connection. */
   cut(): void
   close(): Promise<void>
@@ -24,6 +26,7 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
   const transcript: Chunk[] = []
   const sockets = new Set<Socket>()
   const held = new Set<Chunk['from']>()
+  let appendix: { afterType: string; bytes: Buffer } | undefined
 
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
@@ -35,8 +38,15 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
       ends[from].on('error', () => {})
       ends[from].on('close', () => to.destroy())
       ends[from].on('data', (data: Buffer) => {
-        transcript.push({ from, types: typesIn(data) })
-        if (!held.has(from)) to.write(data)
+        const types = typesIn(data)
+        transcript.push({ from, types })
+        if (held.has(from)) return
+        if (from === 'server' && appendix && types.endsWith(appendix.afterType)) {
+          to.write(Buffer.concat([data, appendix.bytes]))
+          appendix = undefined
+        } else {
+          to.write(data)
+        }
       })
     }
   })
@@ -54,6 +64,9 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
     hold: (...directions) => {
       held.clear()
       for (const direction of directions) held.add(direction)
+    },
+    append: (afterType, bytes) => {
+      appendix = { afterType, bytes }
     },
     cut,
     async close() {
