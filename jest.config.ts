@@ -14,7 +14,13 @@ const sharedStack: Config = {
 }
 
 const config: Config = {
-  roots: ['<rootDir>/packages', '<rootDir>/services', '<rootDir>/schemas', '<rootDir>/bench'],
+  roots: [
+    '<rootDir>/packages',
+    '<rootDir>/services',
+    '<rootDir>/schemas',
+    '<rootDir>/bench',
+    '<rootDir>/chaos',
+  ],
   testMatch: ['**/src/**/*.test.ts'],
   // They need Docker: `pnpm test:containers`.
   testPathIgnorePatterns: stack === 'testcontainers' ? [] : ['\\.container\\.test\\.ts$'],

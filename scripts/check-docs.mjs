@@ -26,7 +26,7 @@ const codes = new Set(
     'packages/testing/src/testcontainers/start-real-stack.ts',
   ].flatMap((file) => read(file).match(/TROUPE_[A-Z_]+/g) ?? []),
 )
-const topFolders = new Set(['packages', 'services', 'schemas', 'bench', 'docs', 'scripts', '.ci'])
+const topFolders = new Set(['packages', 'services', 'schemas', 'bench', 'chaos', 'docs', 'scripts', '.ci'])
 
 const files = markdownFiles()
 const wrongs = [...files.flatMap(checkFile), ...missingSettings()]
