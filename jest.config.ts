@@ -13,6 +13,9 @@ const sharedStack: Config = {
   globalTeardown: '<rootDir>/packages/testing/dist/jest/global-teardown.js',
 }
 
+// With planted bugs the sources are edited before they are compiled: `pnpm mutants`.
+const compiler = process.env['TROUPE_GRAFTS'] ? '<rootDir>/chaos/dist/graft/jest-transform.js' : '@swc/jest'
+
 const config: Config = {
   roots: [
     '<rootDir>/packages',
@@ -28,7 +31,7 @@ const config: Config = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
-      '@swc/jest',
+      compiler,
       {
         jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
         module: { type: 'es6' },
