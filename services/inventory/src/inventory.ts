@@ -2,4 +2,8 @@ import { service } from '@troupe/core'
 import { releaseStock } from './release-stock.ts'
 import { reserveStock } from './reserve-stock.ts'
 
-export const inventory = service({ name: 'inventory', reactions: { reserveStock, releaseStock } })
+export const inventory = service({
+  name: 'inventory',
+  reactions: { reserveStock, releaseStock },
+  topic: { partitions: 3, retentionMs: -1 },
+})

@@ -7,4 +7,6 @@ export const order = service({
   name: 'order',
   commands: { placeOrder },
   reactions: { completeOrder, cancelOrder },
+  // Of `order.events`. How many brokers keep it is not for the service to say: TROUPE_TOPIC_REPLICATION.
+  topic: { partitions: 3, retentionMs: -1 },
 })

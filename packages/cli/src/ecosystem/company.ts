@@ -31,7 +31,7 @@ export function createCompany(
   options: EcosystemOptions,
   onDeath: (error: Error) => void,
 ): Company {
-  const { addresses = {}, partitions = 3, logLevel = 'info', onLine, onProgress } = options
+  const { addresses = {}, partitions = 3, namespace = '', logLevel = 'info', onLine, onProgress } = options
   const services = new Map<string, ServiceProcess>()
   const databaseUrls = new Map<string, string>()
   const databaseMs: Record<string, number> = {}
@@ -48,6 +48,7 @@ export function createCompany(
       SCHEMA_REGISTRY_URL: stack.registry.url,
       DATABASE_URL: databaseUrl,
       HTTP_ADDRESS: addressText((name === 'order' && addresses.http) || anyAddress),
+      TROUPE_NAMESPACE: namespace,
       TROUPE_LOG_LEVEL: logLevel,
       TROUPE_TOPIC_PARTITIONS: String(partitions),
       TROUPE_STOP_TIMEOUT_MS: String(stopTimeoutMs),

@@ -19,8 +19,10 @@ export interface EcosystemOptions {
   readonly dir?: string
   /** Where to listen: any free port of the loopback interface unless given. `http` is the order service's. */
   readonly addresses?: Partial<Record<'kafka' | 'registry' | 'postgres' | 'http', Address>>
-  /** Partitions per topic. Default 3. */
+  /** Partitions of topics whose service declares no number. Default 3. */
   readonly partitions?: number
+  /** Of all topics, groups and subjects. Default: none. */
+  readonly namespace?: string
   /** Level of the services' logs. Default `info`. */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error'
   readonly onLine?: (line: ServiceLine) => void

@@ -34,6 +34,8 @@ export interface ObserverOptions {
   /** `host:port` of a broker, or of several with commas between them. */
   readonly kafka: string
   readonly registryUrl: string
+  /** The one that the services run in; see `TROUPE_NAMESPACE`. */
+  readonly namespace?: string | undefined
   /** Whose topics are watched; they must exist. */
   readonly services: readonly Service[]
   readonly log: Log
@@ -62,9 +64,12 @@ export interface Observer extends Omit<Sightings, 'add'> {
 /** An observer that is not connected yet. */
 export function createObserver(options: ObserverOptions): Observer {
   const { services, log, wholeKeptMax } = options
-  const connection = connectKafka({ clientId: 'troupe-observer', brokers: options.kafka.split(',') }, log)
+  const { namespace } = options
+  const within = namespace === undefined ? {} : { namespace }
+  const brokers = options.kafka.split(',')
+  const connection = connectKafka({ clientId: 'troupe-observer', brokers, ...within }, log)
   const logEnds = createLogEnds(connection)
-  const codec = createCodec({ registryUrl: options.registryUrl, log })
+  const codec = createCodec({ registryUrl: options.registryUrl, ...within, log })
   const types = new Map(
     services.flatMap(({ says }) => says).map((type) => [`${type.topic}/${type.type}`, type]),
   )

@@ -8,6 +8,7 @@ import { play } from './play.ts'
 interface PlayFlags {
   readonly kafka: readonly string[]
   readonly registry: string
+  readonly namespace?: string
   readonly order: string
   readonly payment: string
   readonly inventory: string
@@ -34,6 +35,11 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
         .makeOptionMandatory(),
     )
     .addOption(urlOption('registry', 'the Schema Registry', 'SCHEMA_REGISTRY_URL'))
+    .addOption(
+      new Option('--namespace <name>', 'what the services were given as TROUPE_NAMESPACE')
+        .env('TROUPE_NAMESPACE')
+        .argParser((text: string) => refusing(() => namespaceOf(text))),
+    )
   for (const service of ['order', 'payment', 'inventory', 'shipping']) {
     command.addOption(urlOption(service, `the service ${service}`, `${service.toUpperCase()}_URL`))
   }
@@ -42,11 +48,13 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
     .addOption(ordersOption())
     .addOption(seedOption())
     .addHelpText('after', playHelp)
-    .action(async ({ kafka, registry, order, payment, inventory, shipping, ...flags }: PlayFlags) => {
-      const urls = { order, payment, inventory, shipping }
-      const { json = false, orders, seed = randomSeed() } = flags
-      onExitCode(await play({ kafka, registry, urls, json, orders, seed }, terminal))
-    })
+    .action(
+      async ({ kafka, registry, namespace, order, payment, inventory, shipping, ...flags }: PlayFlags) => {
+        const urls = { order, payment, inventory, shipping }
+        const { json = false, orders, seed = randomSeed() } = flags
+        onExitCode(await play({ kafka, registry, namespace, urls, json, orders, seed }, terminal))
+      },
+    )
 }
 
 function urlOption(name: string, whose: string, variable: string): Option {
@@ -60,6 +68,15 @@ function urlOf(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '')
   // It may hold a password, so it is not repeated.
   throw new TroupeError('TROUPE_SETTING_INVALID', 'That is not a URL, such as http://127.0.0.1:8080.')
+}
+
+/** An empty variable counts as none, as it does for services. */
+function namespaceOf(text: string): string | undefined {
+  if (text === '' || /^[a-z][a-z0-9-]{0,31}$/.test(text)) return text || undefined
+  throw new TroupeError(
+    'TROUPE_SETTING_INVALID',
+    `"${text}" is not up to 32 lower-case letters, digits and dashes, starting with a letter.`,
+  )
 }
 
 function brokersOf(text: string): readonly string[] {

@@ -2,10 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { startTroupe, stopAllTroupes } from '../demo/demo-process.test.kit.ts'
 import { type Ecosystem, startEcosystem } from '../ecosystem/ecosystem.ts'
 
+const namespace = 'review-7'
 let ecosystem: Ecosystem
 
 beforeAll(async () => {
-  ecosystem = await startEcosystem()
+  // As on a stack that others use too.
+  ecosystem = await startEcosystem({ namespace })
 }, 60_000)
 afterEach(stopAllTroupes)
 afterAll(() => ecosystem.stop())
@@ -13,7 +15,7 @@ afterAll(() => ecosystem.stop())
 /** The options that name this ecosystem. */
 function addresses(other: Readonly<Record<string, string>> = {}): readonly string[] {
   const { stack, urlOf } = ecosystem
-  const named = { kafka: stack.kafka.address, registry: stack.registry.url }
+  const named = { kafka: stack.kafka.address, registry: stack.registry.url, namespace }
   const services = ['order', 'payment', 'inventory', 'shipping'].map((name) => [name, urlOf(name)])
   return Object.entries({ ...named, ...Object.fromEntries(services), ...other }).flatMap(([name, value]) => [
     `--${name}`,
@@ -41,6 +43,12 @@ describe('troupe play', () => {
     const troupe = startTroupe('play', '--orders', '20', '--seed', '7', '--json', ...addresses())
     expect(await troupe.ended).toBe(0)
     expect(JSON.parse(troupe.stdout())).toMatchObject({ ok: true, load: { ok: true, count: 20 } })
+  })
+
+  it('refuses a namespace that cannot be one, and says what can', async () => {
+    const troupe = startTroupe('play', ...addresses({ namespace: 'Review.7' }))
+    expect(await troupe.ended).toBe(2)
+    expect(troupe.stderr()).toMatch(/--namespace.*"Review\.7" is not up to 32 lower-case letters/)
   })
 
   it('names a service that cannot be reached, and exits 1', async () => {

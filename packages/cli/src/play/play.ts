@@ -55,6 +55,7 @@ export async function play(options: PlayOptions, terminal: Terminal): Promise<nu
     const observer = createObserver({
       kafka: options.kafka.join(','),
       registryUrl: options.registry,
+      namespace: options.namespace,
       services,
       log: silent,
     })
