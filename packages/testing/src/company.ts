@@ -5,7 +5,8 @@ import type { Stack } from './stack/stack.ts'
 
 /** The services of a harness, each with a database of its own. */
 export interface Company {
-  start(): Promise<void>
+  /** Makes the databases; starts the services once the topics are there as well. */
+  start(topicsMade: Promise<void>): Promise<void>
   /** Stops what runs; the first error is thrown once all have been stopped. */
   stop(): Promise<void>
   get(name: string): RunningService
@@ -63,11 +64,12 @@ export function createCompany(
     }
   }
 
-  async function startOne(name: string): Promise<void> {
+  async function startOne(name: string, topicsMade?: Promise<void>): Promise<void> {
     const service = services.find((one) => one.name === name)
     if (!service) unknown(name)
     if (running.has(name)) return
-    const started = createService(service, await settingsOf(name), { log })
+    const [settings] = await Promise.all([settingsOf(name), topicsMade])
+    const started = createService(service, settings, { log })
     running.set(name, started)
     try {
       await started.start()
@@ -103,14 +105,15 @@ export function createCompany(
   }
 
   return {
-    start: async () => void (await Promise.all(services.map(({ name }) => startOne(name)))),
+    start: async (topicsMade) =>
+      void (await Promise.all(services.map(({ name }) => startOne(name, topicsMade)))),
     async stop() {
       const ends = await Promise.allSettled([...running.keys()].map(stopOne))
       const failed = ends.find((end) => end.status === 'rejected')
       if (failed) throw failed.reason
     },
     get,
-    startOne,
+    startOne: (name) => startOne(name),
     stopOne,
     running: () => [...running.values()],
     databases: () => [...databases.keys()],

@@ -32,6 +32,7 @@ import { chooseStack, type ChosenStack } from './stack/choose-stack.ts'
 import type { Stack, StackName } from './stack/stack.ts'
 import { tidy } from './stack/tidy.ts'
 import { createTape } from './tape.ts'
+import { topicsOf } from './topics-of.ts'
 
 export interface HarnessOptions {
   /** The services that run. Events of others are published by the test. */
@@ -43,7 +44,7 @@ export interface HarnessOptions {
   readonly stack?: StackName | Stack
   /** How long an expectation waits before it fails. Default 5,000. */
   readonly timeoutMs?: number
-  /** Partitions per topic. Default 3. */
+  /** Partitions of topics whose service declares no number, or does not run here. Default 3. */
   readonly partitions?: number
   /** Receives every log line of the services. Default: only warnings are kept, for failure messages. */
   readonly print?: (level: string, facts: object, message: string) => void
@@ -128,12 +129,8 @@ async function startOn(
   const { services, timeoutMs = timeoutMsDefault, partitions = 3 } = options
   const log = createHarnessLog(options.print)
   const types = [...new Set(services.flatMap(({ hears, says }) => [...hears, ...says]))]
-  const topics = [
-    ...new Set([
-      ...types.map(({ topic }) => topic),
-      ...services.flatMap((one) => [one.topic, one.deadLetterTopic]),
-    ]),
-  ]
+  const specs = topicsOf(services, partitions)
+  const topics = specs.map(({ topic }) => topic)
   const within = isShared ? { namespace: `t${randomUUID().slice(0, 8)}` } : {}
   const brokers = stack.kafka.address.split(',').map((one) => one.trim())
   const connection = connectKafka({ clientId: 'troupe-harness', brokers, ...within }, log)
@@ -150,12 +147,10 @@ async function startOn(
   const relay = createRelay({ connection, log })
   undo.push(() => relay.stop({ graceMs: 1_000 }))
   undo.push(() => company.stop())
-  const listening = ensureTopics(
-    connection,
-    topics.map((topic) => ({ topic, partitions })),
-  ).then(() => Promise.all([tape.start(), relay.start()]))
-  // Side by side: each service makes its database, its topics and its schemas by itself.
-  const ends = await Promise.allSettled([listening, company.start()])
+  const topicsMade = ensureTopics(connection, specs)
+  const listening = topicsMade.then(() => Promise.all([tape.start(), relay.start()]))
+  // Side by side: each service makes its database and its schemas by itself.
+  const ends = await Promise.allSettled([listening, company.start(topicsMade)])
   const failed = ends.find((end) => end.status === 'rejected')
   if (failed) throw failed.reason
 
