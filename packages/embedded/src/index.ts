@@ -6,6 +6,9 @@ export {
   type BrokerGroup,
   type BrokerOptions,
   type BrokerTopic,
+  type Fault,
+  type FaultHook,
+  type FaultyCall,
 } from './kafka/broker.ts'
 export { createDatabaseAt, type DatabaseOptions, dropDatabaseAt } from './postgres/databases.ts'
 export type { ServerExit } from './postgres/server.ts'

@@ -11,6 +11,8 @@ import { settlesWithin } from './settles-within.ts'
 export interface SessionListener {
   /** The group was joined, for the first time or again: these partitions, and no others, are ours. */
   joined(assigned: readonly TopicPartition[]): void
+  /** The group is being joined again: nothing is fetched until it is. */
+  rebalancing(): void
   /** The broker answered a fetch. */
   fetched(): void
   lane(partition: TopicPartition): PartitionLane | undefined
@@ -32,6 +34,7 @@ export interface SessionOptions {
     readonly fetchBytesMax: number
     readonly fetchBytesPerPartitionMax: number
     readonly hintIntervalMs: number
+    readonly metadataMaxAgeMs: number
   }
 }
 
@@ -54,7 +57,8 @@ export class ConsumerSession {
   readonly #options: SessionOptions
   readonly #listener: SessionListener
   readonly #hinted = new Map<string, bigint>()
-  readonly #crash: Promise<unknown>
+  readonly #ended: Promise<unknown>
+  #end: (error: unknown) => void = () => undefined
   #cluster: Cluster | undefined
   #hintTimer: NodeJS.Timeout | undefined
   #isOver = false
@@ -84,18 +88,26 @@ export class ConsumerSession {
       maxWaitTimeInMs: tuning.fetchWaitMs,
       maxBytes: tuning.fetchBytesMax,
       maxBytesPerPartition: tuning.fetchBytesPerPartitionMax,
-      metadataMaxAge: 30_000,
+      metadataMaxAge: tuning.metadataMaxAgeMs,
       allowAutoTopicCreation: false,
       // A crash leaves a dead member behind in the group: try for some seconds before it comes to that.
       retry: { retries: 8, restartOnFailure: () => Promise.resolve(false) },
     })
     this.feed = this.#makeFeed()
-    this.#crash = this.#listen()
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+    this.#listen()
+  }
+
+  /** Gives this consumer up: `untilItEnds` resolves with the error. */
+  end(error: unknown): void {
+    this.#end(error)
   }
 
   /** How long ago the group was joined for the first time; 0 if it never was. */
   get joinedForMs(): number {
-    return this.#joinedAtMs === undefined ? 0 : Date.now() - this.#joinedAtMs
+    return this.#joinedAtMs === undefined ? 0 : performance.now() - this.#joinedAtMs
   }
 
   /** Resolves with the reason why it ended, or with undefined when the signal aborts. */
@@ -104,7 +116,7 @@ export class ConsumerSession {
       if (signal.aborted) resolve(undefined)
       signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })
-    return await Promise.race([aborted, this.#crash, this.#begin()])
+    return await Promise.race([aborted, this.#ended, this.#begin()])
   }
 
   /** Resolves with the error if it could not begin, and never if it could. */
@@ -151,11 +163,11 @@ export class ConsumerSession {
     }
   }
 
-  #listen(): Promise<unknown> {
+  #listen(): void {
     const { events } = this.#consumer
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.memberId = payload.memberId
-      this.#joinedAtMs ??= Date.now()
+      this.#joinedAtMs ??= performance.now()
       this.#listener.joined(
         Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
           partitions.map((partition) => this.#here({ topic, partition })),
@@ -166,6 +178,7 @@ export class ConsumerSession {
         this.#options.tuning.hintIntervalMs,
       ).unref()
     })
+    this.#consumer.on(events.REBALANCING, () => this.#listener.rebalancing())
     this.#consumer.on(events.FETCH, () => this.#listener.fetched())
     this.#consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize > 0) return
@@ -174,9 +187,8 @@ export class ConsumerSession {
       const first = (payload.firstOffset as string | null) === null ? last : BigInt(payload.firstOffset)
       this.#listener.lane(this.#here(payload))?.skipped(first, last)
     })
-    return new Promise((resolve) => {
-      this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error))
-    })
+    // Whatever kafkajs thinks of it: what it does not try again, a consumer of its own does.
+    this.#consumer.on(events.CRASH, ({ payload }) => this.#end(payload.error))
   }
 
   #makeFeed(): Feed {
@@ -236,7 +248,7 @@ export class ConsumerSession {
   }
 
   /** Commits settled positions for lag tools. Nothing depends on it. */
-  async commitHints(): Promise<void> {
+  async commitHints(withinMs = hintMs): Promise<void> {
     const offsets = this.#listener.lanes().flatMap(({ state }) => {
       const { topic, partition, position } = state
       if (position === undefined || this.#hinted.get(keyOf(state)) === position) return []
@@ -256,16 +268,17 @@ export class ConsumerSession {
         this.#options.log.debug({ problem: messageOf(error) }, 'could not commit positions as a hint')
       },
     )
-    await settlesWithin(committed, hintMs)
+    await settlesWithin(committed, Math.min(withinMs, hintMs))
   }
 
-  async close(): Promise<void> {
+  /** Says goodbye within the time; takes the sockets away in any case. */
+  async close(withinMs = disconnectMs): Promise<void> {
     this.#isOver = true
     clearInterval(this.#hintTimer)
     const gone = this.#consumer.disconnect()
-    await settlesWithin(gone, disconnectMs)
+    await settlesWithin(gone, Math.min(withinMs, disconnectMs))
     this.#client.destroy()
     // Without sockets it ends soon, however silent the broker is.
-    await settlesWithin(gone, disconnectMs)
+    await settlesWithin(gone, Math.min(withinMs, disconnectMs))
   }
 }

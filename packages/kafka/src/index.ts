@@ -9,15 +9,15 @@ export type {
   ReceiverFailure,
 } from './partition-work.ts'
 export { ping, type PingOptions } from './ping.ts'
-export {
-  createReceiver,
-  type PartitionLag,
-  type Receiver,
-  type ReceiverOptions,
-  type ReceiverPhase,
-  type ReceiverState,
-  type ReceiverTuning,
-} from './receive.ts'
+export { createReceiver, type Receiver } from './receive.ts'
+export type {
+  PartitionLag,
+  ReceiverOptions,
+  ReceiverPhase,
+  ReceiverState,
+  ReceiverTuning,
+  RestartReason,
+} from './receiver-options.ts'
 export { checkTopics } from './check-topics.ts'
 export type { TopicRule } from './topic-facts.ts'
 export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics.ts'

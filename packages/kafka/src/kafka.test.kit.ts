@@ -13,7 +13,8 @@ import { Partitioners } from 'kafkajs'
 import { connectKafka, type KafkaConnection } from './client.ts'
 import { onWire } from './namespace.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
-import { createReceiver, type Receiver, type ReceiverOptions } from './receive.ts'
+import { createReceiver, type Receiver } from './receive.ts'
+import type { ReceiverOptions } from './receiver-options.ts'
 import { ensureTopics } from './topics.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */

@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { connectKafka } from './client.ts'
-import { recordingLog, withBroker } from './kafka.test.kit.ts'
+import { itOnEmbedded, recordingLog, withBroker } from './kafka.test.kit.ts'
 import { createLogEnds } from './log-ends.ts'
 import { closedPort } from './tcp-proxy.test.kit.ts'
+
+/** Source: Kafka protocol, NOT_LEADER_OR_FOLLOWER. */
+const notLeader = 6
 
 describe('log ends', () => {
   it('tell the next offset of every partition, and leave out topics that do not exist', () =>
@@ -16,6 +19,25 @@ describe('log ends', () => {
         'order.events/1': 2n,
       })
     }))
+
+  itOnEmbedded('are asked for again when a partition has another leader by now', () =>
+    withBroker(async (bench) => {
+      await bench.createTopic('order.events')
+      await bench.publish('order.events', ['a', 'b'])
+      let refused = 0
+      bench.broker.onRequest(({ api }) => {
+        if (api !== 'ListOffsets' || refused > 0) return undefined
+        refused += 1
+        const partition = { index: 0, errorCode: notLeader, timestamp: -1, offset: -1, leaderEpoch: -1 }
+        const topics = [{ name: 'order.events', partitions: [partition] }]
+        return { kind: 'answer', response: { throttleTimeMs: 0, topics } }
+      })
+      const ends = createLogEnds(bench.connection)
+      bench.later(() => ends.close())
+      expect(Object.fromEntries(await ends.read(['order.events']))).toEqual({ 'order.events/0': 2n })
+      expect(refused).toBe(1)
+    }),
+  )
 
   it('try to connect again with the next reading', async () => {
     const connection = connectKafka(

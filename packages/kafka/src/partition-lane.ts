@@ -1,4 +1,11 @@
-import { isTroupeError, messageOf, type RawRecord, type TopicPartition, TroupeError } from '@troupe/core'
+import {
+  isTroupeError,
+  laneOf,
+  messageOf,
+  type RawRecord,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { type Backoff, createBackoff } from './backoff.ts'
 import type {
@@ -10,6 +17,7 @@ import type {
   ReceiverFailure,
 } from './partition-work.ts'
 import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.ts'
+import type { LaneSight } from './stall.ts'
 
 const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
 
@@ -55,6 +63,8 @@ export class PartitionLane {
   #records: RawRecord[] = []
   #bytes = 0
   #isPaused = false
+  /** Since when the offset at `tail` is due to be fetched. */
+  #dueSinceMs = performance.now()
   #held: Batch | undefined
   #doubtedSkip: bigint | undefined
   #failure: PartitionState['failure']
@@ -81,6 +91,12 @@ export class PartitionLane {
       waiting: this.#records.length,
       ...(this.#failure && { failure: this.#failure }),
     }
+  }
+
+  /** What a watchdog goes by. */
+  get sight(): Omit<LaneSight, 'end'> {
+    const isHungry = this.#phase === 'reading' && !this.#isPaused
+    return { name: laneOf(this.#partition), isHungry, tail: this.#tail, sinceMs: this.#dueSinceMs }
   }
 
   /** Lets the take that is pending end, begins no other, releases. */
@@ -148,6 +164,7 @@ export class PartitionLane {
 
   #advance(to: bigint): void {
     this.#tail = to
+    this.#dueSinceMs = performance.now()
     this.#doubtedSkip = undefined
     this.#startsAnywhere = false
     this.#wake()
@@ -204,6 +221,7 @@ export class PartitionLane {
       return
     }
     this.#phase = 'reading'
+    this.#dueSinceMs = performance.now()
     this.#acceptHeld()
     this.#options.feed.seek(this.#partition, this.#tail)
     this.#pauseOrResume()
@@ -361,6 +379,7 @@ export class PartitionLane {
     if (isFull) this.#pause()
     else if (this.#isPaused) {
       this.#isPaused = false
+      this.#dueSinceMs = performance.now()
       this.#options.feed.resume(this.#partition)
     }
   }

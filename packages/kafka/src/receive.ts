@@ -1,93 +1,33 @@
-import { laneOf as keyOf, type Log, type TopicPartition, TroupeError } from '@troupe/core'
+import { isTroupeError, laneOf as keyOf, type TopicPartition, TroupeError } from '@troupe/core'
 import { bulkhead } from 'cockatiel'
 import { coordinatorRefusal } from './ask-coordinator.ts'
 import { createBackoff } from './backoff.ts'
-import type { KafkaConnection } from './client.ts'
 import { ConsumerSession } from './consumer-session.ts'
 import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
 import { onWire } from './namespace.ts'
 import { PartitionLane } from './partition-lane.ts'
-import type { PartitionState, PartitionWork, ReceiverFailure } from './partition-work.ts'
+import type { ReceiverFailure } from './partition-work.ts'
+import {
+  type PartitionLag,
+  type ReceiverOptions,
+  type ReceiverPhase,
+  type ReceiverState,
+  type ReceiverTuning,
+  type RestartReason,
+  tuningOf,
+} from './receiver-options.ts'
 import { settlesWithin } from './settles-within.ts'
-
-/**
- * A member of a consumer group that reads from positions of its own.
- *
- * Invariants
- * 1. Where to read is what `assign` says, never what Kafka has committed; that is written now and then, as a
- *    hint for lag tools.
- * 2. kafkajs is never made to wait and never sees an error of a handler: each partition has a lane that
- *    buffers, hands over and retries by itself. So heartbeats go on however long a take lasts, and no
- *    partition holds back or replays another.
- * 3. A partition has at most one lane that is not released; the next one begins after it.
- * 4. Lanes belong to one consumer. When that crashes they are lost, and the next one claims anew.
- *
- * phase      | start   | joined    | crashed    | stop
- * idle       | joining | -         | -          | stopped
- * joining    | -       | receiving | recovering | stopping
- * receiving  | -       | receiving | recovering | stopping
- * recovering | -       | receiving | recovering | stopping
- * stopping   | -       | -         | stopping   | -            → stopped, when the group is left
- */
-export type ReceiverPhase = 'idle' | 'joining' | 'receiving' | 'recovering' | 'stopping' | 'stopped'
-
-export interface ReceiverOptions {
-  readonly connection: KafkaConnection
-  readonly groupId: string
-  /** They must exist: see `ensureTopics`. */
-  readonly topics: readonly string[]
-  readonly log: Log
-  /** Takes a partition over. Tried again, with backoff, until it resolves or the partition is lost. */
-  assign(partition: TopicPartition): Promise<PartitionWork>
-  readonly tuning?: ReceiverTuning
-}
-
-/** The defaults rebalance within a fifth of a second and are safe on a real broker. */
-export interface ReceiverTuning {
-  /** Default 200: how soon a rebalance is noticed. */
-  readonly heartbeatIntervalMs?: number
-  /** Default 10,000: how soon a member that died is replaced. A real broker allows 6,000 and more. */
-  readonly sessionTimeoutMs?: number
-  /** Default 60,000: how long the group waits for a member that has to join again. */
-  readonly rebalanceTimeoutMs?: number
-  /** Default 100: how long the broker holds a fetch that finds nothing. */
-  readonly fetchWaitMs?: number
-  /** Default 5 MiB: at most this much per request. */
-  readonly fetchBytesMax?: number
-  /** Default 1 MiB: at most this much per request and partition, and about as much waits in memory. */
-  readonly fetchBytesPerPartitionMax?: number
-  /** Default 16: takes under way at one time. */
-  readonly partitionsConcurrently?: number
-  /** Default 1,000: records in one take. */
-  readonly batchRecordsMax?: number
-  /** Default 5,000: how often settled positions are committed to Kafka, as a hint. */
-  readonly hintIntervalMs?: number
-}
-
-export interface ReceiverState {
-  readonly phase: ReceiverPhase
-  /** When the phase began, in milliseconds since the epoch. */
-  readonly sinceMs: number
-  /** Set while no fetch has succeeded for some seconds although the group was joined: since when. */
-  readonly silentSinceMs?: number
-  /** Why it recovers. */
-  readonly problem?: string
-  readonly partitions: readonly PartitionState[]
-}
-
-export interface PartitionLag extends TopicPartition {
-  /** Records between the settled position and the partition's end as far as it is known. */
-  readonly lag: bigint
-}
+import type { Sight } from './stall.ts'
+import { Watchdog } from './watchdog.ts'
 
 export interface Receiver {
   /** Resolves once the group is joined and every assigned partition is claimed. Tries until then; may be called again to wait for the same. @throws TroupeError `TROUPE_STOPPED`; `TROUPE_ACCESS_DENIED` if Kafka denies the group or a topic before it was joined, though it is tried on */
   start(): Promise<void>
-  /** Lets takes that are pending end, for at most `graceMs` (default 10,000), then aborts them; leaves the group. */
+  /** Lets takes that are pending end, for at most `graceMs` (default 10,000), then aborts them; leaves the group. Takes little more than `graceMs` in all. */
   stop(options?: { readonly graceMs?: number }): Promise<void>
   readonly state: ReceiverState
-  /** Of each partition that is claimed, as of the last fetch. */
+  /** Of each partition that is claimed, by the end of its log when a broker told it last: some seconds ago at most, unless none answers. */
   lag(): readonly PartitionLag[]
   /** Tells of every failure, also those that will be tried again. Returns how to stop listening. */
   onFailure(listener: (failure: ReceiverFailure) => void): () => void
@@ -95,6 +35,10 @@ export interface Receiver {
 
 const silentAfterMs = 5_000
 const steadyAfterMs = 30_000
+/** What a stop may take beyond its grace time, at each of its few steps. */
+const noticeMs = 250
+/** How long the next lane of a partition waits for the one before it. */
+const leavingMaxMs = 30_000
 
 /**
  * Inert until it is started.
@@ -111,6 +55,27 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   return new GroupReceiver(options)
 }
 
+/**
+ * A member of a consumer group that reads from positions of its own.
+ *
+ * Invariants
+ * 1. Where to read is what `assign` says, never what Kafka has committed; that is written now and then, as a
+ *    hint for lag tools.
+ * 2. kafkajs is never made to wait and never sees an error of a handler: each partition has a lane that
+ *    buffers, hands over and retries by itself. So heartbeats go on however long a take lasts, and no
+ *    partition holds back or replays another.
+ * 3. A partition has at most one lane that is not released; the next one begins after it, or
+ *    when that one has not ended long after it was aborted: its writes are fenced by then.
+ * 4. Lanes belong to one consumer. When that crashes, or the watchdog finds it standing still, they are lost,
+ *    and the next one claims anew.
+ *
+ * phase      | start   | joined    | crashed    | stop
+ * idle       | joining | -         | -          | stopped
+ * joining    | -       | receiving | recovering | stopping
+ * receiving  | -       | receiving | recovering | stopping
+ * recovering | -       | receiving | recovering | stopping
+ * stopping   | -       | -         | stopping   | -            → stopped, when the group is left
+ */
 class GroupReceiver implements Receiver {
   readonly #options: ReceiverOptions
   readonly #tuning: Required<ReceiverTuning>
@@ -121,29 +86,32 @@ class GroupReceiver implements Receiver {
   #phase: ReceiverPhase = 'idle'
   #sinceMs = Date.now()
   #problem: string | undefined
-  #fetchedAtMs = 0
+  #fetchedAtMs = Date.now()
+  /** The same on a clock that never goes back: what is decided goes by this one. */
+  #fetchedAt = performance.now()
+  #isRebalancing = false
+  readonly #restarts: Record<RestartReason, number> = { crashed: 0, stalled: 0 }
+  readonly #watchdog: Watchdog
+  #session: ConsumerSession | undefined
   #running: Promise<void> = Promise.resolve()
   #firstJoin: () => void = () => undefined
   #firstDenial: (denial: TroupeError) => void = () => undefined
   #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
-  #graceMs = 0
+  /** When a stop has to be through, on the clock that never goes back. */
+  #deadline = Number.POSITIVE_INFINITY
 
   constructor(options: ReceiverOptions) {
     this.#options = options
-    this.#tuning = {
-      heartbeatIntervalMs: 200,
-      sessionTimeoutMs: 10_000,
-      rebalanceTimeoutMs: 60_000,
-      fetchWaitMs: 100,
-      fetchBytesMax: 5 * 1024 * 1024,
-      fetchBytesPerPartitionMax: 1024 * 1024,
-      partitionsConcurrently: 16,
-      batchRecordsMax: 1_000,
-      hintIntervalMs: 5_000,
-      ...options.tuning,
-    }
+    this.#tuning = tuningOf(options.tuning)
     this.#turns = bulkhead(this.#tuning.partitionsConcurrently, Number.POSITIVE_INFINITY)
+    this.#watchdog = new Watchdog({
+      ...options,
+      ...this.#tuning,
+      everyMs: this.#tuning.watchIntervalMs,
+      look: (ends) => this.#look(ends),
+      onStall: (why) => this.#giveUp(why),
+    })
   }
 
   get state(): ReceiverState {
@@ -153,16 +121,18 @@ class GroupReceiver implements Receiver {
       sinceMs: this.#sinceMs,
       ...(isSilent && { silentSinceMs: this.#fetchedAtMs }),
       ...(this.#problem !== undefined && { problem: this.#problem }),
+      restarts: { ...this.#restarts },
       partitions: [...this.#lanes.values()].map((lane) => lane.state),
     }
   }
 
   lag(): readonly PartitionLag[] {
-    return this.state.partitions.flatMap(({ topic, partition, position, highWatermark }) =>
-      position === undefined || highWatermark === undefined
-        ? []
-        : [{ topic, partition, lag: highWatermark > position ? highWatermark - position : 0n }],
-    )
+    return this.state.partitions.flatMap(({ topic, partition, position, highWatermark }) => {
+      if (position === undefined || highWatermark === undefined) return []
+      const asked = this.#watchdog.ends.get(keyOf({ topic, partition })) ?? 0n
+      const end = asked > highWatermark ? asked : highWatermark
+      return [{ topic, partition, lag: end > position ? end - position : 0n }]
+    })
   }
 
   onFailure(listener: (failure: ReceiverFailure) => void): () => void {
@@ -182,6 +152,7 @@ class GroupReceiver implements Receiver {
       this.#firstJoin = resolve
       this.#firstDenial = reject
     })
+    this.#watchdog.start()
     this.#running = this.#run()
     await Promise.race([joined, this.#running])
     if (this.#stopping.signal.aborted) throw stoppedError(this.#options.groupId)
@@ -193,12 +164,17 @@ class GroupReceiver implements Receiver {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.#graceMs = graceMs
+    this.#deadline = performance.now() + graceMs
     this.#enter('stopping')
     this.#stopping.abort()
-    await this.#running
-    await settlesWithin(Promise.all(this.#leaving.values()), graceMs)
+    await Promise.all([this.#running, this.#watchdog.stop()])
+    await settlesWithin(Promise.all(this.#leaving.values()), this.#leftMs)
     this.#enter('stopped')
+  }
+
+  /** Of the grace time, and in any case enough to notice that it is over. */
+  get #leftMs(): number {
+    return Math.max(noticeMs, this.#deadline - performance.now())
   }
 
   #enter(phase: ReceiverPhase): void {
@@ -217,21 +193,25 @@ class GroupReceiver implements Receiver {
         { ...this.#options, tuning: this.#tuning, formerMemberId: memberId },
         {
           joined: (assigned) => this.#joined(session, assigned),
-          fetched: () => {
-            this.#fetchedAtMs = Date.now()
+          rebalancing: () => {
+            this.#isRebalancing = true
           },
+          fetched: () => this.#fetched(),
           lane: (partition) => this.#lanes.get(keyOf(partition)),
           lanes: () => [...this.#lanes.values()],
         },
       )
+      this.#session = session
       const error = await session.untilItEnds(this.#stopping.signal)
+      this.#session = undefined
       if (this.#stopping.signal.aborted) await this.#settleAndLeave(session)
       else this.#loseAll()
-      await session.close()
+      await session.close(this.#leftMs)
       memberId = session.memberId ?? memberId
       // A session that ends as soon as it began is no reason to hurry.
       if (session.joinedForMs > steadyAfterMs) backoff.reset()
       if (this.#stopping.signal.aborted) break
+      this.#restarts[isTroupeError(error, 'TROUPE_CONSUMER_STALLED') ? 'stalled' : 'crashed'] += 1
       const denial = await this.#denialOf(error)
       this.#problem = (denial ?? problemOf(error)).message
       this.#enter('recovering')
@@ -257,13 +237,38 @@ class GroupReceiver implements Receiver {
     const lanes = [...this.#lanes.values()]
     for (const lane of lanes) lane.finish()
     const all = Promise.all(lanes.map((lane) => lane.released))
-    if (!(await settlesWithin(all, this.#graceMs))) {
+    if (!(await settlesWithin(all, Math.max(0, this.#deadline - performance.now())))) {
       this.#options.log.warn({ groupId: this.#options.groupId }, 'no more time: aborting what is under way')
       for (const lane of lanes) lane.lose()
-      await settlesWithin(all, this.#graceMs)
+      await settlesWithin(all, noticeMs)
     }
-    await session.commitHints()
+    await session.commitHints(this.#leftMs)
     this.#lanes.clear()
+  }
+
+  #fetched(): void {
+    this.#fetchedAtMs = Date.now()
+    this.#fetchedAt = performance.now()
+  }
+
+  /** What the watchdog judges: nothing while no group is joined. */
+  #look(ends: ReadonlyMap<string, bigint>): Sight | undefined {
+    if (this.#phase !== 'receiving') return undefined
+    return {
+      nowMs: performance.now(),
+      fetchedAtMs: this.#fetchedAt,
+      isRebalancing: this.#isRebalancing,
+      lanes: [...this.#lanes.values()].map(({ sight }) => ({ ...sight, end: ends.get(sight.name) })),
+    }
+  }
+
+  #giveUp(why: string): void {
+    this.#session?.end(
+      new TroupeError(
+        'TROUPE_CONSUMER_STALLED',
+        `The consumer of group ${this.#options.groupId} stands still: ${why}. It is given up, and another one made.`,
+      ),
+    )
   }
 
   #loseAll(): void {
@@ -296,7 +301,8 @@ class GroupReceiver implements Receiver {
       if (!before.has(key)) this.#lanes.set(key, this.#laneFor(session, key, partition))
     }
     this.#problem = undefined
-    this.#fetchedAtMs = Date.now()
+    this.#isRebalancing = false
+    this.#fetched()
     this.#enter('receiving')
     log.info({ groupId, partitions: [...after.keys()], lost }, 'joined the consumer group')
     void Promise.all([...this.#lanes.values()].map((lane) => lane.ready)).then(this.#firstJoin)
@@ -313,10 +319,23 @@ class GroupReceiver implements Receiver {
       assign: (one) => this.#options.assign(one),
       inTurn: (task) => this.#turns.execute(task),
       onFailure: (failure) => this.#tell(failure),
-      after: this.#leaving.get(key) ?? Promise.resolve(),
+      after: this.#afterLeaving(key),
       bufferBytesMax: this.#tuning.fetchBytesPerPartitionMax,
       batchRecordsMax: this.#tuning.batchRecordsMax,
     })
+  }
+
+  /**
+   * A take that heeds no signal must not hold its partition for ever: what it still writes is fenced by the
+   * next claim.
+   */
+  async #afterLeaving(key: string): Promise<void> {
+    const leaving = this.#leaving.get(key)
+    if (!leaving || (await settlesWithin(leaving, leavingMaxMs))) return
+    this.#options.log.error(
+      { groupId: this.#options.groupId, partition: key },
+      `what was under way in ${key} did not end in ${leavingMaxMs} ms after it was aborted; the partition is claimed anew without waiting for it`,
+    )
   }
 
   #tell(failure: ReceiverFailure): void {

@@ -186,6 +186,7 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
     signal: callOff.signal,
     stopping: new AbortController().signal,
     deciding: { service: 'bank', deriveId, encode: jsonCodec.encode, eventBytesMax: 100_000 },
+    blocking: { watch: (_reaction, run) => run() },
     now: () => 1,
     batchEventsMax: 500,
     performsMax: 64,

@@ -11,6 +11,7 @@ import { postgresLedger } from '@troupe/postgres'
 import { linked, shared } from './abort.ts'
 import { databaseAccess, kafkaSettings, prepareTopics, registryAccess } from './connecting.ts'
 import { createDecider } from './decider.ts'
+import { createBlocking } from './blocking.ts'
 import { createDependencies, type DependencyName } from './dependencies.ts'
 import type { Settings } from './environment.ts'
 import { type HttpServer, serveHttp } from './http.ts'
@@ -91,6 +92,11 @@ export function createService(
     unpublishedMax,
     unpublishedBytesMax,
   })
+  const blocking = createBlocking({
+    log,
+    clock: () => performance.now(),
+    onBlocked: (reaction, seconds) => metrics.meter.blocked(reaction, seconds),
+  })
   const heardTopics = [...new Set(service.hears.map(({ topic }) => topic))]
   const reached = new Map<string, Progress>()
   const assign = (place: TopicPartition) =>
@@ -99,6 +105,7 @@ export function createService(
       service,
       codec,
       deciding,
+      blocking,
       now,
       batchEventsMax,
       performsMax,

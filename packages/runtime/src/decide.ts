@@ -161,7 +161,12 @@ function react(
     if (done?.failure) throw done.failure.error
     const lane = laneOf(turn.heard.record)
     const { deciding } = options
-    set.apply(reactTo(delivery, turn.reads, { performed, done: done?.data }, set, { deciding, lane }))
+    const came = { performed, done: done?.data }
+    set.apply(
+      options.blocking.watch(delivery.bound.name, () =>
+        reactTo(delivery, turn.reads, came, set, { deciding, lane }),
+      ),
+    )
   } catch (error) {
     set.apply(setAside(turn, error, options))
   }

@@ -33,6 +33,7 @@ function open() {
   const state: ReceiverState = {
     phase: 'receiving',
     sinceMs: 0,
+    restarts: { crashed: 2, stalled: 1 },
     partitions: [
       { ...partition, partition: 0, phase: 'reading' },
       { ...partition, partition: 1, phase: 'reading' },
@@ -125,5 +126,18 @@ describe('the metrics of a service', () => {
     expect(await one.lines('troupe_events_handled_total')).toHaveLength(1)
     expect(await other.lines('troupe_events_handled_total')).toEqual([])
     expect(await other.lines('process_cpu_seconds_total')).toHaveLength(1)
+  })
+
+  it('count consumers that were replaced, and how long reactions blocked the process', async () => {
+    const { metrics, lines } = open()
+    metrics.meter.blocked('chargePayment', 1.5)
+    metrics.meter.blocked('chargePayment', 0.5)
+    expect(await lines('troupe_consumer_restarts_total')).toEqual([
+      'troupe_consumer_restarts_total{reason="crashed"} 2',
+      'troupe_consumer_restarts_total{reason="stalled"} 1',
+    ])
+    expect(await lines('troupe_event_loop_blocked_seconds_total')).toEqual([
+      'troupe_event_loop_blocked_seconds_total{reaction="chargePayment"} 2',
+    ])
   })
 })

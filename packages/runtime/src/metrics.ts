@@ -18,12 +18,16 @@ export const metricNames = {
   refused: 'troupe_relay_refused',
   dependencyUp: 'troupe_dependency_up',
   partitions: 'troupe_partitions',
+  consumerRestarts: 'troupe_consumer_restarts_total',
+  blockedSeconds: 'troupe_event_loop_blocked_seconds_total',
 } as const
 
 /** What is told on the way of an event. */
 export interface Meter {
   /** Told of what was committed, once. */
   settled(work: { readonly inbox: readonly InboxEntry[]; readonly outbox: readonly OutgoingRecord[] }): void
+  /** Told that a reaction kept everything else in this process waiting. */
+  blocked(reaction: string, seconds: number): void
   /** Told how long a batch took, from its handing over to its last commit. */
   tookSeconds(seconds: number): void
 }
@@ -64,8 +68,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: batchBucketsSeconds,
     registers: [],
   })
+  const blockedSeconds = new Counter({
+    name: metricNames.blockedSeconds,
+    help: 'How long single runs of a reaction kept everything else in the process waiting',
+    labelNames: ['reaction'],
+    registers: [],
+  })
   const measured = [
     batchSeconds,
+    blockedSeconds,
     countHandled(service, handled),
     ...measureKafka(options),
     ...measureRelay(options),
@@ -93,6 +104,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         // What cannot be read has no name to be remembered under.
         if (deadLetters > 0) count(unknownType, 'dead-lettered', deadLetters)
       },
+      blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
     },
     text() {
@@ -141,7 +153,18 @@ function measureKafka({ receiver, consumerGroup, onWire }: MetricsOptions) {
       for (const { phase } of receiver?.state.partitions ?? []) if (phase !== 'released') this.inc({ phase })
     },
   })
-  return [lag, partitions]
+  const restarts = new Counter({
+    name: metricNames.consumerRestarts,
+    help: 'How often a consumer was replaced because it crashed or stood still',
+    labelNames: ['reason'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(receiver?.state.restarts ?? {}))
+        this.inc({ reason }, count)
+    },
+  })
+  return [lag, partitions, restarts]
 }
 
 function measureRelay({ relay, now }: MetricsOptions) {

@@ -9,11 +9,13 @@
 
 import { causeIdOf, type Deciding, type Delivery, type Log, messageOf, TroupeError } from '@troupe/core'
 import { calledOff, linked, pause, unlessAborted } from './abort.ts'
+import type { Blocking } from './blocking.ts'
 import { delaysOf } from './delays.ts'
 
 export interface PerformOptions {
   readonly deciding: Pick<Deciding, 'service' | 'deriveId'>
   readonly log: Log
+  readonly blocking: Blocking
   /** How often a call to the outside is tried before its event is dead-lettered. */
   readonly performAttemptsMax: number
   /** How long one attempt may take. */
@@ -75,14 +77,14 @@ export async function performFor(
 async function once(
   call: (signal: AbortSignal) => unknown,
   { bound }: Delivery,
-  { performTimeoutMs, signal }: PerformOptions,
+  { performTimeoutMs, signal, blocking }: PerformOptions,
 ): Promise<unknown> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), performTimeoutMs)
   const { signal: either, unlink } = linked(signal, late.signal)
   try {
     return await unlessAborted(
-      Promise.resolve(call(either)),
+      Promise.resolve(blocking.watch(bound.name, () => call(either))),
       either,
       () =>
         new TroupeError(

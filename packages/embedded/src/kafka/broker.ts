@@ -9,11 +9,13 @@ import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import { openKept } from './kept.ts'
 import { apis } from './requests/all.ts'
 import { createDispatcher } from './server/dispatcher.ts'
+import { type FaultHook, Faults } from './server/faults.ts'
 import { listen } from './server/listener.ts'
 import type { Services } from './server/services.ts'
 import { isLegalTopicName, PARTITIONS_MAX, type TopicCatalogue } from './topics/topic-catalogue.ts'
 
 export type { BrokerOptions } from './broker-options.ts'
+export type { Fault, FaultHook, FaultyCall } from './server/faults.ts'
 
 /** A topic as {@link Broker.topics} tells of it. */
 export interface BrokerTopic {
@@ -46,6 +48,8 @@ export interface Broker {
    * must have no members: throws `BROKER_GROUP_ACTIVE`; the partitions must exist: `BROKER_TOPIC_UNKNOWN`.
    */
   setGroupOffsets(groupId: string, topic: string, offsets: Readonly<Record<number, number>>): void
+  /** Lets things go wrong: the hook is asked for every request. Returns how to take it away again. */
+  onRequest(hook: FaultHook): () => void
   /** Ends all connections, frees the port and closes all files. May be called again. */
   stop(): Promise<void>
 }
@@ -68,7 +72,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     throw error
   })
   const { port } = listener
-  const services: Services = { nodeId: NODE_ID, host, port, ...kept, settings, apiRanges: apis, log }
+  const faults = new Faults()
+  const services: Services = { nodeId: NODE_ID, host, port, ...kept, settings, apiRanges: apis, faults, log }
   listener.serve({ requestBytesMax, answer: createDispatcher(services), log })
 
   let stopped: Promise<void> | undefined
@@ -80,6 +85,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     topics: () => describeTopics(topics),
     groups: () => describeGroups(groups),
     setGroupOffsets: (groupId, topic, offsets) => setGroupOffsets(services, groupId, topic, offsets),
+    onRequest: (hook) => faults.add(hook),
     stop() {
       stopped ??= listener.close().then(() => kept.close())
       return stopped

@@ -34,8 +34,14 @@ export function createDispatcher(services: Services): Answer {
       services.log('error', `${api.name} failed: ${error instanceof Error ? error.stack : String(error)}`)
       throw error
     }
+    const fault = services.faults.of({ api: api.name, version: apiVersion, clientId: call.clientId, request })
+    if (fault?.kind === 'silence') return new Promise(() => {})
     try {
-      const response = api.handle(request, call)
+      const response = fault?.kind === 'answer' ? fault.response : api.handle(request, call)
+      if (fault?.kind === 'lost-answer') {
+        connection.close()
+        return null
+      }
       return response instanceof Promise ? response.then(encode).catch(failed) : encode(response)
     } catch (error) {
       return failed(error)

@@ -1,6 +1,7 @@
 import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import type { TopicCatalogue } from '../topics/topic-catalogue.ts'
 import type { Log } from './connection.ts'
+import type { Faults } from './faults.ts'
 
 /** Limits and defaults that request handlers go by; see `BrokerOptions` for their meaning. */
 export interface Settings {
@@ -32,5 +33,6 @@ export interface Services {
   nextProducerId(): number
   readonly settings: Settings
   readonly apiRanges: readonly ApiRange[]
+  readonly faults: Faults
   readonly log: Log
 }
