@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { it } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   laneOf,
   type Log,
@@ -8,13 +10,14 @@ import {
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
-import { type Broker, type BrokerOptions, startBroker } from '@troupe/embedded'
-import { Partitioners } from 'kafkajs'
+import { startBroker } from '@troupe/embedded'
+import { type Admin, Partitioners } from 'kafkajs'
 import { connectKafka, type KafkaConnection } from './client.ts'
-import { onWire } from './namespace.ts'
+import { offWire, onWire } from './namespace.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import type { ReceiverOptions } from './receiver-options.ts'
+import { advertising, startTcpProxy, type TcpProxy } from './tcp-proxy.test.kit.ts'
 import { ensureTopics } from './topics.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */
@@ -43,8 +46,11 @@ const { TROUPE_STACK: stack, TROUPE_EXTERNAL_KAFKA: external } = process.env
 /** The broker that somebody else runs, where `TROUPE_STACK` says so. */
 const externalAddress = stack === 'external' ? external : undefined
 
-/** A test that stops the broker, looks into it, or wants it otherwise: only the embedded one allows that. */
-export const itOnEmbedded: typeof it.skip = externalAddress === undefined ? it : it.skip
+/** What a test wants of its broker. */
+export interface BenchOptions {
+  /** The broker will be stopped and started: an external one is cut off instead, by a proxy before it. */
+  readonly isStopped?: boolean
+}
 
 /**
  * Runs the test with a broker of its own, or on an external one in a namespace of its own, and stops
@@ -52,11 +58,9 @@ export const itOnEmbedded: typeof it.skip = externalAddress === undefined ? it :
  */
 export async function withBroker(
   test: (bench: Bench) => Promise<void>,
-  options: BrokerOptions = {},
+  { isStopped = false }: BenchOptions = {},
 ): Promise<void> {
-  const bench = new Bench(
-    externalAddress === undefined ? await startBroker({ autoCreateTopics: false, ...options }) : undefined,
-  )
+  const bench = externalAddress === undefined ? await ownBench(isStopped) : await sharedBench(isStopped)
   try {
     await test(bench)
   } finally {
@@ -64,33 +68,131 @@ export async function withBroker(
   }
 }
 
+async function ownBench(isStopped: boolean): Promise<Bench> {
+  const dir = isStopped ? mkdtempSync(join(tmpdir(), 'troupe-kafka-')) : undefined
+  const start = (port = 0) =>
+    startBroker({ autoCreateTopics: false, port, ...(dir === undefined ? {} : { dir }) })
+  let broker = await start()
+  const bench = new Bench(broker.address, {
+    createTopic: (topic, partitions) => void broker.createTopic(topic, partitions),
+    stop: () => broker.stop(),
+    async start() {
+      broker = await start(broker.port)
+    },
+    async close() {
+      await broker.stop()
+      if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
+    },
+  })
+  return bench
+}
+
+async function sharedBench(isStopped: boolean): Promise<Bench> {
+  const namespace = `k${randomUUID().slice(0, 8)}`
+  const direct = new Bench(String(externalAddress), { namespace, close: () => direct.tidy() })
+  if (!isStopped) return direct
+  const { proxy, address } = await direct.proxy()
+  return new Bench(address, {
+    namespace,
+    stop: () => proxy.refuse(),
+    start: () => proxy.accept(),
+    async close() {
+      await proxy.close()
+      await direct.close()
+    },
+  })
+}
+
+interface BenchBroker {
+  readonly namespace?: string
+  /** Faster than to ask for it over the wire. */
+  createTopic?(topic: string, partitions: number): void
+  stop?(): Promise<void>
+  start?(): Promise<void>
+  close(): Promise<void>
+}
+
 export class Bench {
   readonly address: string
   readonly log = recordingLog()
   readonly connection: KafkaConnection
   readonly #closing: (() => Promise<unknown>)[] = []
-  #broker: Broker | undefined
+  readonly #broker: BenchBroker
 
-  constructor(broker: Broker | undefined) {
+  constructor(address: string, broker: BenchBroker) {
+    this.address = address
     this.#broker = broker
-    this.address = broker?.address ?? externalAddress ?? ''
-    const within = broker ? {} : { namespace: `k${randomUUID().slice(0, 8)}` }
-    this.connection = connectKafka({ clientId: 'test', brokers: [this.address], ...within }, this.log)
+    this.connection = this.connect(address)
   }
 
-  /** The embedded one: see {@link itOnEmbedded}. */
-  get broker(): Broker {
-    if (!this.#broker) throw new Error('this test needs the embedded broker')
-    return this.#broker
+  /** A connection by way of this address, in the test's namespace if it has one. */
+  connect(address: string): KafkaConnection {
+    const { namespace } = this.#broker
+    const within = namespace === undefined ? {} : { namespace }
+    return connectKafka({ clientId: 'test', brokers: [address], ...within }, this.log)
   }
 
-  set broker(broker: Broker) {
-    this.#broker = broker
+  async createTopic(topic: string, partitions = 1, config?: Readonly<Record<string, string>>): Promise<void> {
+    if (this.#broker.createTopic && !config) this.#broker.createTopic(topic, partitions)
+    else await ensureTopics(this.connection, [{ topic, partitions, ...(config ? { config } : {}) }])
   }
 
-  async createTopic(topic: string, partitions = 1): Promise<void> {
-    if (this.#broker) this.#broker.createTopic(topic, partitions)
-    else await ensureTopics(this.connection, [{ topic, partitions }])
+  /** Every topic with the number of its partitions, sorted by name. */
+  async topics(): Promise<readonly (readonly [name: string, partitions: number])[]> {
+    const { topics } = await this.#asAdmin((admin) => admin.fetchTopicMetadata())
+    return topics
+      .filter(({ name }) => this.#isOwn(name))
+      .map(({ name, partitions }) => [offWire(this.connection, name), partitions.length] as const)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+  }
+
+  /** How many members a group has, and the offsets that it has committed of a topic, by partition. */
+  async group(
+    groupId: string,
+    topic: string,
+  ): Promise<{ readonly members: number; readonly offsets: readonly string[] }> {
+    return await this.#asAdmin(async (admin) => {
+      const wireId = onWire(this.connection, groupId)
+      const { groups } = await admin.describeGroups([wireId])
+      const [of] = await admin.fetchOffsets({ groupId: wireId, topics: [onWire(this.connection, topic)] })
+      const offsets = of?.partitions.map(({ offset }) => offset) ?? []
+      return { members: groups[0]?.members.length ?? 0, offsets }
+    })
+  }
+
+  /** Commits offsets for a group that nobody has joined. */
+  async setOffset(groupId: string, name: string, partition: number, offset: string): Promise<void> {
+    const topic = onWire(this.connection, name)
+    const partitions = [{ partition, offset }]
+    await this.#asAdmin((admin) =>
+      admin.setOffsets({ groupId: onWire(this.connection, groupId), topic, partitions }),
+    )
+  }
+
+  /** Stops the broker; an external one is away for this test only. */
+  async stopBroker(): Promise<void> {
+    if (!this.#broker.stop) throw new Error('say withBroker(…, { isStopped: true })')
+    await this.#broker.stop()
+  }
+
+  async startBroker(): Promise<void> {
+    await this.#broker.start?.()
+  }
+
+  /**
+   * A proxy before the broker, which sends its clients to the proxy as well, or to `advertised`: another port
+   * of the same host.
+   */
+  async proxy(advertised?: number): Promise<{ readonly proxy: TcpProxy; readonly address: string }> {
+    const [host = '', port] = this.address.split(':')
+    const own = { port: 0 }
+    const proxy = await startTcpProxy(
+      { host, port: Number(port) },
+      { rewrite: (chunk) => advertising(advertised ?? own.port, host)(chunk) },
+    )
+    own.port = proxy.port
+    this.later(() => proxy.close())
+    return { proxy, address: `${host}:${proxy.port}` }
   }
 
   later(close: () => Promise<unknown>): void {
@@ -126,14 +228,11 @@ export class Bench {
   /** Deletes the records of a partition before this offset. */
   async deleteBefore(name: string, partition: number, offset: string): Promise<void> {
     const topic = onWire(this.connection, name)
-    const client = this.connection.open()
-    const admin = client.kafka.admin()
-    await admin.connect()
-    // Without asking for them first, kafkajs knows no leader to send the request to.
-    await admin.fetchTopicOffsets(topic)
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset }] })
-    await admin.disconnect()
-    client.destroy()
+    await this.#asAdmin(async (admin) => {
+      // Without asking for them first, kafkajs knows no leader to send the request to.
+      await admin.fetchTopicOffsets(topic)
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset }] })
+    })
   }
 
   /** Reads a whole topic with a plain consumer of its own group. */
@@ -157,22 +256,36 @@ export class Bench {
 
   async close(): Promise<void> {
     for (const close of this.#closing) await close()
-    if (this.#broker) await this.#broker.stop()
-    else await this.#tidy()
+    await this.#broker.close()
   }
 
-  async #tidy(): Promise<void> {
+  /** Removes what tests have made in this namespace. */
+  async tidy(): Promise<void> {
+    await this.#asAdmin(async (admin) => {
+      const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId)
+      const own = groups.filter((name) => this.#isOwn(name))
+      // One that a test left without saying goodbye is not empty yet: it goes by itself.
+      if (own.length > 0) await admin.deleteGroups(own).catch(() => {})
+      const topics = (await admin.listTopics()).filter((name) => this.#isOwn(name))
+      if (topics.length > 0) await admin.deleteTopics({ topics })
+    })
+  }
+
+  #isOwn(wireName: string): boolean {
+    return wireName.startsWith(onWire(this.connection, ''))
+  }
+
+  async #asAdmin<Result>(work: (admin: Admin) => Promise<Result>): Promise<Result> {
     const client = this.connection.open()
     const admin = client.kafka.admin()
-    await admin.connect()
-    const begins = (name: string) => name.startsWith(onWire(this.connection, ''))
-    const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId).filter(begins)
-    // One that a test left without saying goodbye is not empty yet: it goes by itself.
-    if (groups.length > 0) await admin.deleteGroups(groups).catch(() => {})
-    const topics = (await admin.listTopics()).filter(begins)
-    if (topics.length > 0) await admin.deleteTopics({ topics })
-    await admin.disconnect()
-    client.destroy()
+    try {
+      await admin.connect()
+      const result = await work(admin)
+      await admin.disconnect()
+      return result
+    } finally {
+      client.destroy()
+    }
   }
 }
 

@@ -1,11 +1,9 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from '@jest/globals'
-import { connectKafka } from './client.ts'
-import { MemoryLedger, outgoing, recordingLog, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
+import { MemoryLedger, outgoing, recordingLog, until, withBroker } from './kafka.test.kit.ts'
 import { mendPrototype, mendTimerLoop } from './mend-timer-loop.ts'
 import { createReceiver } from './receive.ts'
 import { createRelay } from './relay.ts'
-import { advertising, startTcpProxy } from './tcp-proxy.test.kit.ts'
 
 interface RequestQueue {
   checkPendingRequests(): void
@@ -55,14 +53,11 @@ describe('the timer loop of kafkajs', () => {
 })
 
 describe('stopping', () => {
-  itOnEmbedded('does not reconnect although a send is in flight to a broker that fell silent', () =>
+  it('does not reconnect although a send is in flight to a broker that fell silent', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
-      let port = 0
-      const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
-      bench.later(() => proxy.close())
-      port = proxy.port
-      const connection = connectKafka({ clientId: 'test', brokers: [`127.0.0.1:${port}`] }, bench.log)
+      const { proxy, address } = await bench.proxy()
+      const connection = bench.connect(address)
       const relay = createRelay({ connection, log: bench.log })
       await relay.start()
       relay.push([outgoing('a')])
@@ -74,8 +69,7 @@ describe('stopping', () => {
       const stopped = Date.now()
       await until('a moment in which kafkajs would reconnect', () => Date.now() - stopped > 500)
       expect(proxy.connections).toBe(connections)
-    }),
-  )
+    }))
 
   it('does not wait for the five seconds of a fetch that finds nothing', () =>
     withBroker(async (bench) => {
@@ -94,14 +88,11 @@ describe('stopping', () => {
       expect(Date.now() - began).toBeLessThan(2_000)
     }))
 
-  itOnEmbedded('ends although the broker fell silent', () =>
+  it('ends although the broker fell silent', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
-      let port = 0
-      const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
-      bench.later(() => proxy.close())
-      port = proxy.port
-      const connection = connectKafka({ clientId: 'test', brokers: [`127.0.0.1:${port}`] }, bench.log)
+      const { proxy, address } = await bench.proxy()
+      const connection = bench.connect(address)
       const ledger = new MemoryLedger()
       const receiver = createReceiver({
         connection,
@@ -114,6 +105,5 @@ describe('stopping', () => {
       proxy.hush()
       await receiver.stop()
       expect(ledger.releases).toHaveLength(1)
-    }),
-  )
+    }))
 })

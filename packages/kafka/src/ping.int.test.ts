@@ -4,7 +4,7 @@ import { isTroupeError, type TroupeError } from '@troupe/core'
 import { connectKafka } from './client.ts'
 import { recordingLog, withBroker } from './kafka.test.kit.ts'
 import { ping } from './ping.ts'
-import { advertising, closedPort, startTcpProxy } from './tcp-proxy.test.kit.ts'
+import { closedPort } from './tcp-proxy.test.kit.ts'
 
 async function refusalAt(address: string, timeoutMs = 3_000): Promise<TroupeError> {
   const connection = connectKafka({ clientId: 'test', brokers: [address] }, recordingLog())
@@ -44,12 +44,12 @@ describe('a ping', () => {
   it('tells an address that Kafka advertises and nobody can reach from a Kafka that is away', () =>
     withBroker(async (bench) => {
       const port = await closedPort()
-      const proxy = await startTcpProxy(bench.broker.port, { rewrite: advertising(port) })
-      bench.later(() => proxy.close())
-      const { message, details } = await refusalAt(`127.0.0.1:${proxy.port}`)
-      expect(message).toContain(`sends its clients to 127.0.0.1:${port}`)
+      const { address } = await bench.proxy(port)
+      const { message, details } = await refusalAt(address)
+      const nowhere = address.replace(/:.*/, `:${port}`)
+      expect(message).toContain(`sends its clients to ${nowhere}`)
       expect(message).toContain('advertised.listeners')
-      expect(details).toMatchObject({ advertised: [`127.0.0.1:${port}`] })
+      expect(details).toMatchObject({ advertised: [nowhere] })
     }))
 
   it('refuses an address that is none, by name', () => {

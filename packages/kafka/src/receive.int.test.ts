@@ -1,14 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isTroupeError } from '@troupe/core'
-import { startBroker } from '@troupe/embedded'
-import { connectKafka } from './client.ts'
-import { MemoryLedger, numbered, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
+import { MemoryLedger, numbered, until, withBroker } from './kafka.test.kit.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver } from './receive.ts'
-import { advertising, startTcpProxy } from './tcp-proxy.test.kit.ts'
 
 const topics = ['order.events']
 
@@ -37,11 +31,11 @@ describe('a receiver', () => {
       expect(receiver.lag()).toEqual([{ topic: 'order.events', partition: 0, lag: 0n }])
     }))
 
-  itOnEmbedded('begins where the ledger says, although Kafka has committed a later offset', () =>
+  it('begins where the ledger says, although Kafka has committed a later offset', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
-      bench.broker.setGroupOffsets('payment', 'order.events', { 0: 10 })
+      await bench.setOffset('payment', 'order.events', 0, '10')
       const ledger = new MemoryLedger()
       ledger.positions.set('order.events/0', { epoch: 3, next: 4n })
       const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
@@ -49,22 +43,20 @@ describe('a receiver', () => {
       await until('what the hint would skip', () => ledger.records.length === 6)
       expect(ledger.values).toEqual(numbered('a', 10).slice(4))
       expect(ledger.batches[0]?.from).toBe(4n)
-    }),
-  )
+    }))
 
-  itOnEmbedded('does not hand over what Kafka’s committed offset would repeat', () =>
+  it('does not hand over what Kafka’s committed offset would repeat', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
-      bench.broker.setGroupOffsets('payment', 'order.events', { 0: 2 })
+      await bench.setOffset('payment', 'order.events', 0, '2')
       const ledger = new MemoryLedger()
       ledger.positions.set('order.events/0', { epoch: 1, next: 8n })
       const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
       await receiver.start()
       await until('the rest', () => ledger.records.length === 2)
       expect(ledger.values).toEqual(['a8', 'a9'])
-    }),
-  )
+    }))
 
   it('claims a partition anew when it is fenced, and goes on without gap or repetition', () =>
     withBroker(async (bench) => {
@@ -120,7 +112,7 @@ describe('a receiver', () => {
       expect(receiver.state.partitions[0]?.failure).toBeUndefined()
     }))
 
-  itOnEmbedded('stays a member of its group however long a take lasts', () =>
+  it('stays a member of its group however long a take lasts', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
@@ -145,12 +137,11 @@ describe('a receiver', () => {
       await until('the take', () => isAsleep)
       const began = Date.now()
       await until('three session timeouts', () => Date.now() - began > 3 * sessionTimeoutMs)
-      expect(bench.broker.groups().find(({ id }) => id === 'payment')?.memberCount).toBe(1)
+      expect((await bench.group('payment', 'order.events')).members).toBe(1)
       wakeUp()
       await until('the record', () => ledger.records.length === 1)
       expect(ledger.claims).toHaveLength(1)
-    }),
-  )
+    }))
 
   it('shares partitions with a second member: keeps the work of some, releases the others', () =>
     withBroker(async (bench) => {
@@ -177,45 +168,40 @@ describe('a receiver', () => {
       await until('all four again', () => first.state.partitions.length === 4)
     }))
 
-  itOnEmbedded(
-    'lets the take under way end before it leaves the group, and leaves a hint of its position',
-    () =>
-      withBroker(async (bench) => {
-        await bench.createTopic('order.events')
-        const ledger = new MemoryLedger()
-        let isTaking = false
-        let finish = (): void => undefined
-        let signal: AbortSignal | undefined
-        const receiver = bench.receiver({
-          topics,
-          assign: (one) =>
-            Promise.resolve(
-              ledger.work(one, async (batch) => {
-                isTaking = true
-                signal = batch.signal
-                await new Promise<void>((resolve) => {
-                  finish = resolve
-                })
-              }),
-            ),
-        })
-        await receiver.start()
-        await bench.publish('order.events', numbered('a', 3))
-        await until('the take', () => isTaking)
-        const stopped = receiver.stop()
-        expect(receiver.state.phase).toBe('stopping')
-        await bench.publish('order.events', ['one fetch later'])
-        finish()
-        await stopped
-        expect(signal?.aborted).toBe(false)
-        expect(receiver.state.phase).toBe('stopped')
-        expect(ledger.values).toEqual(numbered('a', 3))
-        expect(ledger.releases).toHaveLength(1)
-        const group = bench.broker.groups().find(({ id }) => id === 'payment')
-        expect(group?.memberCount ?? 0).toBe(0)
-        expect(group?.offsets['order.events']?.[0]).toBe(3)
-      }),
-  )
+  it('lets the take under way end before it leaves the group, and leaves a hint of its position', () =>
+    withBroker(async (bench) => {
+      await bench.createTopic('order.events')
+      const ledger = new MemoryLedger()
+      let isTaking = false
+      let finish = (): void => undefined
+      let signal: AbortSignal | undefined
+      const receiver = bench.receiver({
+        topics,
+        assign: (one) =>
+          Promise.resolve(
+            ledger.work(one, async (batch) => {
+              isTaking = true
+              signal = batch.signal
+              await new Promise<void>((resolve) => {
+                finish = resolve
+              })
+            }),
+          ),
+      })
+      await receiver.start()
+      await bench.publish('order.events', numbered('a', 3))
+      await until('the take', () => isTaking)
+      const stopped = receiver.stop()
+      expect(receiver.state.phase).toBe('stopping')
+      await bench.publish('order.events', ['one fetch later'])
+      finish()
+      await stopped
+      expect(signal?.aborted).toBe(false)
+      expect(receiver.state.phase).toBe('stopped')
+      expect(ledger.values).toEqual(numbered('a', 3))
+      expect(ledger.releases).toHaveLength(1)
+      expect(await bench.group('payment', 'order.events')).toEqual({ members: 0, offsets: ['3'] })
+    }))
 
   it('aborts a take that does not end within the grace time', () =>
     withBroker(async (bench) => {
@@ -342,16 +328,13 @@ describe('records that vanish under way', () => {
 })
 
 describe('a connection that breaks', () => {
-  itOnEmbedded('leaves no dead member behind, for which the group would wait', () =>
+  it('leaves no dead member behind, for which the group would wait', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
-      let port = 0
-      const proxy = await startTcpProxy(bench.broker.port, { rewrite: (chunk) => advertising(port)(chunk) })
-      bench.later(() => proxy.close())
-      port = proxy.port
+      const { proxy, address } = await bench.proxy()
       const ledger = new MemoryLedger()
       const receiver = createReceiver({
-        connection: connectKafka({ clientId: 'test', brokers: [`127.0.0.1:${port}`] }, bench.log),
+        connection: bench.connect(address),
         log: bench.log,
         groupId: 'payment',
         topics,
@@ -364,71 +347,56 @@ describe('a connection that breaks', () => {
       await until('recovering', () => receiver.state.phase === 'recovering')
       await proxy.accept()
       await until('receiving', () => receiver.state.phase === 'receiving')
-      expect(bench.broker.groups().find(({ id }) => id === 'payment')?.memberCount).toBe(1)
+      expect((await bench.group('payment', 'order.events')).members).toBe(1)
       await bench.publish('order.events', ['back'])
       await until('the record', () => ledger.values.includes('back'))
-    }),
-  )
+    }))
 })
 
 describe('a broker that goes away', () => {
-  itOnEmbedded('is joined again when it is back, and nothing is lost or repeated', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
-    try {
-      await withBroker(
+  it('is joined again when it is back, and nothing is lost or repeated', () =>
+    withBroker(
+      async (bench) => {
+        await bench.createTopic('order.events')
+        const ledger = new MemoryLedger()
+        const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
+        await receiver.start()
+        await bench.publish('order.events', numbered('a', 5))
+        await until('the first five', () => ledger.records.length === 5)
+        await bench.stopBroker()
+        await until('the loss to be seen', () =>
+          bench.log.lines.some(({ facts }) => JSON.stringify(facts).includes('ECONNREFUSED')),
+        )
+        await bench.startBroker()
+        await bench.publish('order.events', numbered('b', 5))
+        await until('five more', () => ledger.records.length === 10, 25_000)
+        expect(ledger.values).toEqual([...numbered('a', 5), ...numbered('b', 5)])
+        expect(receiver.state.phase).toBe('receiving')
+      },
+      { isStopped: true },
+    ))
+
+  it(
+    'is waited for with its state visible, however often kafkajs gives up',
+    () =>
+      withBroker(
         async (bench) => {
           await bench.createTopic('order.events')
           const ledger = new MemoryLedger()
           const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
           await receiver.start()
-          await bench.publish('order.events', numbered('a', 5))
-          await until('the first five', () => ledger.records.length === 5)
-          const { port } = bench.broker
-          await bench.broker.stop()
-          await until('the loss to be seen', () =>
-            bench.log.lines.some(({ facts }) => JSON.stringify(facts).includes('ECONNREFUSED')),
-          )
-          bench.broker = await startBroker({ autoCreateTopics: false, dir, port })
-          await bench.publish('order.events', numbered('b', 5))
-          await until('five more', () => ledger.records.length === 10, 25_000)
-          expect(ledger.values).toEqual([...numbered('a', 5), ...numbered('b', 5)])
-          expect(receiver.state.phase).toBe('receiving')
+          await bench.stopBroker()
+          await until('recovering', () => receiver.state.phase === 'recovering', 25_000)
+          expect(receiver.state.problem).toContain('ECONNREFUSED')
+          expect(receiver.state.partitions).toEqual([])
+          expect(ledger.releases).toHaveLength(1)
+          await bench.startBroker()
+          await bench.publish('order.events', ['back'])
+          await until('the record', () => ledger.values.includes('back'), 25_000)
+          expect(ledger.claims).toHaveLength(2)
         },
-        { dir },
-      )
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  })
-
-  itOnEmbedded(
-    'is waited for with its state visible, however often kafkajs gives up',
-    async () => {
-      const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
-      try {
-        await withBroker(
-          async (bench) => {
-            await bench.createTopic('order.events')
-            const ledger = new MemoryLedger()
-            const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
-            await receiver.start()
-            const { port } = bench.broker
-            await bench.broker.stop()
-            await until('recovering', () => receiver.state.phase === 'recovering', 25_000)
-            expect(receiver.state.problem).toContain('ECONNREFUSED')
-            expect(receiver.state.partitions).toEqual([])
-            expect(ledger.releases).toHaveLength(1)
-            bench.broker = await startBroker({ autoCreateTopics: false, dir, port })
-            await bench.publish('order.events', ['back'])
-            await until('the record', () => ledger.values.includes('back'), 25_000)
-            expect(ledger.claims).toHaveLength(2)
-          },
-          { dir },
-        )
-      } finally {
-        rmSync(dir, { recursive: true, force: true })
-      }
-    },
+        { isStopped: true },
+      ),
     60_000,
   )
 })

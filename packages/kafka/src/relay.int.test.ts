@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isTroupeError, type OutgoingRecord, type RawRecord } from '@troupe/core'
-import { startBroker } from '@troupe/embedded'
 import type { Producer } from 'kafkajs'
 import type { KafkaConnection } from './client.ts'
-import { type Bench, numbered, outgoing, textOf, until, withBroker, itOnEmbedded } from './kafka.test.kit.ts'
+import { type Bench, numbered, outgoing, textOf, until, withBroker } from './kafka.test.kit.ts'
+import { createLogEnds } from './log-ends.ts'
+import { onWire } from './namespace.ts'
 import { createRelay, type Relay, type RelayTuning } from './relay.ts'
 
 function relayOf(bench: Bench, tuning: RelayTuning = {}, connection = bench.connection): Relay {
@@ -124,46 +122,39 @@ describe('a relay', () => {
       expect(requests).toEqual([2, 1])
     }))
 
-  itOnEmbedded('sets aside a record that Kafka will never take, and goes on with the others', () =>
-    withBroker(
-      async (bench) => {
-        await bench.createTopic('order.events')
-        const relay = relayOf(bench)
-        await relay.start()
-        relay.push([
-          ...events(numbered('a', 20)),
-          outgoing('huge', { value: Buffer.alloc(20_000) }),
-          ...events(numbered('b', 20)),
-        ])
-        await relay.drained()
-        const read = await bench.readAll('order.events', 40)
-        expect(read.map(({ value }) => textOf(value))).toEqual([...numbered('a', 20), ...numbered('b', 20)])
-        expect(relay.state.refusedCount).toBe(1)
-        expect(relay.state.refused[0]).toMatchObject({ id: 'huge', topic: 'order.events' })
-        expect(relay.holds('huge')).toBe(true)
-        expect(relay.takePublished()).not.toContain('huge')
-        const line = bench.log.lines.find(({ level }) => level === 'error')
-        expect(line?.facts).toMatchObject({ id: 'huge', topic: 'order.events', key: 'order-1' })
-      },
-      { messageBytesMax: 10_000 },
-    ),
-  )
+  it('sets aside a record that Kafka will never take, and goes on with the others', () =>
+    withBroker(async (bench) => {
+      await bench.createTopic('order.events', 1, { 'max.message.bytes': '10000' })
+      const relay = relayOf(bench)
+      await relay.start()
+      relay.push([
+        ...events(numbered('a', 20)),
+        outgoing('huge', { value: Buffer.alloc(20_000) }),
+        ...events(numbered('b', 20)),
+      ])
+      await relay.drained()
+      const read = await bench.readAll('order.events', 40)
+      expect(read.map(({ value }) => textOf(value))).toEqual([...numbered('a', 20), ...numbered('b', 20)])
+      expect(relay.state.refusedCount).toBe(1)
+      expect(relay.state.refused[0]).toMatchObject({ id: 'huge', topic: 'order.events' })
+      expect(relay.holds('huge')).toBe(true)
+      expect(relay.takePublished()).not.toContain('huge')
+      const line = bench.log.lines.find(({ level }) => level === 'error')
+      const topic = onWire(bench.connection, 'order.events')
+      expect(line?.facts).toMatchObject({ id: 'huge', topic, key: 'order-1' })
+    }))
 
-  itOnEmbedded('makes requests smaller where only all records together are too much', () =>
-    withBroker(
-      async (bench) => {
-        await bench.createTopic('order.events')
-        const relay = relayOf(bench)
-        await relay.start()
-        const values = numbered('a', 40).map((value) => value.padEnd(1_000, '.'))
-        relay.push(values.map((value, index) => outgoing(`id${index}`, { value: Buffer.from(value) })))
-        await relay.drained()
-        expect((await bench.readAll('order.events', 40)).map(({ value }) => textOf(value))).toEqual(values)
-        expect(relay.state.refusedCount).toBe(0)
-      },
-      { messageBytesMax: 10_000 },
-    ),
-  )
+  it('makes requests smaller where only all records together are too much', () =>
+    withBroker(async (bench) => {
+      await bench.createTopic('order.events', 1, { 'max.message.bytes': '10000' })
+      const relay = relayOf(bench)
+      await relay.start()
+      const values = numbered('a', 40).map((value) => value.padEnd(1_000, '.'))
+      relay.push(values.map((value, index) => outgoing(`id${index}`, { value: Buffer.from(value) })))
+      await relay.drained()
+      expect((await bench.readAll('order.events', 40)).map(({ value }) => textOf(value))).toEqual(values)
+      expect(relay.state.refusedCount).toBe(0)
+    }))
 
   it('does not let one topic hold back another', () =>
     withBroker(async (bench) => {
@@ -213,44 +204,35 @@ describe('a relay', () => {
       expect(relay.holds('a')).toBe(true)
     }))
 
-  itOnEmbedded('keeps the order of each key when the broker is stopped and started again', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'troupe-kafka-'))
-    try {
-      await withBroker(
-        async (bench) => {
-          await bench.createTopic('order.events', 3)
-          const relay = relayOf(bench, { requestRecordsMax: 7 })
-          await relay.start()
-          const pushed = numbered('a', 300).map((id, index) => outgoing(id, { key: `order-${index % 10}` }))
-          relay.push(pushed.slice(0, 100))
-          await until('some to be published', () => relay.state.published > 20)
-          const { port } = bench.broker
-          await bench.broker.stop()
-          relay.push(pushed.slice(100))
-          await until('trouble', () => relay.state.problems.length > 0)
-          bench.broker = await startBroker({ autoCreateTopics: false, dir, port })
-          await relay.drained()
-          expect(relay.state.problems).toEqual([])
-          expect(relay.takePublished().toSorted()).toEqual(pushed.map(({ id }) => id).toSorted())
-          const count = bench.broker
-            .topics()
-            .flatMap(({ partitions }) => partitions)
-            .reduce((sum, { endOffset }) => sum + endOffset, 0)
-          const read = await bench.readAll('order.events', count)
-          for (const key of numbered('order-', 10)) {
-            const ofKey = read
-              .filter((record) => textOf(record.key) === key)
-              .map(({ value }) => textOf(value))
-            const wanted = pushed.filter((record) => record.key === key).map(({ id }) => id)
-            expect([...new Set(ofKey)]).toEqual(wanted)
-          }
-        },
-        { dir },
-      )
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  })
+  it('keeps the order of each key when the broker is stopped and started again', () =>
+    withBroker(
+      async (bench) => {
+        await bench.createTopic('order.events', 3)
+        const relay = relayOf(bench, { requestRecordsMax: 7 })
+        await relay.start()
+        const pushed = numbered('a', 300).map((id, index) => outgoing(id, { key: `order-${index % 10}` }))
+        relay.push(pushed.slice(0, 100))
+        await until('some to be published', () => relay.state.published > 20)
+        await bench.stopBroker()
+        relay.push(pushed.slice(100))
+        await until('trouble', () => relay.state.problems.length > 0)
+        await bench.startBroker()
+        await relay.drained()
+        expect(relay.state.problems).toEqual([])
+        expect(relay.takePublished().toSorted()).toEqual(pushed.map(({ id }) => id).toSorted())
+        const ends = createLogEnds(bench.connection)
+        bench.later(() => ends.close())
+        const ended = [...(await ends.read(['order.events'])).values()]
+        const count = ended.reduce((sum, end) => sum + Number(end), 0)
+        const read = await bench.readAll('order.events', count)
+        for (const key of numbered('order-', 10)) {
+          const ofKey = read.filter((record) => textOf(record.key) === key).map(({ value }) => textOf(value))
+          const wanted = pushed.filter((record) => record.key === key).map(({ id }) => id)
+          expect([...new Set(ofKey)]).toEqual(wanted)
+        }
+      },
+      { isStopped: true },
+    ))
 
   it('chooses partitions as the Java client does', () =>
     withBroker(async (bench) => {

@@ -19,13 +19,22 @@ export interface TcpProxyOptions {
   readonly rewrite?: (chunk: Buffer) => Buffer
 }
 
-export async function startTcpProxy(target: number, { rewrite }: TcpProxyOptions = {}): Promise<TcpProxy> {
+/** Where a proxy passes everything on to; it listens on the same host. */
+export interface ProxyTarget {
+  readonly host: string
+  readonly port: number
+}
+
+export async function startTcpProxy(
+  target: ProxyTarget,
+  { rewrite }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const sockets = new Set<net.Socket>()
   let connections = 0
   let isHushed = false
   const server = net.createServer((client) => {
     connections += 1
-    const broker = net.connect({ host: '127.0.0.1', port: target })
+    const broker = net.connect(target)
     for (const socket of [client, broker]) {
       sockets.add(socket)
       socket.on('error', () => undefined)
@@ -39,7 +48,7 @@ export async function startTcpProxy(target: number, { rewrite }: TcpProxyOptions
     broker.on('data', (chunk) => isHushed || client.write(rewrite ? rewrite(chunk) : chunk))
   })
   const listen = (port: number): Promise<void> =>
-    new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+    new Promise((resolve) => server.listen(port, target.host, resolve))
   const refuse = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve())
@@ -70,9 +79,9 @@ export async function closedPort(): Promise<number> {
   return port
 }
 
-/** Makes a broker send its clients to another port of the same host. */
-export function advertising(port: number): (chunk: Buffer) => Buffer {
-  const host = Buffer.from('127.0.0.1')
+/** Makes a broker send its clients to another port of the host that it names. */
+export function advertising(port: number, hostName: string): (chunk: Buffer) => Buffer {
+  const host = Buffer.from(hostName)
   return (chunk) => {
     const changed = Buffer.from(chunk)
     for (let at = changed.indexOf(host); at >= 0; at = changed.indexOf(host, at + 1))

@@ -3,28 +3,31 @@ import { isTroupeError } from '@troupe/core'
 import { checkTopics } from './check-topics.ts'
 import { connectKafka } from './client.ts'
 import { recordingLog, withBroker } from './kafka.test.kit.ts'
-import { advertising, closedPort, startTcpProxy } from './tcp-proxy.test.kit.ts'
+import { closedPort } from './tcp-proxy.test.kit.ts'
+import { onWire } from './namespace.ts'
 import { ensureTopics } from './topics.ts'
 
 describe('ensuring topics', () => {
   it('creates what is missing and leaves what is there', () =>
-    withBroker(async ({ broker, connection, log }) => {
-      broker.createTopic('order.events', 2)
+    withBroker(async (bench) => {
+      const { connection, log } = bench
+      await bench.createTopic('order.events', 2)
       await ensureTopics(connection, [
         { topic: 'order.events', partitions: 6 },
         { topic: 'order.dlq', partitions: 1, config: { 'retention.ms': '-1' } },
         { topic: 'payment.events', partitions: 3, replicationFactor: 1 },
       ])
-      expect(broker.topics().map(({ name, partitions }) => [name, partitions.length])).toEqual([
-        ['order.events', 2],
+      expect(await bench.topics()).toEqual([
         ['order.dlq', 1],
+        ['order.events', 2],
         ['payment.events', 3],
       ])
       expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([])
     }))
 
   it('brings a topic that another service created to what its owner declares, while it is empty', () =>
-    withBroker(async ({ broker, connection, log }) => {
+    withBroker(async (bench) => {
+      const { connection, log } = bench
       const declared = { partitions: 6, replicationFactor: 1, config: { 'retention.ms': '60000' } }
       await ensureTopics(connection, [
         { topic: 'order.events', partitions: 2, config: { 'segment.bytes': '1048576' } },
@@ -32,7 +35,7 @@ describe('ensuring topics', () => {
       await Promise.all(
         [1, 2, 3].map(() => ensureTopics(connection, [{ topic: 'order.events', partitions: 6, declared }])),
       )
-      expect(broker.topics().map(({ partitions }) => partitions.length)).toEqual([6])
+      expect(await bench.topics()).toEqual([['order.events', 6]])
       const kept = { ...declared.config, 'segment.bytes': '1048576' }
       await checkTopics(connection, [{ topic: 'order.events', ...declared, config: kept }])
       expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([])
@@ -40,29 +43,29 @@ describe('ensuring topics', () => {
 
   it('adds no partitions where events are already, and says what is different', () =>
     withBroker(async (bench) => {
-      const { broker, connection, log } = bench
-      broker.createTopic('order.events', 2)
+      const { connection, log } = bench
+      await bench.createTopic('order.events', 2)
       await bench.publish('order.events', ['a'])
       const declared = { partitions: 6, replicationFactor: 3, config: { 'retention.ms': '60000' } }
       await ensureTopics(connection, [{ topic: 'order.events', partitions: 6, declared }])
-      expect(broker.topics().map(({ partitions }) => partitions.length)).toEqual([2])
+      expect(await bench.topics()).toEqual([['order.events', 2]])
+      const topic = onWire(connection, 'order.events')
       expect(log.lines.filter(({ level }) => level === 'warn').map(({ facts }) => facts)).toEqual([
-        { topic: 'order.events', setting: 'partitions', wanted: '6', found: '2' },
-        { topic: 'order.events', setting: 'replication', wanted: '3', found: '1' },
-        { topic: 'order.events', setting: 'retention.ms', wanted: '60000', found: '604800000' },
+        { topic, setting: 'partitions', wanted: '6', found: '2' },
+        { topic, setting: 'replication', wanted: '3', found: '1' },
+        { topic, setting: 'retention.ms', wanted: '60000', found: '604800000' },
       ])
     }))
 
   it('lets several services ensure one topic at the same time', () =>
-    withBroker(async ({ broker, connection }) => {
+    withBroker(async (bench) => {
       const specs = ['a', 'b', 'c'].map((topic) => ({ topic, partitions: 2 }))
-      await Promise.all([1, 2, 3, 4].map(() => ensureTopics(connection, specs)))
-      expect(
-        broker
-          .topics()
-          .map(({ name }) => name)
-          .toSorted(),
-      ).toEqual(['a', 'b', 'c'])
+      await Promise.all([1, 2, 3, 4].map(() => ensureTopics(bench.connection, specs)))
+      expect(await bench.topics()).toEqual([
+        ['a', 2],
+        ['b', 2],
+        ['c', 2],
+      ])
     }))
 
   it('names the topic that Kafka refuses to create', () =>
@@ -88,46 +91,47 @@ describe('ensuring topics', () => {
   it('says so where Kafka answers and sends its clients to an address that cannot be reached', () =>
     withBroker(async (bench) => {
       const port = await closedPort()
-      const proxy = await startTcpProxy(bench.broker.port, { rewrite: advertising(port) })
-      bench.later(() => proxy.close())
-      const connection = connectKafka({ clientId: 'test', brokers: [`127.0.0.1:${proxy.port}`] }, bench.log)
+      const { address } = await bench.proxy(port)
       await expect(
-        ensureTopics(connection, [{ topic: 'a', partitions: 1 }], { timeoutMs: 500 }),
+        ensureTopics(bench.connect(address), [{ topic: 'a', partitions: 1 }], { timeoutMs: 500 }),
       ).rejects.toMatchObject({
         code: 'TROUPE_KAFKA_UNREACHABLE',
-        message: expect.stringContaining(`sends its clients to 127.0.0.1:${port}`),
+        message: expect.stringMatching(new RegExp(`sends its clients to \\S+:${port}, which`)),
       })
     }))
 })
 
 describe('checking topics', () => {
   it('takes what is as declared, and creates nothing', () =>
-    withBroker(async ({ broker, connection }) => {
-      broker.createTopic('order.events', 2)
+    withBroker(async (bench) => {
+      const { connection } = bench
+      await bench.createTopic('order.events', 2)
       await checkTopics(connection, [{ topic: 'order.events', partitions: 2, replicationFactor: 1 }])
       await checkTopics(connection, [{ topic: 'order.events' }])
-      expect(broker.topics()).toHaveLength(1)
+      expect(await bench.topics()).toHaveLength(1)
     }))
 
   it('names every difference and every missing topic at once, and creates nothing', () =>
-    withBroker(async ({ broker, connection }) => {
-      broker.createTopic('order.events', 2)
+    withBroker(async (bench) => {
+      const { connection } = bench
+      await bench.createTopic('order.events', 2)
       const rule = {
         topic: 'order.events',
         partitions: 6,
         replicationFactor: 3,
         config: { 'retention.ms': '-1' },
       }
+      const wire = onWire(connection, 'order.events')
       await expect(checkTopics(connection, [rule])).rejects.toMatchObject({
         code: 'TROUPE_TOPIC_MISMATCH',
         message: expect.stringContaining(
-          'order.events has partitions 2, not 6; order.events has replication 1, not 3; order.events has retention.ms 604800000, not -1',
+          `${wire} has partitions 2, not 6; ${wire} has replication 1, not 3; ${wire} has retention.ms 604800000, not -1`,
         ),
       })
       await expect(checkTopics(connection, [rule, { topic: 'order.dlq' }])).rejects.toMatchObject({
         code: 'TROUPE_TOPIC_MISSING',
-        message: expect.stringMatching(/order\.dlq does not exist; order\.events has partitions 2, not 6/),
+        message: expect.stringMatching(/order\.dlq does not exist; \S*order\.events has partitions 2, not 6/),
       })
-      expect(broker.topics()).toHaveLength(1)
+      expect(await bench.topics()).toHaveLength(1)
     }))
 })

@@ -17,6 +17,8 @@ const settings = {
   KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: '1',
   KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: '1',
   KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+  // A test of what happens to whoever dies has no six seconds to wait.
+  KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: '100',
 }
 
 /** One broker, in KRaft mode. */
