@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { it } from '@jest/globals'
 import {
   laneOf,
   type Log,
@@ -10,7 +11,7 @@ import {
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
-import { startBroker } from '@troupe/embedded'
+import { type Broker, startBroker } from '@troupe/embedded'
 import { type Admin, Partitioners } from 'kafkajs'
 import { connectKafka, type KafkaConnection } from './client.ts'
 import { offWire, onWire } from './namespace.ts'
@@ -46,6 +47,9 @@ const { TROUPE_STACK: stack, TROUPE_EXTERNAL_KAFKA: external } = process.env
 /** The broker that somebody else runs, where `TROUPE_STACK` says so. */
 const externalAddress = stack === 'external' ? external : undefined
 
+/** A test in which the broker misbehaves on request, by `bench.broker.onRequest`: only the embedded one does. */
+export const itOnEmbedded: typeof it.skip = externalAddress === undefined ? it : it.skip
+
 /** What a test wants of its broker. */
 export interface BenchOptions {
   /** The broker will be stopped and started: an external one is cut off instead, by a proxy before it. */
@@ -73,7 +77,8 @@ async function ownBench(isStopped: boolean): Promise<Bench> {
   const start = (port = 0) =>
     startBroker({ autoCreateTopics: false, port, ...(dir === undefined ? {} : { dir }) })
   let broker = await start()
-  const bench = new Bench(broker.address, {
+  return new Bench(broker.address, {
+    embedded: () => broker,
     createTopic: (topic, partitions) => void broker.createTopic(topic, partitions),
     stop: () => broker.stop(),
     async start() {
@@ -84,7 +89,6 @@ async function ownBench(isStopped: boolean): Promise<Bench> {
       if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
     },
   })
-  return bench
 }
 
 async function sharedBench(isStopped: boolean): Promise<Bench> {
@@ -105,6 +109,7 @@ async function sharedBench(isStopped: boolean): Promise<Bench> {
 
 interface BenchBroker {
   readonly namespace?: string
+  readonly embedded?: () => Broker
   /** Faster than to ask for it over the wire. */
   createTopic?(topic: string, partitions: number): void
   stop?(): Promise<void>
@@ -123,6 +128,12 @@ export class Bench {
     this.address = address
     this.#broker = broker
     this.connection = this.connect(address)
+  }
+
+  /** The embedded one: see {@link itOnEmbedded}. */
+  get broker(): Broker {
+    if (!this.#broker.embedded) throw new Error('this test needs the embedded broker')
+    return this.#broker.embedded()
   }
 
   /** A connection by way of this address, in the test's namespace if it has one. */
