@@ -6,6 +6,7 @@ import { offWire, onWire } from './namespace.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import type { Feed } from './partition-work.ts'
 import { settlesWithin } from './settles-within.ts'
+import { verifyChecksums } from './verify-checksums.ts'
 
 /** Whom a session tells what happens. */
 export interface SessionListener {
@@ -79,6 +80,7 @@ export class ConsumerSession {
       partitionAssigners: [
         (config) => {
           this.#cluster = config.cluster
+          verifyChecksums(config.cluster, options.log)
           return PartitionAssigners.roundRobin(config)
         },
       ],

@@ -2,6 +2,7 @@ export { connectKafka, type KafkaConnection, type KafkaCredentials, type KafkaSe
 export { createLogEnds, type LogEnds } from './log-ends.ts'
 export { onWire } from './namespace.ts'
 export type {
+  DataLossPolicy,
   LanePhase,
   PartitionState,
   PartitionWork,

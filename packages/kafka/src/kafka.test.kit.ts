@@ -192,14 +192,17 @@ export class Bench {
 
   /**
    * A proxy before the broker, which sends its clients to the proxy as well, or to `advertised`: another port
-   * of the same host.
+   * of the same host. `change` may touch what the broker answers.
    */
-  async proxy(advertised?: number): Promise<{ readonly proxy: TcpProxy; readonly address: string }> {
+  async proxy(
+    advertised?: number,
+    change: (chunk: Buffer) => Buffer = (chunk) => chunk,
+  ): Promise<{ readonly proxy: TcpProxy; readonly address: string }> {
     const [host = '', port] = this.address.split(':')
     const own = { port: 0 }
     const proxy = await startTcpProxy(
       { host, port: Number(port) },
-      { rewrite: (chunk) => advertising(advertised ?? own.port, host)(chunk) },
+      { rewrite: (chunk) => change(advertising(advertised ?? own.port, host)(chunk)) },
     )
     own.port = proxy.port
     this.later(() => proxy.close())

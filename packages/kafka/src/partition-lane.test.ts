@@ -76,6 +76,7 @@ function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: Partition
     after: Promise.resolve(),
     bufferBytesMax: 1_000,
     batchRecordsMax: 100,
+    onDataLoss: 'halt',
     ...options,
   })
   return { lane, feed, log, batches, events }

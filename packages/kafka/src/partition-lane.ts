@@ -16,7 +16,7 @@ import type {
   ReceivedBatch,
   ReceiverFailure,
 } from './partition-work.ts'
-import { type FetchedStretch, rawRecordOf, sizeOf, stretchOf } from './received.ts'
+import { type FetchedStretch, rawRecordOf, sizeOf, soundMessagesOf, stretchOf } from './received.ts'
 import type { LaneSight } from './stall.ts'
 
 const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
@@ -67,6 +67,7 @@ export class PartitionLane {
   #dueSinceMs = performance.now()
   #held: Batch | undefined
   #doubtedSkip: bigint | undefined
+  #lostRecords = 0n
   #failure: PartitionState['failure']
   #wake: () => void = () => undefined
   #isReady: () => void = () => undefined
@@ -89,6 +90,7 @@ export class PartitionLane {
       position: this.#settled,
       highWatermark: this.#highWatermark,
       waiting: this.#records.length,
+      lost: this.#lostRecords,
       ...(this.#failure && { failure: this.#failure }),
     }
   }
@@ -132,17 +134,40 @@ export class PartitionLane {
     }
     this.#accept(batch, stretch)
     this.#pauseOrResume()
-    return true
+    return stretch.damage === undefined
   }
 
   #accept(batch: Batch, stretch: FetchedStretch): void {
-    for (const message of batch.messages) {
+    for (const message of soundMessagesOf(batch)) {
       const record = rawRecordOf(this.#partition, message)
       this.#records.push(record)
       this.#bytes += sizeOf(record)
     }
     this.#highWatermark = stretch.highWatermark
-    this.#advance(stretch.to)
+    if (stretch.to > stretch.from) this.#advance(stretch.to)
+    if (stretch.damage !== undefined) void this.#refetch(stretch.damage)
+    else this.#refetches.reset()
+  }
+
+  readonly #refetches = createBackoff(backoffs)
+
+  /**
+   * Damaged bytes are never handed over. They may have been damaged on the way, or on the disk of a broker
+   * that is repaired or replaced: they are asked for again, without end.
+   */
+  async #refetch(damage: string): Promise<void> {
+    this.#phase = 'checking'
+    this.#pause()
+    const { topic, partition } = this.#partition
+    const { signal } = this.#claimed
+    const error = new TroupeError(
+      'TROUPE_RECORD_CORRUPT',
+      `What Kafka holds of ${topic}[${partition}] from ${this.#tail} on is damaged: ${damage}. It is asked for again, and nothing of it is handled; if this goes on, look at the disks of the partition's leader, or move the leader.`,
+      { details: { ...this.#partition, offset: this.#tail } },
+    )
+    this.#failed('record', error, this.#refetches.attempts + 1)
+    await this.#refetches.wait(signal)
+    if (!signal.aborted) await this.#goToTail(signal)
   }
 
   /**
@@ -216,6 +241,7 @@ export class PartitionLane {
     if (!range || signal.aborted) return
     this.#highWatermark = range.high
     if (this.#startsAnywhere) this.#tail = this.#settled = range.low
+    if (this.#tail < range.low && this.#options.onDataLoss === 'skip') this.#skipTo(range.low)
     if (this.#tail < range.low || this.#tail > range.high) {
       this.#halt(range)
       return
@@ -225,6 +251,21 @@ export class PartitionLane {
     this.#acceptHeld()
     this.#options.feed.seek(this.#partition, this.#tail)
     this.#pauseOrResume()
+  }
+
+  /** The stretch that is handed over next holds what waits, and the gap. */
+  #skipTo(low: bigint): void {
+    const lost = low - this.#tail
+    this.#lostRecords += lost
+    const { topic, partition } = this.#partition
+    const error = new TroupeError(
+      'TROUPE_POSITION_OUT_OF_RANGE',
+      `${lost} records of ${topic}[${partition}] were deleted before they were read: ${this.#tail} was due, and ${low} is the first that is left. They are skipped, as is set.`,
+      { details: { ...this.#partition, position: this.#tail, low } },
+    )
+    this.#options.log.error({ ...this.#facts(), code: error.code, lost, low }, error.message)
+    this.#options.onFailure({ kind: 'position', partition: this.#partition, error, attempt: 1 })
+    this.#advance(low)
   }
 
   #acceptHeld(): void {
@@ -395,6 +436,7 @@ const what: Record<ReceiverFailure['kind'], string> = {
   take: 'handling a batch',
   claim: 'claiming the partition',
   position: "asking for the partition's first and last offset",
+  record: 'reading records',
   release: 'releasing the partition',
   connection: 'reaching Kafka',
 }

@@ -42,7 +42,7 @@ export interface Feed {
 
 /** Something did not work, and will be tried again unless it is the position. */
 export interface ReceiverFailure {
-  readonly kind: 'take' | 'claim' | 'position' | 'release' | 'connection'
+  readonly kind: 'take' | 'claim' | 'position' | 'record' | 'release' | 'connection'
   readonly partition?: TopicPartition
   readonly error: unknown
   /** How often it failed in a row. */
@@ -61,7 +61,14 @@ export interface LaneOptions {
   readonly after: Promise<void>
   readonly bufferBytesMax: number
   readonly batchRecordsMax: number
+  readonly onDataLoss: DataLossPolicy
 }
+
+/**
+ * What becomes of a partition whose next record was deleted, by retention, before it was read: `halt` stops
+ * it until a person has decided; `skip` goes on with the first record that is left, and says how many are gone.
+ */
+export type DataLossPolicy = 'halt' | 'skip'
 
 export interface PartitionState extends TopicPartition {
   readonly phase: LanePhase
@@ -71,5 +78,7 @@ export interface PartitionState extends TopicPartition {
   readonly highWatermark: bigint | undefined
   /** Records that wait in memory. */
   readonly waiting: number
+  /** Records that were gone before they could be read, since the partition was assigned. */
+  readonly lost: bigint
   readonly failure?: { readonly message: string; readonly attempt: number; readonly sinceMs: number }
 }

@@ -45,10 +45,15 @@ describe('a consumer that gets stuck', () => {
       await until('the first three', () => ledger.records.length === 3)
       const failures: unknown[] = []
       receiver.onFailure(({ error }) => failures.push(error))
-      bench.broker.onRequest(({ api }) =>
-        api === 'Fetch' && receiver.state.restarts.stalled === 0 ? { kind: 'silence' } : undefined,
-      )
+      let isSilent = false
+      bench.broker.onRequest(({ api }) => {
+        if (api !== 'Fetch' || receiver.state.restarts.stalled > 0) return undefined
+        isSilent = true
+        return { kind: 'silence' }
+      })
+      await until('a fetch that gets no answer', () => isSilent)
       await bench.publish('order.events', numbered('b', 3))
+      await until('the failure', () => failures.length > 0)
       await until('three more', () => ledger.records.length === 6)
       expect(ledger.values).toEqual([...numbered('a', 3), ...numbered('b', 3)])
       expect(receiver.state.restarts).toEqual({ crashed: 0, stalled: 1 })

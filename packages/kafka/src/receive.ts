@@ -322,6 +322,7 @@ class GroupReceiver implements Receiver {
       after: this.#afterLeaving(key),
       bufferBytesMax: this.#tuning.fetchBytesPerPartitionMax,
       batchRecordsMax: this.#tuning.batchRecordsMax,
+      onDataLoss: this.#options.onDataLoss ?? 'halt',
     })
   }
 

@@ -1,5 +1,6 @@
 import type { HeaderValue, RawRecord, RecordHeaders, TopicPartition } from '@troupe/core'
 import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
+import { damageIn } from './verified-fetch.ts'
 
 /** Where a fetched batch begins and ends, what it holds and what it does not hold. */
 export interface FetchedStretch {
@@ -9,6 +10,8 @@ export interface FetchedStretch {
   readonly to: bigint
   /** The end of the partition as the broker saw it. */
   readonly highWatermark: bigint
+  /** Why what follows was left away; the stretch ends before it. */
+  readonly damage: string | undefined
 }
 
 /** kafkajs keeps the offset that it asked for, but does not declare it. */
@@ -18,11 +21,20 @@ interface BatchAsItIs extends Batch {
 
 export function stretchOf(batch: Batch): FetchedStretch {
   const { fetchedOffset } = batch as BatchAsItIs
+  const from = BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset())
+  const damage = damageIn(batch.messages)
+  const lastSound = damage === undefined ? batch.lastOffset() : batch.messages.at(-2)?.offset
   return {
-    from: BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset()),
-    to: BigInt(batch.lastOffset()) + 1n,
+    from,
+    to: lastSound === undefined ? from : BigInt(lastSound) + 1n,
     highWatermark: BigInt(batch.highWatermark),
+    damage,
   }
+}
+
+/** The records of a batch that can be relied upon. */
+export function soundMessagesOf(batch: Batch): readonly KafkaMessage[] {
+  return damageIn(batch.messages) === undefined ? batch.messages : batch.messages.slice(0, -1)
 }
 
 export function rawRecordOf({ topic, partition }: TopicPartition, message: KafkaMessage): RawRecord {

@@ -1,6 +1,6 @@
 import type { Log, TopicPartition } from '@troupe/core'
 import type { KafkaConnection } from './client.ts'
-import type { PartitionState, PartitionWork } from './partition-work.ts'
+import type { DataLossPolicy, PartitionState, PartitionWork } from './partition-work.ts'
 
 /** See the table in `receive.ts`. */
 export type ReceiverPhase = 'idle' | 'joining' | 'receiving' | 'recovering' | 'stopping' | 'stopped'
@@ -13,6 +13,8 @@ export interface ReceiverOptions {
   readonly log: Log
   /** Takes a partition over. Tried again, with backoff, until it resolves or the partition is lost. */
   assign(partition: TopicPartition): Promise<PartitionWork>
+  /** Default `halt`. */
+  readonly onDataLoss?: DataLossPolicy | undefined
   readonly tuning?: ReceiverTuning
 }
 

@@ -118,7 +118,16 @@ export function createService(
       onReleased: () => reached.delete(laneOf(place)),
     })
   const tuning = { sessionTimeoutMs: settings.sessionTimeoutMs }
-  const receiving = { connection, groupId: service.name, topics: heardTopics, log, tuning, assign }
+  const { onDataLoss } = settings
+  const receiving = {
+    connection,
+    groupId: service.name,
+    topics: heardTopics,
+    log,
+    tuning,
+    assign,
+    onDataLoss,
+  }
   // A service that hears nothing only decides on commands.
   const receiver = heardTopics.length > 0 ? createReceiver(receiving) : undefined
   const metrics = createMetrics({

@@ -29,6 +29,7 @@ describe('environment', () => {
         eventBytesMax: 900_000,
         performTimeoutMs: 30_000,
         sessionTimeoutMs: 10_000,
+        onDataLoss: 'halt',
         isStoppedWithParent: false,
       },
     })

@@ -34,6 +34,11 @@ export interface Settings extends SecureSettings {
   readonly performTimeoutMs: number
   /** How soon another instance takes over the partitions of one that died. */
   readonly sessionTimeoutMs: number
+  /**
+   * What becomes of a partition whose next event was deleted, by retention, before it was read: `halt` stops
+   * it until a person has decided, `skip` goes on with the first event that is left. Default: `halt`.
+   */
+  readonly onDataLoss?: 'halt' | 'skip' | undefined
   /** Stop when the process that started this one goes away. */
   readonly isStoppedWithParent: boolean
 }
@@ -80,6 +85,7 @@ const variables = z.object({
   TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
+  TROUPE_ON_DATA_LOSS: z.enum(['halt', 'skip']).default('halt'),
   TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
 })
 
@@ -121,6 +127,7 @@ export function environment(
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
       sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
+      onDataLoss: of.TROUPE_ON_DATA_LOSS,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },
   }

@@ -29,7 +29,7 @@ function open() {
       refused: [],
     },
   }
-  const partition = { topic: 'order.events', position: 4n, highWatermark: 9n, waiting: 0 } as const
+  const partition = { topic: 'order.events', position: 4n, highWatermark: 9n, waiting: 0, lost: 3n } as const
   const state: ReceiverState = {
     phase: 'receiving',
     sinceMs: 0,
@@ -128,7 +128,7 @@ describe('the metrics of a service', () => {
     expect(await other.lines('process_cpu_seconds_total')).toHaveLength(1)
   })
 
-  it('count consumers that were replaced, and how long reactions blocked the process', async () => {
+  it('count consumers that were replaced, records that were gone, and how long reactions blocked the process', async () => {
     const { metrics, lines } = open()
     metrics.meter.blocked('chargePayment', 1.5)
     metrics.meter.blocked('chargePayment', 0.5)
@@ -136,6 +136,9 @@ describe('the metrics of a service', () => {
       'troupe_consumer_restarts_total{reason="crashed"} 2',
       'troupe_consumer_restarts_total{reason="stalled"} 1',
     ])
+    expect(await lines('troupe_records_lost{')).toEqual(
+      [0, 1, 2].map((one) => `troupe_records_lost{topic="review.order.events",partition="${one}"} 3`),
+    )
     expect(await lines('troupe_event_loop_blocked_seconds_total')).toEqual([
       'troupe_event_loop_blocked_seconds_total{reaction="chargePayment"} 2',
     ])

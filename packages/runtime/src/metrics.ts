@@ -18,6 +18,7 @@ export const metricNames = {
   refused: 'troupe_relay_refused',
   dependencyUp: 'troupe_dependency_up',
   partitions: 'troupe_partitions',
+  recordsLost: 'troupe_records_lost',
   consumerRestarts: 'troupe_consumer_restarts_total',
   blockedSeconds: 'troupe_event_loop_blocked_seconds_total',
 } as const
@@ -164,7 +165,18 @@ function measureKafka({ receiver, consumerGroup, onWire }: MetricsOptions) {
         this.inc({ reason }, count)
     },
   })
-  return [lag, partitions, restarts]
+  const lost = new Gauge({
+    name: metricNames.recordsLost,
+    help: 'Records that were deleted before this process could read them, of partitions that it holds',
+    labelNames: ['topic', 'partition'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const { topic, partition, lost } of receiver?.state.partitions ?? [])
+        if (lost > 0n) this.set({ topic: onWire(topic), partition }, Number(lost))
+    },
+  })
+  return [lag, partitions, restarts, lost]
 }
 
 function measureRelay({ relay, now }: MetricsOptions) {
