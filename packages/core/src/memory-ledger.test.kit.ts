@@ -59,7 +59,7 @@ export function memoryLedger(): MemoryLedger {
     },
     settle(writes) {
       const isStale =
-        writes.documents.some(
+        [...writes.documents, ...writes.documentsRead].some(
           (one) => (documents.get(documentName(one))?.version ?? 0) !== one.expectedVersion,
         ) ||
         writes.steps.some((one) => steps.get(nameOf(one))?.state !== one.expectedState) ||

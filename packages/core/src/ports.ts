@@ -142,6 +142,12 @@ export interface DocumentWrite extends DocumentName {
   readonly state: object
 }
 
+/** A document that was decided on and not written; the decision counts only if it still has `expectedVersion`. */
+export interface DocumentRead extends DocumentName {
+  /** 0 for one that was not stored, and may not be by now. */
+  readonly expectedVersion: number
+}
+
 /** A write that counts only if the step still is in `expectedState`; undefined for one that is not stored yet. */
 export interface StepWrite extends StoredStep {
   readonly expectedState: StepState | undefined
@@ -160,11 +166,31 @@ export interface Settlement {
   readonly position: PositionMove | undefined
   readonly inbox: readonly InboxEntry[]
   readonly documents: readonly DocumentWrite[]
+  /** None of those that are written. */
+  readonly documentsRead: readonly DocumentRead[]
   readonly steps: readonly StepWrite[]
   readonly answers: readonly StoredAnswer[]
   readonly outbox: readonly OutgoingRecord[]
   /** Ids of outbox records that Kafka has acknowledged since the last write. */
   readonly published: readonly string[]
+}
+
+/** What a settlement ran into. */
+export interface Receipt {
+  /**
+   * Ids of records that earlier settlements wrote for the same topics and keys, and that are not known to
+   * be published: what is in nobody's hands has to be published before what was settled now.
+   */
+  readonly predecessors: readonly string[]
+}
+
+/** Which part of the outbox is looked through; an age is measured by the database's clock. */
+export type OutboxPart = { readonly lane: string } | { readonly olderThanMs: number }
+
+/** A page of something that is read in the order in which it was written; `next` is undefined at its end. */
+export interface OutboxPage<One> {
+  readonly found: readonly One[]
+  readonly next: bigint | undefined
 }
 
 /** A partition as its present owner holds it. */
@@ -198,14 +224,20 @@ export interface Ledger {
   /**
    * One transaction, one round trip.
    * @throws TroupeError `TROUPE_FENCED` if another owner has claimed the partition or the position moved;
-   *   `TROUPE_CONFLICT` if a document, step, inbox entry or answer changed since it was recalled: recall and decide again.
+   *   `TROUPE_CONFLICT` if a document, step, inbox entry or answer changed since it was recalled, whether it is to be
+   *   written or was only read: recall and decide again.
    *   After either, nothing was written. After `TROUPE_DATABASE_UNREACHABLE` the outcome is unknown: {@link positionOf} tells.
    */
-  settle(settlement: Settlement): Promise<void>
+  settle(settlement: Settlement): Promise<Receipt>
   /** The stored claim, read without taking it; undefined if there is none. */
   positionOf(partition: TopicPartition): Promise<Claim | undefined>
-  /** Records of a lane that are not known to be published, oldest first. */
-  unpublished(lane: string): Promise<readonly OutgoingRecord[]>
+  /** Ids of records that are not known to be published, oldest first, a page of them. */
+  unpublished(part: OutboxPart, after?: bigint): Promise<OutboxPage<string>>
+  /**
+   * The records with these ids, and with them all earlier ones of their topics and keys, whatever their
+   * lanes: a page of them, oldest first, bounded by count and bytes. What is published by now is left out.
+   */
+  outgoing(ids: readonly string[], after?: bigint): Promise<OutboxPage<OutgoingRecord>>
   document(name: DocumentName): Promise<StoredDocument | undefined>
   documents(kind: string, page: DocumentPage): Promise<readonly StoredDocument[]>
   /** Resolves if the database answers. */

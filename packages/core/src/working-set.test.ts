@@ -131,6 +131,26 @@ describe('applying changes', () => {
     expect(set.writes().answers).toEqual([answer])
   })
 
+  it('says which documents were decided on and not written, whether they were stored or not', () => {
+    const stored = { kind: 'stock', key: 'book', version: 3, state: { free: 1, held: 0, history: [] } }
+    const set = workingSet({
+      ...nothingStored,
+      documents: [stored, { ...stored, key: 'pen' }, { ...stored, key: 'cup' }],
+    })
+    for (const sku of ['book', 'pen', 'new']) set.get(stock(sku))
+    const name = { kind: 'stock', key: 'pen' }
+    const state = { free: 0 }
+    set.apply({ documents: new Map([['stock/pen', { name, state }]]), outbox: [] })
+    set.get(stock('pen'))
+    const { documents, documentsRead } = set.writes()
+    expect(documents).toEqual([{ ...name, expectedVersion: 3, state }])
+    // Nobody asked for the cup.
+    expect(documentsRead).toEqual([
+      { kind: 'stock', key: 'book', expectedVersion: 3 },
+      { kind: 'stock', key: 'new', expectedVersion: 0 },
+    ])
+  })
+
   it('leaves no trace of a reaction that threw half-way', () => {
     const set = workingSet(nothingStored)
     const items = [
@@ -138,7 +158,15 @@ describe('applying changes', () => {
       { sku: 'poison', quantity: 1 },
     ]
     expect(() => handle(deliver(PaymentProcessed, { orderId: 'o1', items }), set)).toThrow('could not tell')
-    expect(set.writes()).toEqual({ inbox: [], documents: [], steps: [], answers: [], outbox: [] })
+    const documentsRead = items.map(({ sku }) => ({ kind: 'stock', key: sku, expectedVersion: 0 }))
+    expect(set.writes()).toEqual({
+      inbox: [],
+      documents: [],
+      documentsRead,
+      steps: [],
+      answers: [],
+      outbox: [],
+    })
     expect(set.get(stock('book'))).toEqual({ free: 1_000, held: 0, history: [] })
   })
 })

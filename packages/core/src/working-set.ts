@@ -5,7 +5,8 @@
 // 2. A delivery's changes enter the set all together, by `apply`, or not at all: a reaction that
 //    throws half-way leaves no trace, not even in the documents it got: they are frozen.
 // 3. The set never forgets what was stored when it was recalled: every write carries the version or
-//    state that it expects to find, so that the ledger can refuse it.
+//    state that it expects to find, so that the ledger can refuse it. So does every document that a
+//    reaction got and nobody wrote: it was decided on, too.
 //
 // Owned by one batch; lives from recall to settle, and is thrown away when the batch is tried again.
 
@@ -15,6 +16,7 @@ import { freeze } from './json.ts'
 import { pairMap } from './name.ts'
 import type {
   DocumentName,
+  DocumentRead,
   DocumentWrite,
   EventName,
   InboxEntry,
@@ -48,6 +50,7 @@ export interface WorkingSet {
   writes(): {
     readonly inbox: readonly InboxEntry[]
     readonly documents: readonly DocumentWrite[]
+    readonly documentsRead: readonly DocumentRead[]
     readonly steps: readonly StepWrite[]
     readonly answers: readonly StoredAnswer[]
     readonly outbox: readonly OutgoingRecord[]
@@ -60,6 +63,7 @@ interface HeldDocument {
   /** As stored, until first read; then as its type, and frozen. */
   state: unknown
   isParsed: boolean
+  isRead: boolean
   isChanged: boolean
 }
 
@@ -74,6 +78,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       version,
       state,
       isParsed: false,
+      isRead: false,
       isChanged: false,
     })
   }
@@ -92,7 +97,21 @@ export function workingSet(recalled: Recollection): WorkingSet {
     answer: (command, idempotencyKey) => answers.get(command, idempotencyKey),
     get<State extends object>(ref: DocumentRef<State>): State {
       const held = documents.get(documentName(ref))
-      if (!held) return freeze(ref.document.initial(ref.key))
+      if (!held) {
+        const state = freeze(ref.document.initial(ref.key))
+        const name = { kind: ref.kind, key: ref.key }
+        documents.set(documentName(ref), {
+          name,
+          version: 0,
+          state,
+          isParsed: true,
+          isRead: true,
+          isChanged: false,
+        })
+        return state
+      }
+      // Before it is parsed: one that does not fit its type any more is decided on as well.
+      held.isRead = true
       if (!held.isParsed) {
         held.state = freeze(ref.document.parse(held.state, ref.key))
         held.isParsed = true
@@ -107,6 +126,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
           version,
           state,
           isParsed: true,
+          isRead: true,
           isChanged: true,
         })
       }
@@ -136,6 +156,9 @@ export function workingSet(recalled: Recollection): WorkingSet {
           expectedVersion: version,
           state: state as object,
         })),
+      documentsRead: [...documents.values()]
+        .filter(({ isRead, isChanged }) => isRead && !isChanged)
+        .map(({ name, version }) => ({ kind: name.kind, key: name.key, expectedVersion: version })),
       steps: steps.values().map(({ step, expectedState }) => ({
         saga: step.saga,
         step: step.step,

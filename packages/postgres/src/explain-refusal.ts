@@ -54,10 +54,11 @@ export async function explainFence(
  * Exact, though it reads after the refusal: versions, states and inbox entries never go back.
  */
 export async function explainConflict(
-  { inbox, documents, steps, answers }: Settlement,
+  { inbox, documents: written, documentsRead, steps, answers }: Settlement,
   refused: TroupeError,
   stored: Stored,
 ): Promise<TroupeError | undefined> {
+  const documents = [...written, ...documentsRead]
   const now = await stored.recall({
     events: inbox,
     documents,

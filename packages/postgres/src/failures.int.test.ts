@@ -5,7 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Ledger, type Log } from '@troupe/core'
 import { startPostgres } from '@troupe/embedded'
 import { Client } from 'pg'
-import { assertNowhere, entry, everywhere, moveOf, settlement, write } from './contract/case-building.ts'
+import {
+  assertNowhere,
+  entry,
+  everywhere,
+  moveOf,
+  settlement,
+  write,
+  unpublishedIn,
+} from './contract/case-building.ts'
 import { postgresLedger } from './postgres-ledger.ts'
 import { silentLog, startStores, type Store, type Stores, until } from './stores.test.kit.ts'
 import { startProxy } from './wire/proxy.test.kit.ts'
@@ -263,7 +271,7 @@ describe('a ledger on a server in trouble', () => {
       try {
         await ledger.migrate()
         expect(await ledger.positionOf(partition)).toEqual({ ...claim, next: 7n })
-        expect(await ledger.unpublished('before')).toHaveLength(1)
+        expect(await unpublishedIn(ledger, 'before')).toHaveLength(1)
       } finally {
         await ledger.close()
         await second.stop()

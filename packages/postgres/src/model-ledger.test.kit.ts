@@ -82,7 +82,7 @@ export function modelLedger(): () => Ledger {
             ...settlement.steps
               .filter((one) => steps.get(name(one.saga, one.step))?.state !== one.expectedState)
               .map(({ saga, step }) => `${saga}/${step}`),
-            ...settlement.documents
+            ...[...settlement.documents, ...settlement.documentsRead]
               .filter((one) => (documents.get(documentName(one))?.version ?? 0) !== one.expectedVersion)
               .map(({ kind, key }) => `${kind}/${key}`),
           ]
@@ -101,15 +101,38 @@ export function modelLedger(): () => Ledger {
               version: expectedVersion + 1,
               state: JSON.parse(JSON.stringify(state)),
             })
-          for (const one of settlement.outbox) outbox.set(one.id, withoutAbsent(one))
           for (const id of settlement.published) outbox.delete(id)
+          const keyed = new Set(settlement.outbox.map(orderOf))
+          keyed.delete(undefined)
+          const earlier = [...outbox.values()].filter((one) => keyed.has(orderOf(one)))
+          for (const one of settlement.outbox) outbox.set(one.id, withoutAbsent(one))
+          return { predecessors: earlier.map(({ id }) => id) }
         }),
       positionOf: ({ topic, partition }) =>
         whileOpen(() => {
           const claim = positions.get(name(topic, partition))
           return claim && { topic, partition, epoch: claim.epoch, next: claim.next }
         }),
-      unpublished: (lane) => whileOpen(() => [...outbox.values()].filter((one) => one.lane === lane)),
+      // One page: what fits into one is the other ledger's business. Nothing here is ever old.
+      unpublished: (part) =>
+        whileOpen(() => ({
+          found: [...outbox.values()]
+            .filter((one) => 'lane' in part && one.lane === part.lane)
+            .map(({ id }) => id),
+          next: undefined,
+        })),
+      outgoing: (ids) =>
+        whileOpen(() => {
+          const asked = new Map<string | undefined, number>()
+          const all = [...outbox.values()]
+          for (const [place, one] of all.entries()) if (ids.includes(one.id)) asked.set(orderOf(one), place)
+          const isBefore = (one: OutgoingRecord, place: number) =>
+            orderOf(one) !== undefined && place < (asked.get(orderOf(one)) ?? -1)
+          return {
+            found: all.filter((one, place) => ids.includes(one.id) || isBefore(one, place)),
+            next: undefined,
+          }
+        }),
       document: (one) =>
         whileOpen(() => {
           refuseUnfit(one.key)
@@ -136,6 +159,11 @@ const name = (...parts: readonly (string | number)[]) => JSON.stringify(parts)
 const eventName = ({ source, id }: EventName) => `${source}/${id}`
 const documentName = ({ kind, key }: DocumentName) => `${kind}/${key}`
 const byBytes = (left: string, right: string) => Buffer.compare(Buffer.from(left), Buffer.from(right))
+
+/** Records with the same answer keep their order; the others have none. */
+function orderOf({ topic, key }: OutgoingRecord): string | undefined {
+  return typeof key === 'string' ? name(topic, key) : undefined
+}
 
 function found<Value>(map: ReadonlyMap<string, Value>, key: string): Value[] {
   const value = map.get(key)

@@ -18,7 +18,12 @@ import { quoted, settingsOf } from './settings.ts'
 import { settleCalls } from './settle.ts'
 import { claimPosition } from './statements/claim-position.ts'
 import { listDocuments } from './statements/list-documents.ts'
-import { listUnpublished } from './statements/list-unpublished.ts'
+import { listOutgoing } from './statements/list-outgoing.ts'
+import {
+  listUnpublishedByAge,
+  listUnpublishedInLane,
+  unpublishedIdsMax,
+} from './statements/list-unpublished.ts'
 import { ping } from './statements/ping.ts'
 import { readDocument } from './statements/read-document.ts'
 import { readPosition } from './statements/read-position.ts'
@@ -82,16 +87,31 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
     },
     recall,
     async settle(settlement) {
-      const calls = settleCalls(settlement, schema)
-      if (calls.length === 0) return
+      const { calls, receipt } = settleCalls(settlement, schema)
+      if (calls.length === 0) return receipt()
       try {
         await connections.fly(calls)
+        return receipt()
       } catch (error) {
         throw await explained(settlement, error, { recall, positionOf })
       }
     },
     positionOf,
-    unpublished: (lane) => rowsOf(listUnpublished, lane),
+    async unpublished(part, after = 0n) {
+      const found =
+        'lane' in part
+          ? await rowsOf(listUnpublishedInLane, { ...part, after })
+          : await rowsOf(listUnpublishedByAge, { ...part, after })
+      return {
+        found: found.map(({ id }) => id),
+        next: found.length < unpublishedIdsMax ? undefined : found.at(-1)?.seq,
+      }
+    },
+    async outgoing(ids, after = 0n) {
+      const found = ids.length === 0 ? [] : await rowsOf(listOutgoing, { ids, after })
+      const last = found.at(-1)
+      return { found: found.map(({ record }) => record), next: last?.isLast === false ? last.seq : undefined }
+    },
     document: async ({ kind, key }) => (await rowsOf(readDocument, { kind, key }))[0],
     async documents(kind, page) {
       refuseUnfitPage(page)

@@ -95,8 +95,8 @@ describe('a commit whose answer is lost on the way', () => {
           commandLane,
           ...[0, 1, 2].map((partition) => laneOf({ topic: own.PaidIn.topic, partition })),
         ]
-        const left = (await Promise.all(lanes.map((lane) => ledger.unpublished(lane)))).flat()
-        expect([name, left.map(({ id }) => id)]).toEqual([name, []])
+        const left = await Promise.all(lanes.map((lane) => ledger.unpublished({ lane })))
+        expect([name, left.flatMap(({ found }) => found)]).toEqual([name, []])
         await ledger.close()
       }
     },

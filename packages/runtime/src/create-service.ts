@@ -40,8 +40,8 @@ const outboxIdleMs = 200
 const forgetTimeoutMs = 2_000
 /** How long the position of a topic may stay behind in which nothing concerns the service. */
 const passedKeptAfterMs = 10_000
-/** How soon the events of a command are published if its instance died in between, at the latest twice this. */
-const lookoutEveryMs = 30_000
+/** Events that nobody publishes are found when they are this old, at the latest twice this. */
+const staleAfterMs = 30_000
 const pulseEveryMs = 2_000
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 const attemptTimeoutMs = 3_000
@@ -141,7 +141,7 @@ export function createService(
   })
   const probes = probesOf({ ledger, receiver, relay, connection, registry })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
-  const lookout = createLookout(settling, lookoutEveryMs)
+  const lookout = createLookout(settling, { everyMs: staleAfterMs, staleAfterMs })
   let http: HttpServer | undefined
 
   const lifecycle = createLifecycle({

@@ -45,6 +45,10 @@ export interface FakeLedger extends Ledger {
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
   afterSettle: (settlement: Settlement) => Promise<void> | void
   calls: string[]
+  /** Ids of records that count as old. */
+  readonly stale: Set<string>
+  /** How many records a page of the outbox holds. */
+  pageMax: number
 }
 
 export function fakeLedger(): FakeLedger {
@@ -59,13 +63,15 @@ export function fakeLedger(): FakeLedger {
   const answerName = (one: { command: string; idempotencyKey: string }) =>
     pair(one.command, one.idempotencyKey)
 
-  function write(settlement: Settlement): void {
+  const orderOf = ({ topic, key }: OutgoingRecord) => (typeof key === 'string' ? pair(topic, key) : undefined)
+
+  function write(settlement: Settlement): string[] {
     const { position } = settlement
     const held = position && positions.get(laneOf(position))
     if (position && (held?.epoch !== position.epoch || held.next !== position.from))
       throw new TroupeError('TROUPE_FENCED', 'The position is not the expected one.')
     const isStale =
-      settlement.documents.some(
+      [...settlement.documents, ...settlement.documentsRead].some(
         (one) => (documentsByName.get(documentName(one))?.version ?? 0) !== one.expectedVersion,
       ) ||
       settlement.steps.some((one) => steps.get(pair(one.saga, one.step))?.state !== one.expectedState) ||
@@ -85,9 +91,13 @@ export function fakeLedger(): FakeLedger {
     }
     for (const { expectedState: _, ...step } of settlement.steps) steps.set(pair(step.saga, step.step), step)
     for (const answer of settlement.answers) answers.set(answerName(answer), answer)
-    for (const record of settlement.outbox) outbox.set(record.id, record)
     for (const id of settlement.published) outbox.delete(id)
+    const keys = new Set(settlement.outbox.map(orderOf))
+    keys.delete(undefined)
+    const predecessors = [...outbox.values()].filter((record) => keys.has(orderOf(record)))
+    for (const record of settlement.outbox) outbox.set(record.id, record)
     settled.push(settlement)
+    return predecessors.map(({ id }) => id)
   }
 
   const ledger: FakeLedger = {
@@ -97,6 +107,8 @@ export function fakeLedger(): FakeLedger {
     positions,
     inbox,
     calls: [],
+    stale: new Set(),
+    pageMax: 500,
     before: () => {},
     afterSettle: () => {},
     migrate: async () => {},
@@ -123,16 +135,34 @@ export function fakeLedger(): FakeLedger {
     },
     async settle(settlement) {
       await enter('settle', settlement)
-      write(settlement)
+      const predecessors = write(settlement)
       await ledger.afterSettle(settlement)
+      return { predecessors }
     },
     async positionOf(place) {
       await enter('positionOf')
       return positions.get(laneOf(place))
     },
-    async unpublished(lane) {
+    async unpublished(part) {
       await enter('unpublished')
-      return [...outbox.values()].filter((record) => record.lane === lane)
+      const found = [...outbox.values()].filter((one) =>
+        'lane' in part ? one.lane === part.lane : ledger.stale.has(one.id),
+      )
+      return { found: found.map(({ id }) => id), next: undefined }
+    },
+    async outgoing(ids, after = 0n) {
+      await enter('outgoing')
+      const all = [...outbox.values()]
+      const last = new Map<string | undefined, number>()
+      for (const [place, one] of all.entries()) if (ids.includes(one.id)) last.set(orderOf(one), place)
+      const found = all.filter(
+        (one, place) =>
+          ids.includes(one.id) || (orderOf(one) !== undefined && place < (last.get(orderOf(one)) ?? -1)),
+      )
+      const from = Number(after)
+      const page = found.slice(from, from + ledger.pageMax)
+      const next = from + page.length
+      return { found: page, next: next < found.length ? BigInt(next) : undefined }
     },
     document: async (name) => documentsByName.get(documentName(name)),
     documents: async () => [],

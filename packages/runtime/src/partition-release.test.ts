@@ -116,7 +116,7 @@ describe('claiming a partition', () => {
     for (const record of [
       left('lane-1', 'counter.events/0'),
       left('lane-2', 'counter.events/0'),
-      left('other', 'counter.events/1'),
+      { ...left('other', 'counter.events/1'), key: 'b' },
       left('command', commandLane),
     ])
       bench.ledger.outbox.set(record.id, record)

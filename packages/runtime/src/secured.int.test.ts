@@ -258,6 +258,7 @@ describe('a start that something is wrong with', () => {
       position,
       inbox: [],
       documents: [],
+      documentsRead: [],
       steps: [],
       answers: [],
       outbox: [],

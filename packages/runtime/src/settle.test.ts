@@ -50,6 +50,67 @@ describe('settling', () => {
   })
 })
 
+describe('what was written for the same key before, and is in nobody’s hands', () => {
+  const dead = (id: string) => record(id, 'lane of a process that died')
+
+  it('is published first', async () => {
+    const bench = benchFor()
+    const position = await claimed(bench)
+    for (const id of ['first', 'second']) bench.ledger.outbox.set(id, dead(id))
+    bench.ledger.outbox.set('other key', { ...dead('other key'), key: 'other' })
+    bench.ledger.pageMax = 1
+    await settle({ ...nothing, position, outbox: [record('third')] }, bench)
+    expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second', 'third'])
+  })
+
+  it('is not read where it is in hand already', async () => {
+    const bench = benchFor()
+    const position = await claimed(bench)
+    await settle({ ...nothing, position, outbox: [record('one')] }, bench)
+    bench.relay.takePublished()
+    await settle({ ...nothing, position: { ...position, from: 1n, to: 2n }, outbox: [record('two')] }, bench)
+    expect(bench.ledger.outbox.size).toBe(2)
+    expect(bench.ledger.calls).not.toContain('outgoing')
+  })
+
+  it('is published first, too, if the answer of the commit was lost', async () => {
+    const bench = benchFor()
+    const position = await claimed(bench)
+    bench.ledger.outbox.set('first', dead('first'))
+    failOnce(bench, 'after')
+    await settle({ ...nothing, position, outbox: [record('second')] }, bench)
+    expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second'])
+  })
+
+  it('is waited for while the database is away, and left to the next owner when the work is called off', async () => {
+    const bench = benchFor()
+    const position = await claimed(bench)
+    bench.ledger.outbox.set('first', dead('first'))
+    let isAway = true
+    bench.ledger.before = (method) => {
+      if (method === 'outgoing' && isAway) throw unreachable()
+    }
+    const work = { ...nothing, position, outbox: [record('second')] }
+    const settling = settle(work, bench)
+    await until(() => bench.dependencies.states().database.state === 'down')
+    expect(bench.relay.sent).toEqual([])
+    isAway = false
+    await settling
+    expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second'])
+
+    isAway = true
+    bench.ledger.outbox.set('left', dead('left'))
+    const later = { ...nothing, position: { ...position, from: 1n, to: 2n }, outbox: [record('third')] }
+    const callOff = new AbortController()
+    const givingUp = settle(later, { ...bench, signal: callOff.signal })
+    await until(() => bench.ledger.calls.at(-1) === 'outgoing')
+    callOff.abort()
+    await expect(givingUp).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
+    expect(bench.relay.sent).toHaveLength(2)
+    expect([...bench.ledger.outbox.keys()]).toEqual(expect.arrayContaining(['left', 'third']))
+  })
+})
+
 describe('a commit whose answer was lost', () => {
   it('is written once and published once, if it had been committed', async () => {
     const bench = benchFor()

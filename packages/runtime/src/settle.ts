@@ -1,9 +1,10 @@
 import {
-  commandLane,
   type DocumentName,
   documentName,
   isTroupeError,
   type Ledger,
+  type OutboxPage,
+  type OutgoingRecord,
   type PositionMove,
   type RecallRequest,
   retryVerdictOf,
@@ -38,6 +39,7 @@ export const nothing: Work = {
   position: undefined,
   inbox: [],
   documents: [],
+  documentsRead: [],
   steps: [],
   answers: [],
   outbox: [],
@@ -82,7 +84,8 @@ export async function recallAndSettle(
 }
 
 /**
- * Writes a settlement and hands its outbox to the relay. The ids of published records travel with it.
+ * Writes a settlement and hands its outbox to the relay, after whatever goes before it. The ids of
+ * published records travel with it.
  *
  * @throws TroupeError `TROUPE_FENCED`, `TROUPE_CONFLICT`, `TROUPE_STOPPED`; whatever the database objects to
  */
@@ -92,20 +95,22 @@ export async function settle(work: Work, options: SettleOptions): Promise<void> 
   if (published.length === 0 && isNothing(work)) return
   let isOutcomeUnknown = false
 
-  async function attempt(): Promise<void> {
-    if (isOutcomeUnknown && (await isWritten(work, options))) return
+  /** Resolves to ids of records that must not be overtaken. */
+  async function attempt(): Promise<readonly string[]> {
+    if (isOutcomeUnknown && (await isWritten(work, options))) return idsOf(work)
     try {
-      await ledger.settle({ ...work, published })
+      return (await ledger.settle({ ...work, published })).predecessors
     } catch (error) {
       if (isTroupeError(error, 'TROUPE_DATABASE_UNREACHABLE')) isOutcomeUnknown = true
       // The first attempt may have been on its way still when its fate was looked up, and have come first.
-      else if (isOutcomeUnknown && isRefusal(error) && (await isWritten(work, options))) return
+      else if (isOutcomeUnknown && isRefusal(error) && (await isWritten(work, options))) return idsOf(work)
       throw error
     }
   }
 
+  let predecessors: readonly string[]
   try {
-    await dependencies.insist('database', 'settle', attempt, signal)
+    predecessors = await dependencies.insist('database', 'settle', attempt, signal)
   } catch (error) {
     relay.restore(published)
     throw error
@@ -113,8 +118,50 @@ export async function settle(work: Work, options: SettleOptions): Promise<void> 
   relay.confirmDeleted(published)
   options.onSettled?.(work)
   if (work.outbox.length === 0) return
+  await publishThrough(predecessors, options)
   relay.push(work.outbox)
   sweeper.touch()
+}
+
+/**
+ * Sees to it that these records of the outbox are published, and before them all earlier ones of their
+ * topics and keys, as far as this process does not have them in hand already. Other processes may be
+ * publishing them, too: a duplicate is harmless, an overtaken event is not.
+ *
+ * @returns how many were taken over
+ * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts
+ */
+export async function publishThrough(
+  ids: readonly string[],
+  {
+    ledger,
+    relay,
+    sweeper,
+    dependencies,
+    signal,
+  }: Pick<SettleOptions, 'ledger' | 'relay' | 'sweeper' | 'dependencies' | 'signal'>,
+): Promise<number> {
+  const unheld = ids.filter((id) => !relay.holds(id))
+  let taken = 0
+  for (let after: bigint | undefined = 0n; unheld.length > 0 && after !== undefined; ) {
+    const from: bigint = after
+    const page: OutboxPage<OutgoingRecord> = await dependencies.insist(
+      'database',
+      'read the outbox',
+      () => ledger.outgoing(unheld, from),
+      signal,
+    )
+    const mine = page.found.filter(({ id }) => !relay.holds(id))
+    relay.push(mine)
+    taken += mine.length
+    after = page.next
+  }
+  if (taken > 0) sweeper.touch()
+  return taken
+}
+
+function idsOf({ outbox }: Work): readonly string[] {
+  return outbox.map(({ id }) => id)
 }
 
 /** Written by an earlier attempt, or by somebody else. */
@@ -129,8 +176,9 @@ function isRefusal(error: unknown): boolean {
  * @throws TroupeError `TROUPE_FENCED` if another owner has the partition; `TROUPE_CONFLICT` if all its
  *   commands are answered, by itself or by another instance: to decide again is to learn those answers.
  */
-async function isWritten(work: Work, { ledger, relay, sweeper }: SettleOptions): Promise<boolean> {
-  const { position, answers, outbox } = work
+async function isWritten(work: Work, options: SettleOptions): Promise<boolean> {
+  const { position, answers } = work
+  const { ledger } = options
   if (position) {
     const stored = await ledger.positionOf(position)
     if (!stored || stored.epoch !== position.epoch) refuseFenced(position)
@@ -140,10 +188,8 @@ async function isWritten(work: Work, { ledger, relay, sweeper }: SettleOptions):
   if (answers.length === 0) return false
   const { answers: stored } = await ledger.recall({ events: [], documents: [], steps: [], answers })
   if (stored.length < answers.length) return false
-  const mine = new Set(outbox.map(({ id }) => id))
   // As the ledger has them: another instance may have answered with other events.
-  relay.push((await ledger.unpublished(commandLane)).filter(({ id }) => mine.has(id)))
-  sweeper.touch()
+  await publishThrough(idsOf(work), options)
   throw new TroupeError(
     'TROUPE_CONFLICT',
     'The answer of a commit was lost, and all its commands are answered. Decide again to learn the answers.',
@@ -158,6 +204,7 @@ function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): neve
   )
 }
 
+/** Where nothing is written, it does not matter what was read. */
 function isNothing({ position, inbox, documents, steps, answers, outbox }: Work): boolean {
   return !position && [inbox, documents, steps, answers, outbox].every(({ length }) => length === 0)
 }

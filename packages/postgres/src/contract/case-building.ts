@@ -5,6 +5,7 @@ import {
   type InboxEntry,
   isTroupeError,
   type Ledger,
+  type OutboxPage,
   type OutgoingRecord,
   type RecallRequest,
   type Settlement,
@@ -25,6 +26,7 @@ export function settlement(part: Partial<Settlement>): Settlement {
     position: undefined,
     inbox: [],
     documents: [],
+    documentsRead: [],
     steps: [],
     answers: [],
     outbox: [],
@@ -85,6 +87,28 @@ export function everywhere(tag: string): Settlement {
   })
 }
 
+/** All pages of what a lane holds. */
+export async function unpublishedIn(ledger: Ledger, lane: string): Promise<readonly OutgoingRecord[]> {
+  const ids: string[] = []
+  for (let after: bigint | undefined = 0n; after !== undefined; ) {
+    const page: OutboxPage<string> = await ledger.unpublished({ lane }, after)
+    ids.push(...page.found)
+    after = page.next
+  }
+  return (await outgoingOf(ledger, ids)).filter((one) => one.lane === lane)
+}
+
+/** All pages of these records and of what goes before them. */
+export async function outgoingOf(ledger: Ledger, ids: readonly string[]): Promise<readonly OutgoingRecord[]> {
+  const records: OutgoingRecord[] = []
+  for (let after: bigint | undefined = 0n; after !== undefined; ) {
+    const page: OutboxPage<OutgoingRecord> = await ledger.outgoing(ids, after)
+    records.push(...page.found)
+    after = page.next
+  }
+  return records
+}
+
 /** Asserts that nothing of {@link everywhere} is stored. */
 export async function assertNowhere(ledger: Ledger, tag: string): Promise<void> {
   const found = await ledger.recall(
@@ -96,7 +120,7 @@ export async function assertNowhere(ledger: Ledger, tag: string): Promise<void> 
     }),
   )
   assert.deepEqual(found, { seen: [], documents: [], steps: [], answers: [] })
-  assert.deepEqual(await ledger.unpublished(tag), [])
+  assert.deepEqual(await unpublishedIn(ledger, tag), [])
 }
 
 /** Two instances on one store, and whose turn it is. */

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import type { OutgoingRecord } from '@troupe/core'
-import { migrated, plain, record, settlement, twoInstances } from './case-building.ts'
+import {
+  migrated,
+  outgoingOf,
+  plain,
+  record,
+  settlement,
+  twoInstances,
+  unpublishedIn,
+} from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
 
 const bytes = Uint8Array.of(0, 255, 128, 10)
@@ -40,7 +48,7 @@ export const outboxCases: readonly LedgerCase[] = [
     async holds(open) {
       const ledger = await migrated(open)
       await ledger.settle(settlement({ outbox: records }))
-      assert.deepEqual(plain(await ledger.unpublished('order.events/0')), plain(records))
+      assert.deepEqual(plain(await unpublishedIn(ledger, 'order.events/0')), plain(records))
     },
   },
   {
@@ -50,7 +58,7 @@ export const outboxCases: readonly LedgerCase[] = [
       await ledger.settle(
         settlement({ outbox: [record('1', { headers: { there: 'x', absent: undefined } })] }),
       )
-      const [found] = await ledger.unpublished('order.events/0')
+      const [found] = await unpublishedIn(ledger, 'order.events/0')
       assert.deepEqual(found?.headers, { there: 'x' })
     },
   },
@@ -66,13 +74,13 @@ export const outboxCases: readonly LedgerCase[] = [
         await ledger.settle(settlement({ outbox }))
       }
       const again = open()
-      const odd = await again.unpublished('odd')
+      const odd = await unpublishedIn(again, 'odd')
       assert.deepEqual(
         odd.map(({ id }) => id),
         ids.filter((id) => Number(id) % 2),
       )
-      assert.equal((await again.unpublished('even')).length, 150)
-      assert.deepEqual(await again.unpublished('other'), [])
+      assert.equal((await unpublishedIn(again, 'even')).length, 150)
+      assert.deepEqual(await unpublishedIn(again, 'other'), [])
     },
   },
   {
@@ -97,7 +105,7 @@ export const outboxCases: readonly LedgerCase[] = [
       }
       for (let round = 0; round < 20; round += 1)
         await Promise.all(Array.from({ length: 4 }, (_, index) => settleNext(index)))
-      const ids = (await ledger(0).unpublished('order.events/0')).map(({ id }) => id)
+      const ids = (await unpublishedIn(ledger(0), 'order.events/0')).map(({ id }) => id)
       assert.equal(ids.length, 20)
       assert.deepEqual(ids, ids.toSorted())
     },
@@ -109,9 +117,46 @@ export const outboxCases: readonly LedgerCase[] = [
       await ledger.settle(settlement({ outbox: [record('1')] }))
       await ledger.settle(settlement({ outbox: [record('2')], published: ['1'] }))
       assert.deepEqual(
-        (await ledger.unpublished('order.events/0')).map(({ id }) => id),
+        (await unpublishedIn(ledger, 'order.events/0')).map(({ id }) => id),
         ['2'],
       )
+    },
+  },
+  {
+    title: 'tells of earlier records of the same topic and key, whatever their lane',
+    async holds(open) {
+      const ledger = await twoInstances(open)
+      const tell = async (turn: number, outbox: readonly OutgoingRecord[], published: string[] = []) =>
+        (await ledger(turn).settle(settlement({ outbox, published }))).predecessors.toSorted()
+      assert.deepEqual(await tell(0, [record('1'), record('2')]), [])
+      assert.deepEqual(await tell(1, [record('3', { lane: 'commands' })]), ['1', '2'])
+      assert.deepEqual(await tell(0, [record('other key', { key: 'order-2' })]), [])
+      assert.deepEqual(await tell(0, [record('other topic', { topic: 'dead' })]), [])
+      assert.deepEqual(await tell(0, [record('bytes', { key: Buffer.from('order-1') })]), [])
+      assert.deepEqual(await tell(0, [record('none', { key: null }), record('none too', { key: null })]), [])
+      assert.deepEqual(await tell(1, [record('4'), record('5', { key: 'order-2' })], ['1', '2']), [
+        '3',
+        'other key',
+      ])
+    },
+  },
+  {
+    title: 'gives records back with all that goes before them, in the order in which they were written',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const keyOf = (index: number) => (index % 3 === 0 ? 'order-3' : `order-${index % 2}`)
+      const all = Array.from({ length: 1_200 }, (_, index) =>
+        record(String(index), { key: keyOf(index), lane: `lane ${index % 5}` }),
+      )
+      await ledger.settle(settlement({ outbox: all }))
+      const wanted = all.filter(({ key }, index) => index <= 1_000 && key === keyOf(1_000))
+      assert.deepEqual(plain(await outgoingOf(ledger, ['1000', '4', 'gone'])), plain(wanted))
+      const lane = all.filter((one) => one.lane === 'lane 2').map(({ id }) => id)
+      assert.deepEqual(
+        (await unpublishedIn(ledger, 'lane 2')).map(({ id }) => id),
+        lane,
+      )
+      assert.deepEqual(await outgoingOf(ledger, []), [])
     },
   },
 ]

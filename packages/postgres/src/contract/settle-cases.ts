@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Ledger, type Settlement, type StepState } from '@troupe/core'
+import { isTroupeError, type Ledger, type Settlement, type StepState } from '@troupe/core'
 import {
   assertNowhere,
   entry,
@@ -13,6 +13,7 @@ import {
   settlement,
   stepWrite,
   twoInstances,
+  unpublishedIn,
   write,
 } from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
@@ -43,6 +44,18 @@ const conflicts: Readonly<Record<string, { readonly part: Partial<Settlement>; r
     part: { documents: [write('fresh', 1)] },
     names: /stock\/fresh/,
   },
+  'a document that was read and has moved on': {
+    part: { documentsRead: [{ kind: 'stock', key: 'document-stored', expectedVersion: 2 }] },
+    names: /stock\/document-stored/,
+  },
+  'a document that was read as new and is stored': {
+    part: { documentsRead: [{ kind: 'stock', key: 'document-stored', expectedVersion: 0 }] },
+    names: /stock\/document-stored/,
+  },
+  'a document that was read as stored and is not': {
+    part: { documentsRead: [{ kind: 'stock', key: 'fresh', expectedVersion: 1 }] },
+    names: /stock\/fresh/,
+  },
   'a step that is open here but stored there': {
     part: { steps: [stepWrite({ saga: 'saga-stored', state: 'barred' })] },
     names: /saga-stored/,
@@ -70,7 +83,7 @@ export const settleCases: readonly LedgerCase[] = [
         'TROUPE_FENCED',
       )
       await assertNowhere(ledger, 'zombie')
-      assert.equal((await ledger.unpublished('order.events/0')).length, 1)
+      assert.equal((await unpublishedIn(ledger, 'order.events/0')).length, 1)
     },
   },
   ...Object.entries(conflicts).map(([what, { part, names }]) => ({
@@ -84,6 +97,7 @@ export const settleCases: readonly LedgerCase[] = [
         ...whole,
         inbox: [...whole.inbox, ...(part.inbox ?? [])],
         documents: [...whole.documents, ...(part.documents ?? [])],
+        documentsRead: part.documentsRead ?? [],
         steps: [...whole.steps, ...(part.steps ?? [])],
         answers: [...whole.answers, ...(part.answers ?? [])],
         position: moveOf(claim, 1n),
@@ -92,7 +106,7 @@ export const settleCases: readonly LedgerCase[] = [
       const { message } = await refusal(ledger.settle(refused), 'TROUPE_CONFLICT')
       assert.match(message, names)
       await assertNowhere(ledger, 'refused')
-      assert.equal((await ledger.unpublished('stored')).length, 1)
+      assert.equal((await unpublishedIn(ledger, 'stored')).length, 1)
       assert.deepEqual(await ledger.positionOf(partition), claim)
       await ledger.settle({ ...whole, position: moveOf(claim, 1n) })
     },
@@ -118,7 +132,7 @@ export const settleCases: readonly LedgerCase[] = [
       await ledger.settle(settlement({ outbox: [record('1'), record('2')] }))
       await ledger.settle(settlement({ published: ['1', 'never heard of'] }))
       assert.deepEqual(
-        (await ledger.unpublished('order.events/0')).map(({ id }) => id),
+        (await unpublishedIn(ledger, 'order.events/0')).map(({ id }) => id),
         ['2'],
       )
     },
@@ -157,6 +171,7 @@ export const settleCases: readonly LedgerCase[] = [
         position: undefined,
         inbox: all.flatMap(({ inbox }) => inbox),
         documents: all.flatMap(({ documents }) => documents),
+        documentsRead: [],
         steps: all.flatMap(({ steps }) => steps),
         answers: all.flatMap(({ answers }) => answers),
         outbox: all.flatMap(({ outbox }) => outbox),
@@ -187,6 +202,62 @@ export const settleCases: readonly LedgerCase[] = [
       )
     },
   },
+  {
+    title: 'leaves a document that was only read as it was, also one that is not there',
+    async holds(open) {
+      const ledger = await migrated(open)
+      await ledger.settle(everywhere('stored'))
+      const claim = await ledger.claim(partition)
+      const read = [
+        { kind: 'stock', key: 'document-stored', expectedVersion: 1 },
+        { kind: 'stock', key: 'absent', expectedVersion: 0 },
+      ]
+      await ledger.settle(settlement({ documentsRead: read, documents: [write('written', 0)] }))
+      await ledger.settle(settlement({ documentsRead: read, position: moveOf(claim, 1n) }))
+      const { documents } = await ledger.recall(
+        request({ documents: read.map(({ kind, key }) => ({ kind, key })) }),
+      )
+      assert.deepEqual(
+        documents.map(({ key, version, state }) => ({ key, version, state })),
+        [{ key: 'document-stored', version: 1, state: { tag: 'stored' } }],
+      )
+      assert.equal(await ledger.document({ kind: 'stock', key: 'absent' }), undefined)
+      const page = await ledger.documents('stock', { limit: 10 })
+      assert.deepEqual(
+        page.map(({ key }) => key),
+        ['document-stored', 'written'],
+      )
+      await ledger.settle(settlement({ documents: [write('absent', 0, { there: true })] }))
+      assert.deepEqual((await ledger.document({ kind: 'stock', key: 'absent' }))?.version, 1)
+    },
+  },
+  ...[0, 1].map((times) => ({
+    title: `lets at most one of two instances write what the other has read, ${times === 0 ? 'if nothing was stored' : 'if both were stored'}`,
+    async holds(open: () => Ledger) {
+      const ledger = await twoInstances(open)
+      for (let round = 0; round < 40; round += 1) {
+        const [left, right] = [`left-${round}`, `right-${round}`]
+        for (let time = 0; time < times; time += 1)
+          await ledger(0).settle(settlement({ documents: [write(left, time), write(right, time)] }))
+        const onCall = (turn: number, mine: string, theirs: string) =>
+          ledger(turn)
+            .settle(
+              settlement({
+                documents: [write(mine, times)],
+                documentsRead: [{ kind: 'stock', key: theirs, expectedVersion: times }],
+              }),
+            )
+            .then(
+              () => 'written',
+              (error: unknown) => (isTroupeError(error, 'TROUPE_CONFLICT') ? error.details : error),
+            )
+        const ends = await Promise.all([onCall(0, left, right), onCall(1, right, left)])
+        assert.equal(ends.filter((end) => end === 'written').length, 1)
+        // Waiting for each other would end as well, once PostgreSQL has looked for deadlocks: after a second.
+        assert.ok(ends.every((end) => !JSON.stringify(end).includes('40P01')))
+      }
+    },
+  })),
   {
     title: 'finishes what is under way before it is closed, and takes nothing afterwards',
     async holds(open) {

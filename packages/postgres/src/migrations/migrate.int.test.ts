@@ -14,7 +14,8 @@ beforeAll(async () => {
 afterAll(() => stores.stop())
 
 const settings = ({ url, schema }: Store, log: Log = silentLog) => settingsOf({ url, schema, log })
-const extra = (number: number, sql: string): Migration => ({ number, name: 'extra', sql: () => sql })
+const newest = migrations.length
+const extra = (sql: string): Migration => ({ number: newest + 1, name: 'extra', sql: () => sql })
 
 describe('migrating a ledger', () => {
   it('applies each migration once, however many instances start together', async () => {
@@ -27,23 +28,24 @@ describe('migrating a ledger', () => {
     await Promise.all(ledgers.map((ledger) => ledger.close()))
     expect(applied).toHaveLength(migrations.length)
     const rows = await stores.query(`SELECT number, name, length(checksum) FROM ${store.schema}.migration`)
-    expect(rows).toEqual([{ number: 1, name: 'ledger', length: 64 }])
+    expect(rows).toEqual(migrations.map(({ number, name }) => ({ number, name, length: 64 })))
   })
 
   it('goes on from an older version', async () => {
     const store = stores.make()
     await migrate(settings(store))
-    await migrate(settings(store), [...migrations, extra(2, `CREATE TABLE ${store.schema}.extra ()`)])
-    expect(await stores.query(`SELECT number FROM ${store.schema}.migration ORDER BY number`)).toEqual([
-      { number: 1 },
-      { number: 2 },
-    ])
+    await migrate(settings(store), [...migrations, extra(`CREATE TABLE ${store.schema}.extra ()`)])
+    expect(await stores.query(`SELECT number FROM ${store.schema}.migration ORDER BY number`)).toEqual(
+      Array.from({ length: newest + 1 }, (_, index) => ({ number: index + 1 })),
+    )
   })
 
   it('leaves nothing behind when one fails, and names it', async () => {
     const store = stores.make()
-    const broken = [...migrations, extra(2, 'SELECT no_such_function()')]
-    await expect(migrate(settings(store), broken)).rejects.toThrow(/0002-extra.*no_such_function/)
+    const broken = [...migrations, extra('SELECT no_such_function()')]
+    await expect(migrate(settings(store), broken)).rejects.toThrow(
+      new RegExp(`000${newest + 1}-extra.*no_such_function`),
+    )
     expect(await stores.query('SELECT to_regnamespace($1) AS found', [store.schema])).toEqual([
       { found: null },
     ])
@@ -52,22 +54,27 @@ describe('migrating a ledger', () => {
 
   it('refuses a ledger that is ahead of the code, with both versions', async () => {
     const store = stores.make()
-    await migrate(settings(store), [...migrations, extra(2, 'SELECT 1')])
+    await migrate(settings(store), [...migrations, extra('SELECT 1')])
     const ledger = store.open()
     const error: unknown = await ledger.migrate().catch((reason: unknown) => reason)
     await ledger.close()
-    expect(error).toMatchObject({ code: 'TROUPE_LEDGER_NEWER', details: { found: 2, known: 1 } })
-    expect(String(error)).toMatch(/version 2; this code knows version 1\. Deploy/)
+    expect(error).toMatchObject({
+      code: 'TROUPE_LEDGER_NEWER',
+      details: { found: newest + 1, known: newest },
+    })
+    expect(String(error)).toMatch(
+      new RegExp(`version ${newest + 1}; this code knows version ${newest}\\. Deploy`),
+    )
   })
 
   it('refuses a migration that was changed after it was applied, by name', async () => {
     const store = stores.make()
-    await migrate(settings(store), [...migrations, extra(2, 'SELECT 1')])
-    const error: unknown = await migrate(settings(store), [...migrations, extra(2, 'SELECT 2')]).catch(
+    await migrate(settings(store), [...migrations, extra('SELECT 1')])
+    const error: unknown = await migrate(settings(store), [...migrations, extra('SELECT 2')]).catch(
       (reason: unknown) => reason,
     )
     expect(isTroupeError(error, 'TROUPE_LEDGER_ALTERED')).toBe(true)
-    expect(String(error)).toContain('0002-extra')
+    expect(String(error)).toContain(`000${newest + 1}-extra`)
   })
 
   it('needs no right to create schemas where somebody made its schema', async () => {

@@ -1,5 +1,6 @@
 import { ledger } from './0001-ledger.ts'
+import { orderOfKeys } from './0002-order-of-keys.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger]
+export const migrations: readonly Migration[] = [ledger, orderOfKeys]

@@ -1,20 +1,28 @@
 import type { OutgoingRecord } from '@troupe/core'
 import { bytesArray, jsonArray, textArray } from '../wire/parameters.ts'
-import { noRow, type Statement } from '../wire/statement.ts'
+import type { Statement } from '../wire/statement.ts'
 import { keyBytes, keyIsText, storedHeaders } from './outbox-record.ts'
 
 /**
- * Records to be published, numbered in the order given. Goes after the documents: two transactions that
- * write one document have then numbered their records in the order in which they wrote it.
+ * Records to be published, numbered in the order given. Answers with the ids of those that were written for
+ * the same topics and keys before: it sees what was there when it began, and nothing of its own.
+ *
+ * Goes after the documents: of two transactions that write one document, the second one begins this
+ * statement when the first has committed, so that it numbers its records after the other's, and sees them.
  */
-export const insertOutbox: Statement<readonly OutgoingRecord[], undefined> = {
+export const insertOutbox: Statement<readonly OutgoingRecord[], string> = {
   name: 'insert-outbox',
   text: (schema) => `
-    INSERT INTO ${schema}.outbox (id, lane, topic, key, key_is_text, headers, value)
-    SELECT id, lane, topic, key, key_is_text::boolean, headers::json, value
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bytea[])
-      WITH ORDINALITY AS given(id, lane, topic, key, key_is_text, headers, value, ordinal)
-    ORDER BY ordinal`,
+    WITH given AS MATERIALIZED (
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bytea[])
+        WITH ORDINALITY AS given(id, lane, topic, key, key_is_text, headers, value, ordinal)
+    ), written AS (
+      INSERT INTO ${schema}.outbox (id, lane, topic, key, key_is_text, headers, value)
+      SELECT id, lane, topic, key, key_is_text::boolean, headers::json, value FROM given ORDER BY ordinal
+    )
+    SELECT earlier.id
+    FROM (SELECT DISTINCT topic, key FROM given WHERE key_is_text::boolean) AS mine
+    JOIN ${schema}.outbox AS earlier ON earlier.key = mine.key AND earlier.key_is_text AND earlier.topic = mine.topic`,
   parameters: (records) => [
     textArray(
       records.map(({ id }) => id),
@@ -36,5 +44,5 @@ export const insertOutbox: Statement<readonly OutgoingRecord[], undefined> = {
     jsonArray(records.map(({ headers }) => storedHeaders(headers))),
     bytesArray(records.map(({ value }) => value)),
   ],
-  row: noRow,
+  row: ([id]) => id as string,
 }

@@ -8,7 +8,7 @@ export const listDocuments: Statement<DocumentPage & { readonly kind: string }, 
   name: 'list-documents',
   text: (schema) => `
     SELECT kind, key, version, state FROM ${schema}.document
-    WHERE kind = $1::text AND key > $2::text ORDER BY key LIMIT $3::int`,
+    WHERE kind = $1::text AND key > $2::text AND version > 0 ORDER BY key LIMIT $3::int`,
   parameters: ({ kind, after, limit }) => [
     text(kind, 'document kind'),
     text(after ?? '', 'document key'),

@@ -1,20 +1,38 @@
-import type { OutgoingRecord } from '@troupe/core'
+import type { OutboxPart } from '@troupe/core'
 import { text } from '../wire/parameters.ts'
-import { bytesOf, type Statement } from '../wire/statement.ts'
-import { headersFrom, keyOf } from './outbox-record.ts'
+import type { Statement } from '../wire/statement.ts'
 
-export const listUnpublished: Statement<string, OutgoingRecord> = {
-  name: 'list-unpublished',
+/** How many ids a page holds. */
+export const unpublishedIdsMax = 1_000
+
+export interface OutboxId {
+  readonly id: string
+  readonly seq: bigint
+}
+
+type Asked<Part extends OutboxPart> = Part & { readonly after: bigint }
+
+const row: Statement<never, OutboxId>['row'] = ([id, seq]) => ({
+  id: id as string,
+  seq: BigInt(seq as string),
+})
+
+export const listUnpublishedInLane: Statement<Asked<{ readonly lane: string }>, OutboxId> = {
+  name: 'list-unpublished-in-lane',
   text: (schema) => `
-    SELECT id, lane, topic, encode(key, 'hex'), key_is_text, headers, encode(value, 'hex')
-    FROM ${schema}.outbox WHERE lane = $1::text ORDER BY seq`,
-  parameters: (lane) => [text(lane, 'lane')],
-  row: ([id, lane, topic, key, isText, headers, value]) => ({
-    id: id as string,
-    lane: lane as string,
-    topic: topic as string,
-    key: keyOf(bytesOf(key), isText === 't'),
-    headers: headersFrom(headers as string),
-    value: bytesOf(value),
-  }),
+    SELECT id, seq FROM ${schema}.outbox
+    WHERE lane = $1::text AND seq > $2::bigint ORDER BY seq LIMIT ${unpublishedIdsMax}`,
+  parameters: ({ lane, after }) => [text(lane, 'lane'), String(after)],
+  row,
+}
+
+/** Of any lane. Reads the whole outbox, which is small: what is published is deleted. */
+export const listUnpublishedByAge: Statement<Asked<{ readonly olderThanMs: number }>, OutboxId> = {
+  name: 'list-unpublished-by-age',
+  text: (schema) => `
+    SELECT id, seq FROM ${schema}.outbox
+    WHERE at < now() - make_interval(secs => $1::float8 / 1000) AND seq > $2::bigint
+    ORDER BY seq LIMIT ${unpublishedIdsMax}`,
+  parameters: ({ olderThanMs, after }) => [String(olderThanMs), String(after)],
+  row,
 }

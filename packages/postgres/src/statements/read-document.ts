@@ -5,7 +5,7 @@ import type { Fields, Statement } from '../wire/statement.ts'
 export const readDocument: Statement<DocumentName, StoredDocument> = {
   name: 'read-document',
   text: (schema) => `
-    SELECT kind, key, version, state FROM ${schema}.document WHERE kind = $1::text AND key = $2::text`,
+    SELECT kind, key, version, state FROM ${schema}.document WHERE kind = $1::text AND key = $2::text AND version > 0`,
   parameters: ({ kind, key }) => [text(kind, 'document kind'), text(key, 'document key')],
   row: documentRow,
 }

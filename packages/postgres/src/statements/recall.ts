@@ -31,7 +31,7 @@ export const recall: Statement<RecallRequest, Recalled> = {
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(source, id, place) JOIN ${schema}.inbox USING (source, id)
     UNION ALL
     SELECT 'documents', kind, key, version::text, state::text, NULL
-    FROM wanted JOIN ${schema}.document USING (kind, key)
+    FROM wanted JOIN ${schema}.document USING (kind, key) WHERE version > 0
     UNION ALL
     SELECT 'steps', saga, step, state, encode(done, 'hex'), touched::text
     FROM unnest($5::text[], $6::text[]) AS asked(saga, step) JOIN ${schema}.step USING (saga, step)

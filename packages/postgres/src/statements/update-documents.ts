@@ -14,7 +14,7 @@ export const updateDocuments: Statement<readonly DocumentWrite[], undefined> = {
       SELECT stored.ctid, given.state
       FROM given JOIN ${schema}.document AS stored USING (kind, key)
       WHERE stored.version = given.expected
-      ORDER BY kind, key FOR NO KEY UPDATE OF stored
+      ORDER BY stored.kind, stored.key FOR NO KEY UPDATE OF stored
     ), written AS (
       UPDATE ${schema}.document AS stored
       SET version = stored.version + 1, state = held.state::json, updated_at = now()

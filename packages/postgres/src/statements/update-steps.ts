@@ -15,7 +15,7 @@ export const updateSteps: Statement<readonly StepWrite[], undefined> = {
       SELECT stored.ctid, given.state, given.done, given.touched
       FROM given JOIN ${schema}.step AS stored USING (saga, step)
       WHERE stored.state = given.expected
-      ORDER BY saga, step FOR NO KEY UPDATE OF stored
+      ORDER BY stored.saga, stored.step FOR NO KEY UPDATE OF stored
     ), written AS (
       UPDATE ${schema}.step AS stored
       SET state = held.state, done = held.done, touched = held.touched::json

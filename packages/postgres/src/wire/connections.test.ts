@@ -17,7 +17,9 @@ describe('the options of a connection', () => {
     expect(client.connectionParameters.options).toMatch(
       /^-c plan_cache_mode=force_generic_plan .* -c jit=off/,
     )
-    expect(client.connectionParameters.options.endsWith(`-c jit=off${own}`)).toBe(true)
+    expect(
+      client.connectionParameters.options.endsWith(`-c default_transaction_isolation=read\\ committed${own}`),
+    ).toBe(true)
     expect(client).toMatchObject({ user: 'u', password: 'p@/', host: 'h', port: 1, database: 'd' })
   })
 })

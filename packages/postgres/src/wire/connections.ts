@@ -97,6 +97,8 @@ const planning = [
   'enable_hashjoin=off',
   'enable_mergejoin=off',
   'jit=off',
+  // A statement that has waited for another transaction sees what that one wrote: see `insert-outbox`.
+  'default_transaction_isolation=read\\ committed',
 ]
 
 /** What every connection of the ledger starts with. */
