@@ -67,6 +67,7 @@ const walls = [
     file: 'chaos/src/a/x.ts',
     may: [...rooms, ...services, '@troupe-demo/schemas', ...drivers, 'commander'],
   },
+  { file: 'bench/baseline/src/x.ts', may: ['kafkajs', 'pg', 'node:crypto'], refused: ['cockatiel'] },
   { file: 'schemas/src/x.ts', may: ['@troupe/core', '@troupe/avro'] },
   {
     file: 'services/order/src/x.ts',

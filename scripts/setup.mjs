@@ -34,9 +34,16 @@ run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', ...fi
 /** What an install depends on, as one hash. */
 function fingerprint() {
   const hash = createHash('sha256').update(process.versions.modules)
-  const manifests = ['.', 'schemas', 'bench', 'chaos', ...under('packages'), ...under('services')].map(
-    (folder) => join(folder, 'package.json'),
-  )
+  const places = [
+    '.',
+    'schemas',
+    'bench',
+    'bench/baseline',
+    'chaos',
+    ...under('packages'),
+    ...under('services'),
+  ]
+  const manifests = places.map((folder) => join(folder, 'package.json'))
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests]) {
     const path = join(root, file)
     if (existsSync(path)) hash.update(file).update(readFileSync(path))

@@ -6,6 +6,8 @@ import type { BenchDocument } from './report/document.ts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const benchMs = 150_000
+const ofTheStory = ['stack', 'order', 'payment', 'inventory', 'shipping', 'postgresql', 'all']
+const hopFigures = ['hops at saturation', 'half load', 'p50 at half load', 'p99 at half load']
 const figuresWanted: Readonly<Record<string, readonly string[]>> = {
   'stack-start': ['cold', 'warm'].flatMap((heat) =>
     ['broker', 'registry', 'postgresql', 'all three'].map((part) => `${heat} ${part}`),
@@ -16,6 +18,8 @@ const figuresWanted: Readonly<Record<string, readonly string[]>> = {
   'saga-latency': ['p50', 'p95', 'p99', 'max', 'sagas measured'],
   throughput: ['first sagas', 'warm sagas', 'warm hops', 'warm p50 under load', 'warm p99 under load'],
   'plain-kafkajs': ['p50 one at a time', 'p99 one at a time', 'first sagas', 'warm sagas', 'warm hops'],
+  hops: [...hopFigures, ...perProcess('CPU per hop', ['stack', 'payment', 'postgresql', 'all'])],
+  baseline: [...hopFigures, ...perProcess('CPU per hop', ['stack', 'baseline', 'postgresql', 'all'])],
 }
 
 describe('pnpm bench', () => {
@@ -41,16 +45,23 @@ describe('pnpm bench', () => {
         expect(Object.keys(document.cases[name]?.figures ?? {})).toEqual(expect.arrayContaining([...wanted]))
       }
       expect(wrongFigures(document)).toEqual([])
-      expect(Object.keys(document.ratios)).toContain('warm sagas per second')
+      expect(Object.keys(document.ratios)).toEqual(
+        expect.arrayContaining([
+          'warm sagas a second, to plain kafkajs',
+          'hops a second, to the baseline',
+          'p99 at half of its own load, to the baseline',
+        ]),
+      )
     },
     benchMs,
   )
 
   it(
-    'measures the cases of --only and no other, as a table',
+    'measures the cases that are named and no other, as much as it is told to, as a table',
     async () => {
-      const { code, stdout } = await run(['--quick', '--only', 'stack-start'])
+      const { code, stdout, stderr } = await run(['stack-start', '--quick', '--set', 'stack-start.warm=2'])
       expect(code).toBe(0)
+      expect(stderr).toContain('warm start 2/2')
       expect(stdout).toMatch(/^stack-start: /m)
       expect(stdout).toMatch(/warm all three\s+[\d.]+\s+ms/)
       expect(stdout).not.toMatch(/plain/)
@@ -59,9 +70,15 @@ describe('pnpm bench', () => {
   )
 
   it('refuses a case that there is not, and says which there are', async () => {
-    const { code, stdout, stderr } = await run(['--only', 'stack-start,latency'])
+    const { code, stdout, stderr } = await run(['stack-start', 'latency'])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/no case "latency".*saga-latency/)
+  })
+
+  it('refuses a size that there is not, and says which there are', async () => {
+    const { code, stdout, stderr } = await run(['--set', 'hops.rounds=many'])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/"hops\.rounds=many" is not name=number.*hops\.rounds/)
   })
 
   it('lists every case in its help', async () => {
@@ -74,7 +91,7 @@ describe('pnpm bench', () => {
   it(
     'stops on SIGTERM with what it has started, and says so with its exit code',
     async () => {
-      const { code, stderr } = await run(['--only', 'saga-latency'], (line, stop) => {
+      const { code, stderr } = await run(['saga-latency'], (line, stop) => {
         if (line.includes('Measuring')) stop()
       })
       expect(code).toBe(143)
@@ -89,16 +106,15 @@ function wrongFigures({ cases, ratios }: BenchDocument): readonly string[] {
   return Object.entries({ ...cases, ratios: { figures: ratios } }).flatMap(([name, { figures }]) =>
     Object.entries(figures)
       .filter(([figure, { value }]) => {
-        const isTime = / idle$| CPU per saga$/.test(figure) && name !== 'memory'
+        const isTime = / idle$| CPU per (saga|hop)$/.test(figure) && name !== 'memory'
         return !(Number.isFinite(value) && (value > 0 || (isTime && value === 0)))
       })
       .map(([figure, { value }]) => `${name}: ${figure} is ${value}`),
   )
 }
 
-function perProcess(suffix: string): readonly string[] {
+function perProcess(suffix: string, names: readonly string[] = ofTheStory): readonly string[] {
   if (process.platform !== 'linux') return []
-  const names = ['stack', 'order', 'payment', 'inventory', 'shipping', 'postgresql', 'all']
   return names.map((name) => `${name} ${suffix}`)
 }
 

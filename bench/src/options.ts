@@ -8,34 +8,33 @@ export interface Options {
   readonly isQuick: boolean
   /** Which cases to run. */
   readonly names: readonly string[]
+  /** By `case.size`. */
+  readonly sizes: Readonly<Record<string, number>>
 }
 
 /** Reads the command line. @throws TroupeError `TROUPE_SETTING_INVALID` */
 export function optionsOf(words: readonly string[]): Options {
-  const { help, json, quick, only } = parsed(words)
+  const { values, positionals } = parsed(words)
+  const { help = false, json = false, quick: isQuick = false, set = [] } = values
   const known = allCases.map(({ name }) => name)
-  const names = only === undefined ? known : only.split(',').map((name) => name.trim())
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    throw new TroupeError(
-      'TROUPE_SETTING_INVALID',
-      `--only: there is no case "${unknown}". Take some of: ${known.join(', ')}.`,
-    )
-  }
-  return { help: help ?? false, json: json ?? false, isQuick: quick ?? false, names }
+  const unknown = positionals.find((name) => !known.includes(name))
+  if (unknown !== undefined) refuse(`There is no case "${unknown}". Take some of: ${known.join(', ')}.`)
+  const unasked = allCases.filter(({ isOnlyWhenNamed }) => !isOnlyWhenNamed).map(({ name }) => name)
+  return { help, json, isQuick, names: positionals.length > 0 ? positionals : unasked, sizes: sizesOf(set) }
 }
 
 function parsed(words: readonly string[]) {
   try {
     return parseArgs({
       args: [...words],
+      allowPositionals: true,
       options: {
         help: { type: 'boolean', short: 'h' },
         json: { type: 'boolean' },
         quick: { type: 'boolean' },
-        only: { type: 'string' },
+        set: { type: 'string', multiple: true },
       },
-    }).values
+    })
   } catch (error) {
     throw new TroupeError('TROUPE_SETTING_INVALID', `${messageOf(error)}. --help says what there is.`, {
       cause: error,
@@ -43,25 +42,45 @@ function parsed(words: readonly string[]) {
   }
 }
 
+function sizesOf(settings: readonly string[]): Readonly<Record<string, number>> {
+  const known = allCases.flatMap(({ name, sizes }) => Object.keys(sizes).map((size) => `${name}.${size}`))
+  return Object.fromEntries(
+    settings.map((setting) => {
+      const [, name = '', number = ''] = /^([^=]+)=(\d{1,9})$/.exec(setting) ?? []
+      if (!known.includes(name))
+        refuse(`--set: "${setting}" is not name=number. The names are: ${known.join(', ')}.`)
+      return [name, Number(number)]
+    }),
+  )
+}
+
+function refuse(message: string): never {
+  throw new TroupeError('TROUPE_SETTING_INVALID', message)
+}
+
 /** What `--help` prints. */
 export function helpText(): string {
-  const width = Math.max(...allCases.map(({ name }) => name.length))
-  const cases = allCases.map(({ name, title }) => `  ${name.padEnd(width)}  ${title}`)
-  return `Usage: pnpm bench [options]
+  return `Usage: pnpm bench [case …] [options]
 
-Measures the order story on the embedded stack: four services as processes of their own, PostgreSQL with
-fsync on. A chain of plain kafkajs processes on the same broker is the reference in the same run.
+Measures Troupe and what it is held against, on the embedded stack, PostgreSQL with fsync on.
 
 Options:
-  --only <name,…>  run these cases only
-  --json           print one JSON document on stdout instead of a table
-  --quick          a fast pass that shows that everything works; its numbers mean nothing
-  --help           print this
+  --set <case>.<size>=<n>  takes so much of something, see below; may be given several times
+  --json                   print one JSON document on stdout instead of a table
+  --quick                  a fast pass that shows that everything works; its numbers mean nothing
+  --help                   print this
 
-Cases:
-${cases.join('\n')}
+Cases, and what can be set of each (with --quick in brackets):
+${allCases.map(caseText).join('\n')}
 
 Data goes to stdout, progress to stderr.
 Exit codes: 0 all measured, 1 a case failed or an order ended otherwise than it should (problems say which),
 2 wrong usage, 130 stopped by Ctrl-C.`
+}
+
+function caseText({ name, title, sizes, isOnlyWhenNamed }: (typeof allCases)[number]): string {
+  const lines = Object.entries(sizes).map(
+    ([size, { full, quick, what }]) => `    ${size}=${full} (${quick})  ${what}`,
+  )
+  return [`  ${name}  ${title}${isOnlyWhenNamed ? ' (only when named)' : ''}`, ...lines].join('\n')
 }

@@ -1,5 +1,7 @@
 import type { BenchCase } from '../run/case.ts'
+import { baseline } from './baseline.ts'
 import { firstSaga } from './first-saga.ts'
+import { hops } from './hops.ts'
 import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
 import { plainKafkajs } from './plain-kafkajs.ts'
@@ -7,7 +9,7 @@ import { sagaLatency } from './saga-latency.ts'
 import { stackStart } from './stack-start.ts'
 import { throughput } from './throughput.ts'
 
-/** Every case, in the order in which they are run; the reference stands beside what it is held against. */
+/** Every case, in the order in which they are run; what is held against another stands beside it. */
 export const allCases: readonly BenchCase[] = [
   stackStart,
   firstSaga,
@@ -16,4 +18,6 @@ export const allCases: readonly BenchCase[] = [
   sagaLatency,
   throughput,
   plainKafkajs,
+  hops,
+  baseline,
 ]

@@ -7,10 +7,11 @@ import { openStage } from '../run/stage.ts'
 export const firstSaga: BenchCase = {
   name: 'first-saga',
   title: 'first saga after the start of stack and services, POST to OrderCompleted on Kafka, median',
-  async run({ isQuick, signal, note }) {
+  sizes: { starts: { full: 5, quick: 1, what: 'starts of everything' } },
+  async run({ size, signal, note }) {
     const starts: number[] = []
     const firsts: number[] = []
-    const count = isQuick ? 1 : 5
+    const count = size('starts')
     for (let run = 1; run <= count; run += 1) {
       const stage = await openStage(signal)
       try {

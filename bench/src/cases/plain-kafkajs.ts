@@ -2,7 +2,7 @@ import { percentilesOf } from '@troupe/cli'
 import { openPlainChain } from '../plain/chain.ts'
 import { castOf } from '../processes/cast.ts'
 import type { BenchCase } from '../run/case.ts'
-import { measureRounds } from '../run/rounds.ts'
+import { measureRounds, roundSizes } from '../run/rounds.ts'
 
 /**
  * The reference: what somebody writes in an hour. Four processes, each with one consumer and one producer of
@@ -11,12 +11,13 @@ import { measureRounds } from '../run/rounds.ts'
 export const plainKafkajs: BenchCase = {
   name: 'plain-kafkajs',
   title: 'the reference: four processes of plain kafkajs (eachMessage, JSON, no database), same broker',
+  sizes: { ...roundSizes, single: { full: 300, quick: 5, what: 'sagas, one at a time' } },
   async run(scene) {
-    const { isQuick, signal, note } = scene
+    const { size, signal, note } = scene
     const chain = await openPlainChain(signal)
     try {
       const rounds = await measureRounds(scene, castOf(chain.pids), (count) => chain.many(count))
-      const count = isQuick ? 5 : 300
+      const count = size('single')
       const latencies: number[] = []
       for (let one = 0; one < count; one += 1) latencies.push(await chain.one())
       note(`${count} sagas one at a time`)

@@ -6,10 +6,14 @@ import { oneSaga } from '../run/one-saga.ts'
 export const sagaLatency: BenchCase = {
   name: 'saga-latency',
   title: 'one saga at a time, four hops, POST to OrderCompleted on Kafka',
-  async run({ isQuick, signal, stage, note }) {
+  sizes: {
+    sagas: { full: 300, quick: 5, what: 'sagas, one at a time' },
+    'warm-up': { full: 50, quick: 1, what: 'sagas before' },
+  },
+  async run({ size, signal, stage, note }) {
     const theStage = await stage()
-    const count = isQuick ? 5 : 300
-    const warmUps = isQuick ? 1 : 50
+    const count = size('sagas')
+    const warmUps = size('warm-up')
     for (let one = 0; one < warmUps; one += 1) await oneSaga(theStage, signal)
     const latencies: number[] = []
     for (let one = 1; one <= count; one += 1) {

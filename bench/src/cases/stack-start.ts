@@ -11,9 +11,13 @@ import type { BenchCase } from '../run/case.ts'
 export const stackStart: BenchCase = {
   name: 'stack-start',
   title: 'start of broker, registry and PostgreSQL (cold: nothing in the cache folder), median',
-  async run({ isQuick, signal, note }) {
-    const warm = await runs(isQuick ? 1 : 7, () => startOnce(undefined, signal), note, 'warm')
-    const cold = await runs(isQuick ? 1 : 3, () => startCold(signal), note, 'cold')
+  sizes: {
+    warm: { full: 7, quick: 1, what: 'warm starts' },
+    cold: { full: 3, quick: 1, what: 'cold starts' },
+  },
+  async run({ size, signal, note }) {
+    const warm = await runs(size('warm'), () => startOnce(undefined, signal), note, 'warm')
+    const cold = await runs(size('cold'), () => startCold(signal), note, 'cold')
     return { ...figures('warm', warm), ...figures('cold', cold) }
   },
 }

@@ -1,5 +1,5 @@
 import { ecosystemCast } from '../processes/cast.ts'
-import { measureRounds } from '../run/rounds.ts'
+import { measureRounds, roundSizes } from '../run/rounds.ts'
 import { manySagas } from '../run/many-sagas.ts'
 import type { BenchCase } from '../run/case.ts'
 
@@ -7,6 +7,7 @@ import type { BenchCase } from '../run/case.ts'
 export const throughput: BenchCase = {
   name: 'throughput',
   title: 'rounds of 2,000 good orders, 256 under way: the first after the start, then warm ones (median)',
+  sizes: roundSizes,
   async run(scene) {
     const stage = await scene.stage()
     let seed = 0

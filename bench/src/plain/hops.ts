@@ -1,5 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { type Child, startChild } from '../processes/child.ts'
 import { hopCount } from './topics.ts'
 
 /** The four processes. */
@@ -13,43 +13,20 @@ export interface Hops {
 /** Starts them, and waits until each has joined its group. @throws if one ends before */
 export async function startHops(broker: string, signal: AbortSignal): Promise<Hops> {
   const main = fileURLToPath(import.meta.resolve('./hop-process.js'))
-  const hops = Array.from({ length: hopCount }, (_, hop) =>
-    fork(main, [broker, String(hop)], { stdio: ['ignore', 2, 2, 'ipc'] }),
+  const starts = await Promise.allSettled(
+    Array.from({ length: hopCount }, (_, hop) =>
+      startChild({ name: `hop ${hop + 1}`, main, words: [broker, String(hop)], signal }),
+    ),
   )
-  let isStopping = false
-  const failed = new Promise<never>((_resolve, reject) => {
-    for (const [hop, child] of hops.entries()) {
-      child.once('error', reject)
-      child.once('exit', (code) => {
-        if (!isStopping) reject(new Error(`hop ${hop} of the plain chain ended (exit code ${code}).`))
-      })
-    }
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
-  // Whoever awaits it hears of it.
-  failed.catch(() => {})
-  const stop = async () => {
-    isStopping = true
-    await Promise.all(hops.map(ended))
-  }
-  try {
-    await Promise.race([Promise.all(hops.map(joined)), failed])
-  } catch (error) {
+  const hops = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+  // There is nothing to lose: nobody reads what they would still hand on.
+  const stop = async () => void (await Promise.all(hops.map((hop: Child) => hop.kill())))
+  const refused = starts.find((start) => start.status === 'rejected')
+  if (refused) {
     await stop()
-    throw error
+    throw refused.reason
   }
-  return { pids: Object.fromEntries(hops.map(({ pid }, hop) => [`hop ${hop + 1}`, pid])), failed, stop }
-}
-
-function joined(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once('message', () => resolve()))
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve())
-    // There is nothing to lose: nobody reads what it would still hand on.
-    child.kill('SIGKILL')
-  })
+  const failed = Promise.race(hops.map((hop) => hop.failed))
+  failed.catch(() => {})
+  return { pids: Object.fromEntries(hops.map(({ name, pid }) => [name, pid])), failed, stop }
 }

@@ -37,16 +37,30 @@ export function memoryFigures(readings: Readings, suffix: string): Record<string
   )
 }
 
-/** Processor time of each process between two readings, divided by `by`, and of all together. */
+/** Processor time in milliseconds, by process. */
+export type Spent = ReadonlyMap<string, number>
+
+/** What each process used between two readings. */
+export function spentBetween(before: Readings, after: Readings): Spent {
+  return new Map([...after].map(([name, { cpuMs }]) => [name, cpuMs - (before.get(name)?.cpuMs ?? 0)]))
+}
+
+export function sumOf(spans: readonly Spent[]): Spent {
+  const sum = new Map<string, number>()
+  for (const span of spans) for (const [name, ms] of span) sum.set(name, (sum.get(name) ?? 0) + ms)
+  return sum
+}
+
+/** Processor time of each process, divided by `by`, and of all together. */
 export function cpuFigures(
-  before: Readings,
-  after: Readings,
+  spent: Spent,
   { by, suffix, unit }: { readonly by: number; readonly suffix: string; readonly unit: Unit },
 ): Record<string, Figure> {
-  const used = [...after].map(
-    ([name, { cpuMs }]) => [name, (cpuMs - (before.get(name)?.cpuMs ?? 0)) / by] as const,
+  return perProcess(
+    [...spent].map(([name, ms]) => [name, ms / by] as const),
+    suffix,
+    unit,
   )
-  return perProcess(used, suffix, unit)
 }
 
 function perProcess(

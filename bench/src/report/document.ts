@@ -24,7 +24,7 @@ export interface BenchDocument {
   readonly versions: Versions
   /** By the name of the case. */
   readonly cases: Readonly<Record<string, CaseReport>>
-  /** Troupe against the plain kafkajs loop of the same run; empty unless both were measured. */
+  /** Troupe's figures divided by those of what it is held against, as far as both were measured. */
   readonly ratios: Figures
   readonly problems: readonly string[]
 }

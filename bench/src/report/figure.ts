@@ -5,6 +5,17 @@ export type Unit = 'ms' | 'sagas/s' | 'hops/s' | 'MiB' | 'share' | 'sagas' | 'ra
 export interface Figure {
   readonly value: number
   readonly unit: Unit
+  /** What it should be, on the machine that the aims were set for: two cores, with everything on them. */
+  readonly aim?: Aim
+}
+
+/** In the figure's unit. */
+export type Aim = { readonly atLeast: number } | { readonly atMost: number }
+
+/** Whether a figure is what it should be; undefined where nothing is aimed at. */
+export function meetsAim({ value, aim }: Figure): boolean | undefined {
+  if (!aim) return undefined
+  return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost
 }
 
 /** What a case found out, by name, in the order in which it is shown. */

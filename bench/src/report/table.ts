@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 import type { BenchDocument } from './document.ts'
-import type { Figure, Figures } from './figure.ts'
+import { type Figure, type Figures, meetsAim } from './figure.ts'
 
 /** A document for people. */
 export function tableOf({ machine, versions, cases, ratios, ...run }: BenchDocument): string {
@@ -14,7 +14,7 @@ export function tableOf({ machine, versions, cases, ratios, ...run }: BenchDocum
   for (const [name, { title, figures }] of Object.entries(cases))
     lines.push('', `${name}: ${title}`, rows(figures))
   if (Object.keys(ratios).length > 0) {
-    lines.push('', 'ratios: Troupe divided by plain kafkajs', rows(ratios))
+    lines.push('', 'ratios: Troupe divided by what it is held against', rows(ratios))
   }
   if (run.problems.length > 0) lines.push('', 'problems', ...run.problems.map((problem) => `  ${problem}`))
   return lines.join('\n')
@@ -24,10 +24,18 @@ function rows(figures: Figures): string {
   const table = new Table({
     chars: { ...noLines },
     style: { head: [], border: [], compact: true, 'padding-left': 2, 'padding-right': 0 },
-    colAligns: ['left', 'right', 'left'],
+    colAligns: ['left', 'right', 'left', 'left'],
   })
-  for (const [name, figure] of Object.entries(figures)) table.push([name, text(figure), unitText(figure)])
+  for (const [name, figure] of Object.entries(figures))
+    table.push([name, text(figure), unitText(figure), aimText(figure)])
   return table.toString()
+}
+
+function aimText(figure: Figure): string {
+  const { aim, unit } = figure
+  if (!aim) return ''
+  const [sign, value] = 'atLeast' in aim ? ['≥', aim.atLeast] : ['≤', aim.atMost]
+  return `${meetsAim(figure) ? 'as aimed at' : 'MISSED'}: ${sign} ${text({ value, unit })}`
 }
 
 /** Three digits are as much as a benchmark knows. */

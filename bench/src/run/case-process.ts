@@ -1,12 +1,12 @@
-// A process that runs the cases named in its arguments, one after the other, on one stage; `--quick` first
-// for a fast pass. It ends early, having stopped what it started, on SIGTERM or when its parent is gone.
+// A process that runs the cases of its task, one after the other, on one stage. It ends early, having stopped
+// what it started, on SIGTERM or when its parent is gone.
 import { messageOf } from '@troupe/core'
 import { allCases } from '../cases/all.ts'
 import type { BenchCase, Scene } from './case.ts'
-import type { Message } from './messages.ts'
+import type { Message, Task } from './messages.ts'
 import { openStage, type Stage } from './stage.ts'
 
-const words = new Set(process.argv.slice(2))
+const task = JSON.parse(process.argv[2] ?? '') as Task
 const asked = new AbortController()
 process.once('SIGTERM', () => asked.abort(new Error('asked to stop')))
 process.once('disconnect', () => asked.abort(new Error('the parent is gone')))
@@ -14,7 +14,7 @@ process.once('disconnect', () => asked.abort(new Error('the parent is gone')))
 let opened: Promise<Stage> | undefined
 
 try {
-  for (const one of allCases.filter(({ name }) => words.has(name))) await measure(one)
+  for (const one of allCases.filter(({ name }) => task.names.includes(name))) await measure(one)
 } finally {
   await opened
     ?.then((stage) => stage.close())
@@ -23,9 +23,13 @@ try {
 }
 
 async function measure(one: BenchCase): Promise<void> {
-  const { name, title } = one
+  const { name, title, sizes } = one
   const scene: Scene = {
-    isQuick: words.has('--quick'),
+    size(of) {
+      const size = sizes[of]
+      if (!size) throw new Error(`${name} has no size ${of}`)
+      return task.sizes[`${name}.${of}`] ?? (task.isQuick ? size.quick : size.full)
+    },
     signal: asked.signal,
     stage: () => (opened ??= openStage(asked.signal)),
     note: (text) => tell({ kind: 'note', name, text }),

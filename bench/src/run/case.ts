@@ -1,11 +1,24 @@
 import type { Figures } from '../report/figure.ts'
 import type { Stage } from './stage.ts'
 
+/** How much of something a case takes. */
+export interface Size {
+  readonly full: number
+  /** With `--quick`. */
+  readonly quick: number
+  /** What there is so much of, in a few words. */
+  readonly what: string
+}
+
 /** Something that is measured. */
 export interface BenchCase {
   readonly name: string
   /** What is measured, in a line. */
   readonly title: string
+  /** What can be set from outside, by name. */
+  readonly sizes: Readonly<Record<string, Size>>
+  /** True for one that is not among those that run when none is named. */
+  readonly isOnlyWhenNamed?: boolean
   /**
    * Measures it. What it starts it stops, also when it fails.
    * @throws what kept it from being measured, or the signal's reason
@@ -15,8 +28,8 @@ export interface BenchCase {
 
 /** What a case is given. */
 export interface Scene {
-  /** True for a fast pass that shows that the case works; its numbers mean nothing. */
-  readonly isQuick: boolean
+  /** How much to take of this: one of the case's `sizes`. */
+  size(name: string): number
   /** Aborted when somebody asks to stop. */
   readonly signal: AbortSignal
   /** A running order story; started when first asked for, stopped by whoever runs the case. */

@@ -1,4 +1,4 @@
-import { type Cast, cpuFigures, readAll } from '../processes/cast.ts'
+import { type Cast, cpuFigures, readAll, spentBetween } from '../processes/cast.ts'
 import { type Figures, medianOf } from '../report/figure.ts'
 import type { Scene } from './case.ts'
 import { hopsPerSaga } from './many-sagas.ts'
@@ -10,17 +10,23 @@ export interface Round {
   readonly latencyMs: { readonly p50: number; readonly p99: number }
 }
 
+/** What {@link measureRounds} asks for. */
+export const roundSizes = {
+  sagas: { full: 2_000, quick: 20, what: 'sagas in each round' },
+  rounds: { full: 3, quick: 1, what: 'warm rounds' },
+}
+
 /**
- * Plays rounds of 2,000 sagas: the first right after the start, then warm ones. Processor time is counted
+ * Plays rounds of sagas: the first right after the start, then warm ones. Processor time is counted
  * over the warm rounds, and is the number to trust on a machine that does other things as well.
  */
 export async function measureRounds(
-  { isQuick, note }: Pick<Scene, 'isQuick' | 'note'>,
+  { size, note }: Pick<Scene, 'size' | 'note'>,
   cast: Cast,
   play: (sagaCount: number) => Promise<Round>,
 ): Promise<Figures> {
-  const count = isQuick ? 20 : 2_000
-  const warmRounds = isQuick ? 1 : 3
+  const count = size('sagas')
+  const warmRounds = size('rounds')
   const first = await play(count)
   note(`first ${count} sagas: ${first.sagasPerSecond.toFixed(0)} sagas/s`)
   const rounds: Round[] = []
@@ -38,6 +44,10 @@ export async function measureRounds(
     'warm hops': { value: warm * hopsPerSaga, unit: 'hops/s' },
     'warm p50 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p50)), unit: 'ms' },
     'warm p99 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p99)), unit: 'ms' },
-    ...cpuFigures(before, after, { by: count * warmRounds, suffix: 'CPU per saga', unit: 'ms' }),
+    ...cpuFigures(spentBetween(before, after), {
+      by: count * warmRounds,
+      suffix: 'CPU per saga',
+      unit: 'ms',
+    }),
   }
 }

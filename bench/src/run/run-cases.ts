@@ -1,10 +1,9 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { CaseReport } from '../report/document.ts'
-import type { Message } from './messages.ts'
+import type { Message, Task } from './messages.ts'
 
-export interface RunOptions {
-  readonly isQuick: boolean
+export interface RunOptions extends Omit<Task, 'names'> {
   /** Aborted: stop what is under way. */
   readonly signal: AbortSignal
   readonly note: (text: string) => void
@@ -21,13 +20,13 @@ export interface RunResult {
  * @throws the signal's reason, once the process has stopped what it started
  */
 export async function runCases(names: readonly string[], options: RunOptions): Promise<RunResult> {
-  const { isQuick, signal, note } = options
+  const { signal, note, ...settings } = options
   signal.throwIfAborted()
   const cases: Record<string, CaseReport> = {}
   const problems: string[] = []
   const main = fileURLToPath(import.meta.resolve('./case-process.js'))
   // In a process group of its own: a Ctrl-C in the terminal reaches its parent alone, who then stops it.
-  const child = fork(main, [...(isQuick ? ['--quick'] : []), ...names], {
+  const child = fork(main, [JSON.stringify({ ...settings, names } satisfies Task)], {
     detached: true,
     stdio: ['ignore', 2, 2, 'ipc'],
   })

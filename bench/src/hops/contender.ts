@@ -1,0 +1,20 @@
+import type { Stack } from '@troupe/testing'
+import type { Message } from 'kafkajs'
+import type { Child } from '../processes/child.ts'
+
+/** Partitions of every topic, as in the demo. */
+export const partitions = 3
+
+/**
+ * A service that does the job: it hears that an order was received, charges it once, and says that it was
+ * paid. That is a hop: an event consumed, a document changed, an event emitted and published.
+ */
+export interface Contender {
+  readonly name: string
+  readonly inTopic: string
+  readonly outTopic: string
+  /** Gets ready to write messages. */
+  prepare(stack: Stack): Promise<(orderId: string) => Message>
+  /** Starts an instance; its topics exist. `number` tells instances that run beside each other apart. */
+  start(stack: Stack, databaseUrl: string, signal: AbortSignal): Promise<Child>
+}

@@ -1,0 +1,63 @@
+import { orderOf, storyServices } from '@troupe/cli'
+import { createCodec } from '@troupe/avro'
+import { headersOf, type Log } from '@troupe/core'
+import { OrderReceived } from '@troupe-demo/schemas'
+import { randomUUID } from 'node:crypto'
+import { startChild } from '../processes/child.ts'
+import { type Contender, partitions } from './contender.ts'
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** The demo's payment service, with everything that Troupe promises. */
+export const troupePayment: Contender = {
+  name: 'payment',
+  inTopic: 'order.events',
+  outTopic: 'payment.events',
+  async prepare(stack) {
+    const codec = createCodec({ registryUrl: stack.registry.url, log: silent })
+    await codec.register([OrderReceived])
+    const order = orderOf('good')
+    const totalCents = order.items.reduce((sum, { quantity, priceCents }) => sum + quantity * priceCents, 0)
+    return (orderId) => {
+      const placedAtMs = Date.now()
+      const { data } = OrderReceived({ ...order, orderId, totalCents, placedAtMs })
+      const headers = headersOf({
+        id: randomUUID(),
+        type: OrderReceived.type,
+        source: OrderReceived.owner,
+        timeMs: placedAtMs,
+        key: orderId,
+        correlationId: orderId,
+        causationId: undefined,
+        traceparent: undefined,
+        tracestate: undefined,
+      })
+      return {
+        key: orderId,
+        headers,
+        value: Buffer.from(codec.encode(OrderReceived, data)),
+      }
+    }
+  },
+  start: (stack, databaseUrl, signal) =>
+    startChild({
+      name: 'payment',
+      main: paymentMain(),
+      environment: {
+        KAFKA_BROKERS: stack.kafka.address,
+        SCHEMA_REGISTRY_URL: stack.registry.url,
+        DATABASE_URL: databaseUrl,
+        HTTP_ADDRESS: '127.0.0.1:0',
+        TROUPE_LOG_LEVEL: 'warn',
+        TROUPE_TOPIC_PARTITIONS: String(partitions),
+        TROUPE_STOP_WITH_PARENT: '1',
+      },
+      signal,
+    }),
+}
+
+function paymentMain(): string {
+  const spec = storyServices().find(({ name }) => name === 'payment')
+  if (!spec) throw new Error('The demo has no payment service.')
+  return spec.main
+}

@@ -1,0 +1,76 @@
+import type { Consumer } from 'kafkajs'
+
+/** Who waits for answers, by the keys of orders. */
+export interface Watch {
+  /** From now on an answer to this order is waited for; its time is counted from `dueAtMs`. */
+  expect(orderId: string, dueAtMs: number): void
+  /** Resolves when every order has been answered. @throws the signal's reason; or if nothing went on for a minute */
+  done(): Promise<void>
+  /** How long the answers took since this was asked last, in milliseconds. */
+  takeLatencies(): readonly number[]
+  /** When the latest answer was seen, on the clock of `performance.now()`. */
+  lastSeenAtMs(): number
+  /** Answers that nobody waited for: to an order that was answered already, or never sent. */
+  strays(): number
+}
+
+const stallMs = 60_000
+
+/** Reads the topic of answers from its beginning. The consumer is the caller's to disconnect. */
+export async function createWatch(consumer: Consumer, topic: string, signal: AbortSignal): Promise<Watch> {
+  const waiting = new Map<string, number>()
+  let latencies: number[] = []
+  let lastSeenAtMs = performance.now()
+  let strays = 0
+  let waiter: { readonly resolve: () => void; readonly stall: NodeJS.Timeout } | undefined
+
+  function see(orderId: string, atMs: number): void {
+    const dueAtMs = waiting.get(orderId)
+    if (dueAtMs === undefined) strays += 1
+    else latencies.push(atMs - dueAtMs)
+    waiting.delete(orderId)
+    lastSeenAtMs = atMs
+  }
+
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: true,
+    eachBatch: async ({ batch }) => {
+      const atMs = performance.now()
+      for (const { key } of batch.messages) see(String(key), atMs)
+      waiter?.stall.refresh()
+      if (waiting.size === 0) waiter?.resolve()
+    },
+  })
+
+  return {
+    expect: (orderId, dueAtMs) => void waiting.set(orderId, dueAtMs),
+    async done() {
+      signal.throwIfAborted()
+      if (waiting.size === 0) return
+      let giveUp: () => void = () => {}
+      try {
+        await new Promise<void>((resolve, reject) => {
+          const stall = setTimeout(() => {
+            reject(new Error(`${waiting.size} orders were not answered: nothing went on for ${stallMs} ms.`))
+          }, stallMs)
+          waiter = { resolve, stall }
+          giveUp = () => reject(signal.reason as Error)
+          signal.addEventListener('abort', giveUp, { once: true })
+        })
+      } finally {
+        clearTimeout(waiter?.stall)
+        waiter = undefined
+        signal.removeEventListener('abort', giveUp)
+      }
+    },
+    takeLatencies() {
+      const taken = latencies
+      latencies = []
+      return taken
+    },
+    lastSeenAtMs: () => lastSeenAtMs,
+    strays: () => strays,
+  }
+}
