@@ -1,7 +1,8 @@
 // Runs the harness and contract tests on Apache Kafka, a Schema Registry and PostgreSQL in containers.
 //
-// The same files as `pnpm test`, unchanged: `TROUPE_STACK` alone says where they run. Left out are tests that
-// take a part of the stack down or look into it, which only the embedded one allows.
+// The same files as `pnpm test`, unchanged: `TROUPE_STACK` alone says where they run. Tests that take a part of
+// the stack away put a proxy before it, which takes it away from them alone. Left out are tests of the embedded
+// stack itself, and those of processes that start one: the demo, `play`, TLS by a proxy, `kill -9`.
 //
 // Where there is no Docker it says in one line what it skipped and how to get it, and ends well;
 // with `--required` it fails instead. Other arguments go to Jest: `pnpm test:containers -t 'out of stock'`.
@@ -19,11 +20,18 @@ const files = [
   'services/stories/src/conversations.int.test.ts',
   'services/stories/src/faults.int.test.ts',
   'services/stories/src/balance.int.test.ts',
+  'packages/testing/src/harness.int.test.ts',
+  'packages/testing/src/readme.int.test.ts',
   'packages/testing/src/stack/shared-stack.int.test.ts',
   'packages/testing/src/testcontainers/start-real-stack.container.test.ts',
   'packages/postgres/src/postgres-ledger.int.test.ts',
   'packages/postgres/src/model.int.test.ts',
   'packages/postgres/src/migrations/migrate.int.test.ts',
+  'packages/postgres/src/failures.int.test.ts',
+  'packages/postgres/src/wire/flight.int.test.ts',
+  'packages/runtime/src/create-service.int.test.ts',
+  'packages/runtime/src/http.int.test.ts',
+  'packages/runtime/src/stopping.int.test.ts',
   'packages/avro/src/codec/create-codec.int.test.ts',
   'packages/kafka/src/log-ends.int.test.ts',
   'packages/kafka/src/namespace.int.test.ts',

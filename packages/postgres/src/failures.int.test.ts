@@ -52,7 +52,8 @@ async function lockDocument({ url, schema }: Store, key: string): Promise<() => 
 function waitingBackend(): Promise<number> {
   return until(async () => {
     const [row] = await stores.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE application_name = 'troupe' AND wait_event_type = 'Lock'`,
+      `SELECT pid FROM pg_stat_activity WHERE application_name = 'troupe' AND wait_event_type = 'Lock'
+       AND datname = current_database()`,
     )
     return row?.pid
   })
@@ -94,7 +95,8 @@ describe('a ledger whose backend is terminated', () => {
     const ledger = stores.make().open({ log })
     await ledger.ping()
     await stores.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'troupe'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'troupe'
+       AND datname = current_database()`,
     )
     await until(() => lost.length > 0)
     await ledger.ping()
@@ -211,24 +213,26 @@ describe('a ledger on a server in trouble', () => {
   })
 
   it('names the user and the right that is missing, and goes on once it is granted', async () => {
-    const own = await stores.server.createDatabase({ name: 'narrow' })
-    const guest = new URL(own)
+    const [narrow, user] = [`${stores.database}_narrow`, `${stores.database}_guest`]
+    await stores.server.createDatabase({ name: narrow })
+    // A role like any other, with a database of its own, that is let into somebody else's.
+    const guest = new URL(await stores.server.createDatabase({ name: user }))
+    guest.pathname = `/${narrow}`
     const client = new Client({ connectionString: stores.server.url })
     await client.connect()
-    await client.query(`CREATE ROLE guest LOGIN PASSWORD 'guest'`)
-    guest.username = 'guest'
-    guest.password = 'guest'
     const ledger = postgresLedger({ url: guest.href, log: silentLog })
     try {
-      await client.query('GRANT CONNECT ON DATABASE narrow TO guest')
+      await client.query(`GRANT CONNECT ON DATABASE ${narrow} TO ${user}`)
       await expect(ledger.migrate()).rejects.toMatchObject({
         code: 'TROUPE_ACCESS_DENIED',
         message: expect.stringMatching(
-          /narrow denies the user guest a right \(.*\): permission denied for database narrow\. Grant it/,
+          new RegExp(
+            `${narrow} denies the user ${user} a right \\(.*\\): permission denied for database ${narrow}\\. Grant it`,
+          ),
         ),
-        details: { sqlState: '42501', user: 'guest' },
+        details: { sqlState: '42501', user },
       })
-      await client.query('GRANT CREATE ON DATABASE narrow TO guest')
+      await client.query(`GRANT CREATE ON DATABASE ${narrow} TO ${user}`)
       await ledger.migrate()
     } finally {
       await ledger.close()

@@ -2,21 +2,11 @@
 // Every test gets types, topics, groups and databases of its own, so that one stack serves a whole file.
 import { avroEvent } from '@troupe/avro'
 import { command, document, type PerformContext, reaction, service } from '@troupe/core'
-import {
-  type Broker,
-  type EmbeddedPostgres,
-  type EmbeddedRegistry,
-  startBroker,
-  startPostgres,
-  startRegistry,
-} from '@troupe/embedded'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createService, type ServiceOptions } from './create-service.ts'
 import type { Settings } from './environment.ts'
 import { keepingLog } from './fakes.test.kit.ts'
 import type { RunningService } from './running-service.ts'
+import { type Part, startParts } from './stack-parts.test.kit.ts'
 
 export interface PaidInData {
   readonly account: string
@@ -96,19 +86,8 @@ export interface TestStack {
   stop(): Promise<void>
 }
 
-export interface Part {
-  stop(): Promise<void>
-  start(): Promise<void>
-}
-
 export async function startTestStack(): Promise<TestStack> {
-  const folder = mkdtempSync(join(tmpdir(), 'troupe-runtime-'))
-  const dirOf = (part: string) => join(folder, part)
-  const [kafka, registry, postgres] = await Promise.all([
-    restartable<Broker>((port) => startBroker({ port, dir: dirOf('kafka') })),
-    restartable<EmbeddedRegistry>((port) => startRegistry({ port, dir: dirOf('registry') })),
-    restartable<EmbeddedPostgres>((port) => startPostgres({ port, dir: dirOf('postgres'), fsync: false })),
-  ])
+  const { kafka, registry, postgres, namespace, close } = await startParts()
   const services: RunningService[] = []
 
   return {
@@ -117,9 +96,10 @@ export async function startTestStack(): Promise<TestStack> {
     postgres,
     async settings(name, change = {}) {
       return {
-        kafkaBrokers: [kafka.now().address],
-        registryUrl: registry.now().url,
-        databaseUrl: await postgres.now().createDatabase({ name }),
+        kafkaBrokers: [kafka.address],
+        registryUrl: registry.url,
+        databaseUrl: await postgres.createDatabase(name),
+        ...(namespace === undefined ? {} : { namespace }),
         http: undefined,
         logLevel: 'silent',
         topicPartitions: 3,
@@ -141,22 +121,7 @@ export async function startTestStack(): Promise<TestStack> {
     },
     async stop() {
       await Promise.all(services.map((one) => one.stop()))
-      await Promise.all([kafka.stop(), registry.stop(), postgres.stop()])
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-async function restartable<One extends { readonly port: number; stop(): Promise<void> }>(
-  start: (port: number) => Promise<One>,
-): Promise<Part & { now(): One }> {
-  let one = await start(0)
-  const { port } = one
-  return {
-    now: () => one,
-    stop: () => one.stop(),
-    async start() {
-      one = await start(port)
+      await close()
     },
   }
 }

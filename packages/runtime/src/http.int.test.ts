@@ -155,6 +155,7 @@ describe('a service as a process', () => {
         KAFKA_BROKERS: settings.kafkaBrokers.join(','),
         SCHEMA_REGISTRY_URL: settings.registryUrl,
         DATABASE_URL: settings.databaseUrl,
+        TROUPE_NAMESPACE: settings.namespace ?? '',
         TROUPE_STOP_TIMEOUT_MS: '20000',
         ...change,
       },

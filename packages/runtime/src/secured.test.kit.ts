@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import tls from 'node:tls'
 import { type EmbeddedPostgres, startPostgres } from '@troupe/embedded'
 import { authority, server } from './certificates.test.kit.ts'
+import { advertising } from './tcp-proxy.test.kit.ts'
 
 export interface Front {
   readonly port: number
@@ -37,7 +38,7 @@ export async function startKafkaFront(
       })
     }
     client.on('data', (chunk) => broker.write(chunk))
-    broker.on('data', (chunk) => client.write(advertising(advertised ?? own.port, chunk)))
+    broker.on('data', (chunk) => client.write(advertising(advertised ?? own.port, '127.0.0.1', chunk)))
   }
   const listener = isSecure
     ? tls.createServer({ ...server, ca: authority, requestCert: true, rejectUnauthorized: true }, serve)
@@ -89,15 +90,6 @@ async function listening(
         for (const socket of sockets) socket.destroy()
       }),
   }
-}
-
-/** The port follows the host in what a broker says of itself. */
-function advertising(port: number, chunk: Buffer): Buffer {
-  const host = Buffer.from('127.0.0.1')
-  const changed = Buffer.from(chunk)
-  for (let at = changed.indexOf(host); at >= 0; at = changed.indexOf(host, at + 1))
-    if (at + host.length + 4 <= changed.length) changed.writeInt32BE(port, at + host.length)
-  return changed
 }
 
 /** PostgreSQL with `ssl = on`. */

@@ -1,13 +1,16 @@
 import net from 'node:net'
 
-/** Stands between a service and its database. */
+/** Stands between a service and what it needs. */
 export interface TcpProxy {
   readonly port: number
   /** What becomes of each write of the client; may be changed at any time. */
   treat: Treatment
   /** Cuts every connection now. */
   cutAll(): void
+  /** Cuts every connection, and refuses new ones. */
   close(): Promise<void>
+  /** Listens again where it did before. */
+  accept(): Promise<void>
 }
 
 /**
@@ -20,12 +23,23 @@ export type Treatment = (sent: Buffer) => 'pass' | 'swallow' | 'cut' | 'delay'
 
 const delayMs = 60
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export interface TcpProxyOptions {
+  /** Where it listens. Default: the loopback interface. */
+  readonly host?: string
+  /** Changes what the server answers. */
+  readonly rewrite?: (answer: Buffer) => Buffer
+}
+
+/** @param target the server's port on this machine, or where else it is */
+export async function startTcpProxy(
+  target: number | { readonly host: string; readonly port: number },
+  { host = '127.0.0.1', rewrite = (answer) => answer }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const clients = new Set<net.Socket>()
   const servers = new Set<net.Socket>()
   const proxy: Pick<TcpProxy, 'treat'> = { treat: () => 'pass' }
   const listener = net.createServer((client) => {
-    const server = net.connect({ host: '127.0.0.1', port: targetPort })
+    const server = net.connect(typeof target === 'number' ? { host: '127.0.0.1', port: target } : target)
     clients.add(client)
     servers.add(server)
     client.on('error', () => {})
@@ -37,7 +51,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (treatment === 'cut') server.write(sent)
       if (treatment === 'delay') setTimeout(() => server.write(sent), delayMs)
     })
-    server.on('data', (answer) => client.destroyed || client.write(answer))
+    server.on('data', (answer) => client.destroyed || client.write(rewrite(answer)))
     client.on('close', () => {
       clients.delete(client)
       // What was forwarded is to be handled: the server hears of the end a while later.
@@ -48,9 +62,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       client.destroy()
     })
   })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const listen = (port: number) => new Promise<void>((resolve) => listener.listen(port, host, resolve))
+  await listen(0)
+  const { port } = listener.address() as net.AddressInfo
   return Object.assign(proxy, {
-    port: (listener.address() as net.AddressInfo).port,
+    port,
+    accept: () => listen(port),
     cutAll() {
       for (const client of clients) client.destroy()
     },
@@ -60,4 +77,13 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         for (const socket of [...clients, ...servers]) socket.destroy()
       }),
   })
+}
+
+/** Makes a broker send its clients to another port of the host that it names: the port follows the host. */
+export function advertising(port: number, hostName: string, chunk: Buffer): Buffer {
+  const host = Buffer.from(hostName)
+  const changed = Buffer.from(chunk)
+  for (let at = changed.indexOf(host); at >= 0; at = changed.indexOf(host, at + 1))
+    if (at + host.length + 4 <= changed.length) changed.writeInt32BE(port, at + host.length)
+  return changed
 }

@@ -53,6 +53,7 @@ export async function startProxy(databaseUrl: string): Promise<Proxy> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = new URL(databaseUrl)
+  url.hostname = '127.0.0.1'
   url.port = String((server.address() as AddressInfo).port)
   const cut = () => {
     for (const socket of sockets) socket.destroy()
