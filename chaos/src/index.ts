@@ -1,1 +1,2 @@
-export type { Violation } from './checks/violation.ts'
+export { type CheckOptions, checks, judge, type Verdict, type Violation } from './checks/check.ts'
+export type { Facts } from './checks/facts.ts'

@@ -1,0 +1,187 @@
+import { describe, expect, it } from '@jest/globals'
+import { judge, type Verdict } from './check.ts'
+import type { DocumentRow, Facts, PublishedRecord } from './facts.ts'
+import { factsOf, withLedger } from './facts.test.kit.ts'
+
+const good = factsOf('good', 'good', 'card declined', 'out of stock', 'address not served')
+
+/** Which checks find something. */
+function found({ counts }: Verdict): readonly string[] {
+  return Object.entries(counts).flatMap(([check, count]) => (count > 0 ? [check] : []))
+}
+
+function judged(facts: Facts): Verdict {
+  return judge(facts, { completedMin: 1 })
+}
+
+function withRecords(change: (records: readonly PublishedRecord[]) => readonly PublishedRecord[]): Facts {
+  return { ...good, records: change(good.records) }
+}
+
+function withDocument(
+  service: string,
+  key: string,
+  change: (row: DocumentRow) => readonly DocumentRow[],
+): Facts {
+  return withLedger(good, service, (ledger) => ({
+    ...ledger,
+    documents: ledger.documents.flatMap((row) => (row.key === key ? change(row) : [row])),
+  }))
+}
+
+describe('The checks', () => {
+  it('find nothing wrong where nothing is', () => {
+    expect(judged(good).violations).toEqual([])
+  })
+
+  it('take a record that was published again for a duplicate, and count it', () => {
+    const again = withRecords((records) => [...records, { ...(records[1] as PublishedRecord), offset: 100n }])
+    expect(judged(again)).toMatchObject({ violations: [], duplicates: 1, events: good.records.length })
+  })
+
+  const planted: readonly (readonly [string, Facts, readonly string[]])[] = [
+    [
+      'an accepted order that is lost',
+      withLedger(
+        withRecords((records) => records.filter(({ saga }) => saga !== 'order-2')),
+        'order',
+        (ledger) => ({ ...ledger, documents: ledger.documents.filter(({ key }) => key !== 'order-2') }),
+      ),
+      ['accepted', 'sagas', 'heard once', 'documents'],
+    ],
+    [
+      'one key that is answered with two orders',
+      {
+        ...good,
+        orders: good.orders.map((one, at) =>
+          at === 0 ? { ...one, answers: [...one.answers, 'order-9'] } : one,
+        ),
+      },
+      ['accepted'],
+    ],
+    ['an order that nobody asked for', { ...good, orders: good.orders.slice(1) }, ['accepted']],
+    [
+      'an event that was never published',
+      withRecords((records) => records.filter(({ id }) => id !== 'order-0-InventoryReserved')),
+      ['sagas', 'heard once', 'documents'],
+    ],
+    [
+      'an effect that happened twice, under two ids',
+      withRecords((records) => [
+        ...records,
+        {
+          ...(records.find(({ type }) => type === 'PaymentRefunded') as PublishedRecord),
+          id: 'other',
+          offset: 100n,
+        },
+      ]),
+      ['sagas', 'heard once', 'documents'],
+    ],
+    [
+      'an event that its hearer never heard',
+      withLedger(good, 'shipping', (ledger) => ({ ...ledger, inbox: ledger.inbox.slice(1) })),
+      ['heard once'],
+    ],
+    [
+      'an event that was heard and not applied',
+      withLedger(good, 'payment', (ledger) => ({
+        ...ledger,
+        inbox: ledger.inbox.map((row, at) => (at === 0 ? { ...row, outcome: 'dead-lettered' } : row)),
+      })),
+      ['heard once'],
+    ],
+    [
+      'an event that was heard and never published',
+      withLedger(good, 'payment', (ledger) => ({
+        ...ledger,
+        inbox: [...ledger.inbox, { source: 'order', id: 'ghost', type: 'OrderReceived', outcome: 'applied' }],
+      })),
+      ['heard once'],
+    ],
+    [
+      'a version that is ahead of the events: a change without its event',
+      withDocument('payment', 'order-0', (row) => [{ ...row, version: row.version + 1 }]),
+      ['documents'],
+    ],
+    [
+      'an event without its change',
+      withDocument('shipping', 'order-1', () => []),
+      ['documents', 'conserved'],
+    ],
+    [
+      'a document of which no event speaks',
+      withDocument('shipping', 'order-1', (row) => [
+        row,
+        { ...row, key: 'order-8', state: { state: 'refused' } },
+      ]),
+      ['documents'],
+    ],
+    [
+      'money that was kept for nothing',
+      withDocument('payment', 'order-4', (row) => [{ ...row, state: { ...row.state, refundedCents: 0 } }]),
+      ['documents', 'conserved'],
+    ],
+    [
+      'stock that vanished',
+      withDocument('inventory', 'book', (row) => [{ ...row, state: { ...row.state, free: 3 } }]),
+      ['documents', 'conserved'],
+    ],
+    [
+      'a saga that has not ended',
+      withDocument('order', 'order-1', (row) => [{ ...row, state: { ...row.state, state: 'placed' } }]),
+      ['documents', 'conserved', 'terminal'],
+    ],
+    [
+      'an event that still waits in the outbox',
+      withLedger(good, 'inventory', (ledger) => ({ ...ledger, outbox: ['order-0-InventoryReserved'] })),
+      ['terminal'],
+    ],
+    [
+      'a step that was not undone',
+      withLedger(good, 'payment', (ledger) => ({
+        ...ledger,
+        steps: ledger.steps.map((row) => ({ ...row, state: 'done' })),
+      })),
+      ['terminal'],
+    ],
+    ['a dead letter', { ...good, deadLetters: ['payment.dlq: OrderReceived: thrown'] }, ['terminal']],
+    [
+      'two events of a key in the wrong order',
+      withRecords((records) =>
+        records.map((one) => (one.id === 'order-4-PaymentRefunded' ? { ...one, offset: -1n } : one)),
+      ),
+      ['in order'],
+    ],
+    [
+      'a key whose events lie in two partitions',
+      withRecords((records) =>
+        records.map((one) => (one.id === 'order-0-OrderCompleted' ? { ...one, partition: 1 } : one)),
+      ),
+      ['in order'],
+    ],
+    [
+      'a duplicate that says something else',
+      withRecords((records) => [
+        ...records,
+        { ...(records[2] as PublishedRecord), offset: 100n, fingerprint: 'else' },
+      ]),
+      ['twins'],
+    ],
+  ]
+
+  it.each(planted)('find %s', (_what, facts, by) => {
+    expect(found(judged(facts))).toEqual(by)
+  })
+
+  it('find a run in which too little was completed to prove anything', () => {
+    expect(found(judge(good, { completedMin: 3 }))).toEqual(['progress'])
+    expect(found(judge(good, { completedMin: 2 }))).toEqual([])
+  })
+
+  it('say the first few of many things, and how many there are', () => {
+    const many = factsOf(...Array.from({ length: 30 }, () => 'good' as const))
+    const { violations, counts } = judged({ ...many, orders: [] })
+    expect(violations.length).toBeLessThan(30)
+    expect(counts['accepted']).toBe(60 - 30)
+  })
+})

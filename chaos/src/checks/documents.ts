@@ -1,0 +1,112 @@
+import { openingStock } from '@troupe-demo/inventory'
+import { countOf, type Evidence } from './evidence.ts'
+import type { DocumentRow, PublishedRecord } from './facts.ts'
+
+/**
+ * A document changed if and only if an event says so: its version is the number of those events, without a
+ * gap, and its state is what they make of it. (One write may hold the changes of several events of a batch:
+ * of a document that many sagas share, the version is that number at most.)
+ */
+export function* documents(evidence: Evidence): Generator<string> {
+  yield* compare('order', 'order-status', orders(evidence), evidence)
+  yield* compare('payment', 'charge', charges(evidence), evidence)
+  yield* compare('inventory', 'stock', stocks(evidence), evidence)
+  yield* compare('shipping', 'shipment', shipments(evidence), evidence)
+}
+
+interface Expected {
+  readonly version: number
+  readonly isShared?: boolean
+  /** What of the state the events tell. */
+  readonly state: Readonly<Record<string, unknown>>
+}
+
+function* compare(
+  service: string,
+  kind: string,
+  expected: ReadonlyMap<string, Expected>,
+  { ledgers }: Evidence,
+): Generator<string> {
+  const stored = new Map<string, DocumentRow>()
+  for (const row of ledgers.get(service)?.documents ?? []) if (row.kind === kind) stored.set(row.key, row)
+  for (const [key, { version, state, isShared = false }] of expected) {
+    const row = stored.get(key)
+    if (!row) {
+      yield `${service} has no ${kind} ${key}, of which ${version} events speak.`
+      continue
+    }
+    if (isShared ? row.version < 1 || row.version > version : row.version !== version) {
+      yield `${service}'s ${kind} ${key} has version ${row.version}; the events make it ${version}.`
+    }
+    for (const [name, value] of Object.entries(state)) {
+      if (row.state[name] === value) continue
+      yield `${service}'s ${kind} ${key} has ${name} ${String(row.state[name])}; the events make it ${String(value)}.`
+    }
+  }
+  for (const { key, version } of stored.values()) {
+    if (!expected.has(key))
+      yield `${service} has ${kind} ${key}, version ${version}, of which no event speaks.`
+  }
+}
+
+function orders({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
+  const heard = ['PaymentFailed', 'PaymentRefunded', 'ShippingScheduled']
+  return perSaga(eventsBySaga, (events) => {
+    const end = countOf(events, 'OrderCompleted') > 0 ? 'completed' : 'cancelled'
+    return { version: 1 + countOf(events, ...heard), state: { state: end } }
+  })
+}
+
+function charges({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
+  return perSaga(eventsBySaga, (events) => {
+    const changes = countOf(events, 'PaymentProcessed', 'PaymentFailed', 'PaymentRefunded')
+    if (changes === 0) return undefined
+    if (countOf(events, 'PaymentFailed') > 0)
+      return { version: changes, state: { state: 'declined', chargedCents: 0 } }
+    const centsOf = (type: string) => events.find((event) => event.type === type)?.cents ?? 0
+    const refundedCents = centsOf('PaymentRefunded')
+    const state = countOf(events, 'PaymentRefunded') > 0 ? 'refunded' : 'charged'
+    return { version: changes, state: { state, chargedCents: centsOf('PaymentProcessed'), refundedCents } }
+  })
+}
+
+function shipments({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
+  return perSaga(eventsBySaga, (events) => {
+    const changes = countOf(events, 'ShippingScheduled', 'ShippingFailed')
+    if (changes === 0) return undefined
+    return {
+      version: changes,
+      state: { state: countOf(events, 'ShippingFailed') > 0 ? 'refused' : 'scheduled' },
+    }
+  })
+}
+
+function stocks({ events }: Evidence): ReadonlyMap<string, Expected> {
+  const stocks = new Map<string, { version: number; held: number }>()
+  for (const { type, pieces } of events) {
+    const sign = type === 'InventoryReserved' ? 1 : type === 'InventoryReleased' ? -1 : 0
+    if (sign === 0) continue
+    for (const [sku, quantity] of Object.entries(pieces ?? {})) {
+      const { version, held } = stocks.get(sku) ?? { version: 0, held: 0 }
+      stocks.set(sku, { version: version + 1, held: held + sign * quantity })
+    }
+  }
+  return new Map(
+    [...stocks].map(([sku, { version, held }]) => [
+      sku,
+      { version, isShared: true, state: { held, free: (openingStock.get(sku) ?? 0) - held } },
+    ]),
+  )
+}
+
+function perSaga(
+  sagas: ReadonlyMap<string, readonly PublishedRecord[]>,
+  expect: (events: readonly PublishedRecord[]) => Expected | undefined,
+): ReadonlyMap<string, Expected> {
+  const expected = new Map<string, Expected>()
+  for (const [saga, events] of sagas) {
+    const one = expect(events)
+    if (one) expected.set(saga, one)
+  }
+  return expected
+}

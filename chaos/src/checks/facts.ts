@@ -1,0 +1,67 @@
+import type { OrderKind } from '@troupe/cli'
+
+/** What was found when everything was over. The checks look at nothing else. */
+export interface Facts {
+  readonly orders: readonly PlacedOrder[]
+  /** By the name of the service. */
+  readonly ledgers: ReadonlyMap<string, LedgerFacts>
+  /** Every record of every topic of events, each partition in the order of its log. */
+  readonly records: readonly PublishedRecord[]
+  readonly deadLetters: readonly string[]
+}
+
+/** An order that a client asked for until it was told that it was taken. */
+export interface PlacedOrder {
+  readonly idempotencyKey: string
+  readonly kind: OrderKind
+  /** What it was answered, each time that it was: order ids. */
+  readonly answers: readonly string[]
+}
+
+/** What one service remembers. */
+export interface LedgerFacts {
+  readonly inbox: readonly InboxRow[]
+  /** Ids of events that are not known to be published. */
+  readonly outbox: readonly string[]
+  readonly documents: readonly DocumentRow[]
+  readonly steps: readonly StepRow[]
+}
+
+export interface InboxRow {
+  readonly source: string
+  readonly id: string
+  readonly type: string
+  readonly outcome: string
+}
+
+export interface DocumentRow {
+  readonly kind: string
+  readonly key: string
+  readonly version: number
+  readonly state: Readonly<Record<string, unknown>>
+}
+
+export interface StepRow {
+  readonly saga: string
+  readonly step: string
+  readonly state: string
+}
+
+/** A record as it lies in Kafka. */
+export interface PublishedRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly source: string
+  readonly id: string
+  readonly type: string
+  readonly key: string
+  readonly saga: string
+  readonly causationId: string | undefined
+  /** A hash of the value: two records of one id must say the same. */
+  readonly fingerprint: string
+  /** Of events that speak of money. */
+  readonly cents?: number
+  /** Of events that speak of stock: pieces by article. */
+  readonly pieces?: Readonly<Record<string, number>>
+}

@@ -1,0 +1,22 @@
+import { expectations } from '@troupe/cli'
+import type { Evidence } from './evidence.ts'
+
+/** Every saga says exactly what its input asks for: nothing is missing, nothing is said twice. */
+export function* sagas({ orders, eventsBySaga }: Evidence): Generator<string> {
+  for (const { kind, answers } of orders) {
+    const [id] = answers
+    if (id === undefined) continue
+    const events = eventsBySaga.get(id) ?? []
+    const said = events.map(({ type }) => type).toSorted()
+    const expected = expectations[kind].events.toSorted()
+    if (said.join() !== expected.join()) {
+      yield `Saga ${id} (${kind}) says ${said.join(', ') || 'nothing'} instead of ${expected.join(', ')}.`
+    }
+    const ids = new Set(events.map((event) => event.id))
+    for (const { type, causationId } of events) {
+      if (type === 'OrderReceived' ? causationId !== undefined : !ids.has(causationId ?? '')) {
+        yield `${type} of saga ${id} names ${causationId ?? 'nothing'} as its cause, which is not of its saga.`
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { Client } from 'pg'
+import type { DocumentRow, InboxRow, LedgerFacts, StepRow } from '../checks/facts.ts'
+
+/** Reads a service's ledger, past its proxies. */
+export async function readLedger(databaseUrl: string): Promise<LedgerFacts> {
+  return withClient(databaseUrl, async (client) => {
+    const inbox = await client.query<InboxRow>('SELECT source, id, type, outcome FROM troupe.inbox')
+    const outbox = await client.query<{ id: string }>('SELECT id FROM troupe.outbox ORDER BY seq')
+    const documents = await client.query<DocumentRow>(
+      'SELECT kind, key, version::int, state FROM troupe.document',
+    )
+    const steps = await client.query<StepRow>('SELECT saga, step, state FROM troupe.step')
+    return {
+      inbox: inbox.rows,
+      outbox: outbox.rows.map(({ id }) => id),
+      documents: documents.rows,
+      steps: steps.rows,
+    }
+  })
+}
+
+/** How far a service has read, by `topic/partition`; and how much it has not published. */
+export async function readProgress(
+  databaseUrl: string,
+): Promise<{ readonly positions: ReadonlyMap<string, bigint>; readonly outbox: number }> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ lane: string; next: string }>(
+      `SELECT topic || '/' || partition AS lane, next_offset AS next FROM troupe.position WHERE next_offset IS NOT NULL`,
+    )
+    const outbox = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM troupe.outbox')
+    return {
+      positions: new Map(rows.map(({ lane, next }) => [lane, BigInt(next)])),
+      outbox: outbox.rows[0]?.count ?? 0,
+    }
+  })
+}
+
+/** Orders that have not ended, the first few and how many. */
+export async function readOpenOrders(
+  databaseUrl: string,
+): Promise<{ count: number; ids: readonly string[] }> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ key: string }>(
+      `SELECT key FROM troupe.document
+       WHERE kind = 'order-status' AND state ->> 'state' NOT IN ('completed', 'cancelled') LIMIT 1000`,
+    )
+    return { count: rows.length, ids: rows.slice(0, 5).map(({ key }) => key) }
+  })
+}
+
+/** @throws what keeps the database from being asked */
+export async function withClient<Answer>(
+  databaseUrl: string,
+  ask: (client: Client) => Promise<Answer>,
+): Promise<Answer> {
+  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 })
+  // A connection that breaks fails the query that is under way.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await ask(client)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

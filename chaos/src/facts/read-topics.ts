@@ -1,0 +1,145 @@
+import { createCodec } from '@troupe/avro'
+import {
+  type AnyEventType,
+  type Codec,
+  deadLetterHeaders,
+  envelopeOf,
+  type Log,
+  typeHeaderOf,
+} from '@troupe/core'
+import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import { createHash, randomUUID } from 'node:crypto'
+import type { PublishedRecord } from '../checks/facts.ts'
+import { storyServices } from '../checks/story.ts'
+
+export interface TopicFacts {
+  readonly records: readonly PublishedRecord[]
+  readonly deadLetters: readonly string[]
+}
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** The end of every partition of these topics, by `topic/partition`; topics that are not there are left out. */
+export async function readEnds(
+  kafka: string,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, bigint>> {
+  const admin = clientOf(kafka).admin()
+  await admin.connect()
+  try {
+    const there = new Set(await admin.listTopics())
+    const ends = new Map<string, bigint>()
+    for (const topic of topics.filter((name) => there.has(name))) {
+      for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
+        ends.set(`${topic}/${partition}`, BigInt(high))
+      }
+    }
+    return ends
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Reads everything that the demo's services ever published, with a plain kafkajs consumer. */
+export async function readTopics(kafka: string, registryUrl: string): Promise<TopicFacts> {
+  const topics = storyServices.flatMap(({ topic, deadLetterTopic }) => [topic, deadLetterTopic])
+  const ends = await readEnds(kafka, topics)
+  const wanted = new Map([...ends].filter(([, end]) => end > 0n))
+  const reading = createReading(registryUrl)
+  if (wanted.size === 0) return reading.facts
+  const consumer = clientOf(kafka).consumer({
+    groupId: `chaos-${randomUUID()}`,
+    maxBytesPerPartition: 8 * 1024 * 1024,
+    maxWaitTimeInMs: 100,
+  })
+  try {
+    await consumer.connect()
+    await consumer.subscribe({
+      topics: [...new Set([...wanted.keys()].map((lane) => lane.split('/')[0] ?? ''))],
+      fromBeginning: true,
+    })
+    await new Promise<void>((resolve, reject) => {
+      consumer.on('consumer.crash', ({ payload }) => reject(payload.error))
+      void consumer
+        .run({
+          async eachBatch({ batch: { topic, partition, messages } }) {
+            const lane = `${topic}/${partition}`
+            for (const message of messages) await reading.take(topic, partition, message)
+            const last = messages.at(-1)
+            if (last && BigInt(last.offset) + 1n >= (wanted.get(lane) ?? 0n)) wanted.delete(lane)
+            if (wanted.size === 0) resolve()
+          },
+        })
+        .catch(reject)
+    })
+  } finally {
+    await consumer.disconnect()
+  }
+  return reading.facts
+}
+
+function clientOf(kafka: string): Kafka {
+  return new Kafka({ clientId: 'chaos', brokers: [kafka], logLevel: logLevel.NOTHING })
+}
+
+function createReading(registryUrl: string) {
+  const codec = createCodec({ registryUrl, log: silent })
+  const types = new Map(storyServices.flatMap(({ says }) => says).map((type) => [type.type, type]))
+  const deadLetterTopics = new Set(storyServices.map(({ deadLetterTopic }) => deadLetterTopic))
+  const records: PublishedRecord[] = []
+  const deadLetters: string[] = []
+
+  async function take(topic: string, partition: number, message: KafkaMessage): Promise<void> {
+    const { key, value, offset, timestamp } = message
+    const headers = (message.headers ?? {}) as Parameters<typeof typeHeaderOf>[0]
+    if (deadLetterTopics.has(topic)) {
+      deadLetters.push(`${topic}: ${typeHeaderOf(headers)}: ${String(headers[deadLetterHeaders.message])}`)
+      return
+    }
+    const keyText = key?.toString() ?? null
+    const envelope = envelopeOf(headers, {
+      topic,
+      partition,
+      offset,
+      key: keyText,
+      timestampMs: Number(timestamp),
+    })
+    records.push({
+      topic,
+      partition,
+      offset: BigInt(offset),
+      source: envelope.source,
+      id: envelope.id,
+      type: envelope.type,
+      key: envelope.key,
+      saga: envelope.correlationId,
+      causationId: envelope.causationId,
+      fingerprint: createHash('sha1')
+        .update(value ?? '')
+        .digest('base64url'),
+      ...(await amountsOf(codec, types.get(envelope.type), value)),
+    })
+  }
+
+  return { take, facts: { records, deadLetters } }
+}
+
+const withMoney = new Set(['PaymentProcessed', 'PaymentRefunded'])
+const withStock = new Set(['InventoryReserved', 'InventoryReleased'])
+
+async function amountsOf(
+  codec: Codec,
+  type: AnyEventType | undefined,
+  value: Buffer | null,
+): Promise<Pick<PublishedRecord, 'cents' | 'pieces'>> {
+  if (!type || !value) return {}
+  if (withMoney.has(type.type)) {
+    const { amountCents } = (await codec.decode(type, value)) as { readonly amountCents: number }
+    return { cents: amountCents }
+  }
+  if (!withStock.has(type.type)) return {}
+  const { items } = (await codec.decode(type, value)) as {
+    readonly items: readonly { readonly sku: string; readonly quantity: number }[]
+  }
+  return { pieces: Object.fromEntries(items.map(({ sku, quantity }) => [sku, quantity])) }
+}

@@ -1,0 +1,148 @@
+// The order story with everything killable: broker, registry, database and every instance of a service are
+// processes of their own, and between each instance and what it speaks to stands a proxy.
+//
+// Invariants
+// 1. Everything keeps its address and its folder over a restart.
+// 2. What a process said goes to `<folder>/logs/<name>.log`, all starts of it one after the other.
+// 3. Nothing outlives `close`, nor this process.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ChildExit } from '../processes/child.ts'
+import { createPart, type Part } from '../processes/part.ts'
+import { freePort } from './free-port.ts'
+import { createInstance, type Instance, type InstanceSettings } from './instance.ts'
+
+export interface WorldOptions {
+  /** Where everything is kept; exists. */
+  readonly folder: string
+  /** Names of the demo's services. Default: all four. */
+  readonly services?: readonly ServiceName[]
+  /** How many instances of each there can be; only the first of each is started with the world. Default 1. */
+  readonly instancesMax?: number
+  /** Default 3. */
+  readonly partitions?: number
+  /** How soon another instance takes over from one that died. Default 2,000. */
+  readonly sessionTimeoutMs?: number
+  /** Whether PostgreSQL forces its log to the disk. Kills of processes lose nothing either way. Default false. */
+  readonly fsync?: boolean
+  /** Told of a process that ended although nobody asked it to. */
+  readonly onEnd?: (name: string, exit: ChildExit) => void
+}
+
+export type ServiceName = 'order' | 'payment' | 'inventory' | 'shipping'
+export const serviceNames: readonly ServiceName[] = ['order', 'payment', 'inventory', 'shipping']
+
+export interface World {
+  readonly folder: string
+  readonly services: readonly ServiceName[]
+  readonly partitions: number
+  readonly broker: Part
+  readonly registry: Part
+  readonly database: Part
+  /** By name, such as `payment-2`. */
+  readonly instances: ReadonlyMap<string, Instance>
+  /** @throws Error if there is no such instance */
+  instance(name: string): Instance
+  /** PostgreSQL's own process: to end it is a crash of the database. */
+  postmaster(): number | undefined
+  /** `host:port` of the broker, past all proxies. */
+  readonly kafka: string
+  readonly registryUrl: string
+  /** A service's database, past all proxies. */
+  databaseUrl(service: ServiceName): string
+  /** Starts the stack, and the first instance of each service. */
+  start(): Promise<void>
+  /** Makes every proxy pass everything on, thaws what is frozen, and starts what is down. */
+  heal(): Promise<void>
+  close(): Promise<void>
+}
+
+const password = 'chaos'
+
+/** A world of which nothing runs yet. */
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { folder, services = serviceNames, instancesMax = 1, partitions = 3, onEnd } = options
+  mkdirSync(join(folder, 'logs'), { recursive: true })
+  const [kafkaPort, registryPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
+  let postmaster: number | undefined
+
+  const stackPart = (name: string, port: number, environment: Readonly<Record<string, string>> = {}): Part =>
+    createPart({
+      name,
+      child: () => ({
+        main: fileURLToPath(import.meta.resolve(`../processes/${name}-process.js`)),
+        logFile: join(folder, 'logs', `${name}.log`),
+        environment: { CHAOS_DIR: join(folder, name), CHAOS_PORT: String(port), ...environment },
+      }),
+      onRunning({ postmaster: pid }) {
+        if (typeof pid === 'number') postmaster = pid
+      },
+      onEnd: (exit) => onEnd?.(name, exit),
+    })
+  const broker = stackPart('broker', kafkaPort)
+  const registry = stackPart('registry', registryPort)
+  const database = stackPart('database', databasePort, {
+    CHAOS_DATABASES: services.join(','),
+    CHAOS_PASSWORD: password,
+    CHAOS_FSYNC: options.fsync ? '1' : '0',
+  })
+
+  const instances = new Map<string, Instance>()
+  for (const service of services) {
+    for (let number = 1; number <= instancesMax; number += 1) {
+      const settings: InstanceSettings = {
+        name: `${service}-${number}`,
+        service,
+        logs: join(folder, 'logs'),
+        ports: { kafka: kafkaPort, registry: registryPort, database: databasePort },
+        password,
+        partitions,
+        sessionTimeoutMs: options.sessionTimeoutMs ?? 2_000,
+        onEnd: (exit) => onEnd?.(`${service}-${number}`, exit),
+      }
+      instances.set(settings.name, await createInstance(settings))
+    }
+  }
+  const stack = [broker, registry, database]
+  const all = () => [...instances.values()]
+  const firsts = () => all().filter(({ number }) => number === 1)
+
+  return {
+    folder,
+    services,
+    partitions,
+    broker,
+    registry,
+    database,
+    instances,
+    instance(name) {
+      const one = instances.get(name)
+      if (!one) throw new Error(`There is no instance ${name} in this world.`)
+      return one
+    },
+    postmaster: () => postmaster,
+    kafka: `127.0.0.1:${kafkaPort}`,
+    registryUrl: `http://127.0.0.1:${registryPort}`,
+    databaseUrl: (service) => `postgresql://${service}:${password}@127.0.0.1:${databasePort}/${service}`,
+    async start() {
+      await Promise.all(stack.map((part) => part.start()))
+      await Promise.all(firsts().map(({ part }) => part.start()))
+    },
+    async heal() {
+      for (const { links, part } of all()) {
+        for (const link of Object.values(links)) link.heal()
+        part.thaw()
+      }
+      for (const part of stack) part.thaw()
+      await Promise.all(stack.map((part) => part.start()))
+      await Promise.all(firsts().map(({ part }) => part.start()))
+    },
+    async close() {
+      // Nobody asks for a good end here: what the services owe each other is not looked at any more.
+      await Promise.all(all().map((instance) => instance.close()))
+      await Promise.all(stack.map((part) => part.stop()))
+    },
+  }
+}
