@@ -42,6 +42,16 @@ describe('a command', () => {
     expect(placeOrder).toMatchObject({ form: 'command', emits: [OrderReceived] })
   })
 
+  it('begins in the trace of whoever asked', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const request = ask(shop, 'placeOrder', { total: 5 }, 'k1')
+    const { reads } = recallFor([request], orderIds)
+    const trace = { traceparent, tracestate: undefined }
+    const { outbox } = decideOn(request, reads[0] ?? [], workingSet(nothingStored), using, { trace })
+    expect(outbox[0]?.headers).toMatchObject({ traceparent })
+    expect(decide('placeOrder', { total: 5 }).outbox[0]?.headers).not.toHaveProperty('traceparent')
+  })
+
   it('begins a saga named by the key of what it emits, caused by nothing', () => {
     const { outbox, documents, inbox, step } = decide('placeOrder', { total: 5 })
     const orderId = orderIds('command:placeOrder:k1')()

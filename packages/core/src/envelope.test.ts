@@ -131,6 +131,12 @@ describe('the envelope of a record', () => {
       `01${traceparent.slice(2)}-what-ever`,
       `01${traceparent.slice(2)}-what-ever`,
     ],
+    ['more fields than its version has', `${traceparent}-what-ever`, undefined],
+    ['a version that there will never be', `ff${traceparent.slice(2)}`, undefined],
+    ['a trace of zeros', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, undefined],
+    ['a parent of zeros', `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`, undefined],
+    ['more than anybody reads', `01${traceparent.slice(2)}-${'x'.repeat(101)}`, undefined],
+    ['a megabyte', traceparent.repeat(20_000), undefined],
     ['just right', traceparent, traceparent],
   ])('passes on a trace parent only if it is well formed: %s', (_what, sent, received) => {
     const read = envelopeOf({ ce_type: 'T', traceparent: sent, tracestate: 'a=1' }, place)

@@ -20,10 +20,13 @@ export interface Envelope {
   readonly correlationId: string
   /** Id of the event that caused this one; undefined where a saga begins. */
   readonly causationId: string | undefined
-  /** W3C trace context, passed through; undefined if it is malformed, as its specification asks for. */
+  /** W3C trace context; undefined if it is malformed, as its specification asks for. */
   readonly traceparent: string | undefined
   readonly tracestate: string | undefined
 }
+
+/** Where in a trace something happens, as W3C Trace Context writes it. */
+export type TraceContext = Pick<Envelope, 'traceparent' | 'tracestate'>
 
 /** Record headers as a Kafka client hands them over: one value, or several under one name. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | readonly HeaderValue[] | undefined>>
@@ -126,17 +129,22 @@ export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope
   }
 }
 
-/** What is malformed is left out: it would travel on with everything that this event causes. */
-function traceOf(headers: RecordHeaders): Pick<Envelope, 'traceparent' | 'tracestate'> {
+/**
+ * The trace context among headers, of a record or of a request.
+ *
+ * What is malformed is left out: it would travel on with everything that this causes.
+ */
+export function traceOf(headers: RecordHeaders): TraceContext {
   const traceparent = textOf(headers[headerNames.traceparent])
   if (traceparent === undefined || !traceparentForm.test(traceparent)) return untraced
   const tracestate = textOf(headers[headerNames.tracestate])
   return { traceparent, tracestate: tracestate && tracestateForm.test(tracestate) ? tracestate : undefined }
 }
 
-const untraced = { traceparent: undefined, tracestate: undefined }
-/** W3C Trace Context, section 3.2: later versions may append fields. */
-const traceparentForm = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[ -~]{1,100})?$/
+const untraced: TraceContext = { traceparent: undefined, tracestate: undefined }
+/** W3C Trace Context, section 3.2: neither id may be all zeros; versions after 00 may append fields, ff is none. */
+const ids = '-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}'
+const traceparentForm = new RegExp(`^(?:00${ids}|(?!00|ff)[0-9a-f]{2}${ids}(?:-[ -~]{1,100})?)$`)
 /** Section 3.3: printable ASCII; 512 characters are what everybody has to pass on. */
 const tracestateForm = /^[ -~]{1,512}$/
 

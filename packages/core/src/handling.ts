@@ -1,6 +1,6 @@
 import { type DeriveId, idsOf } from './delivery.ts'
 import { documentName, type DocumentRef } from './document.ts'
-import { type Envelope, headersOf } from './envelope.ts'
+import { type Envelope, headersOf, type TraceContext } from './envelope.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import { flawOfJson, freeze } from './json.ts'
@@ -19,8 +19,14 @@ export interface Deciding {
   readonly eventBytesMax: number
 }
 
+/** What is known of an event while its envelope is made. */
+export type Emitted = Pick<Envelope, 'id' | 'type' | 'key' | 'correlationId'> & { readonly topic: string }
+
+/** Gives an emitted event a trace context of its own; called once for each, in the order of emission. */
+export type TraceEmitted = (emitted: Emitted) => TraceContext
+
 /** Why a handler runs, and what it may do. */
-export interface Cause extends Pick<Envelope, 'causationId' | 'traceparent' | 'tracestate'> {
+export interface Cause extends Pick<Envelope, 'causationId'> {
   /** From which ids are derived. */
   readonly causeId: string
   /** Undefined where a saga begins: then each emitted event's key names it. */
@@ -30,6 +36,9 @@ export interface Cause extends Pick<Envelope, 'causationId' | 'traceparent' | 't
   readonly performed: unknown
   /** For an undo only. */
   readonly done: object | undefined
+  /** What emitted events carry on, unless `traceEmitted` gives them their own. */
+  readonly trace: TraceContext
+  readonly traceEmitted: TraceEmitted | undefined
 }
 
 /** One run of a handler, and what it said. */
@@ -110,16 +119,19 @@ function recordOf(
   const key = type.keyOf(data)
   refuseUnfitKey(type.type, key, handler)
   const id = deciding.deriveId(deciding.service, cause.causeId, 'event', String(ordinal))
+  const correlationId = cause.correlationId ?? key
+  const trace = cause.traceEmitted?.({ id, type: type.type, topic: type.topic, key, correlationId })
+  const { traceparent, tracestate } = trace ?? cause.trace
   const headers = headersOf({
     id,
     type: type.type,
     source: deciding.service,
     timeMs: deciding.timeMs,
     key,
-    correlationId: cause.correlationId ?? key,
+    correlationId,
     causationId: cause.causationId,
-    traceparent: cause.traceparent,
-    tracestate: cause.tracestate,
+    traceparent,
+    tracestate,
   })
   refuseTooLarge(type.type, { value, key, headers }, deciding.eventBytesMax)
   return { id, lane: cause.lane, topic: type.topic, key, headers, value }

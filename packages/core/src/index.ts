@@ -28,6 +28,8 @@ export {
   type HeaderValue,
   type RecordHeaders,
   type RecordPlace,
+  type TraceContext,
+  traceOf,
   typeHeaderOf,
 } from './envelope.ts'
 export {
@@ -80,7 +82,7 @@ export {
   type StoredStep,
   type TopicPartition,
 } from './ports.ts'
-export type { Deciding } from './handling.ts'
+export type { Deciding, Emitted, TraceEmitted } from './handling.ts'
 export { decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
 export {
   type Each,

@@ -18,7 +18,7 @@ import {
   ShippingFailed,
   stock,
 } from './fixtures.test.kit.ts'
-import type { Deciding } from './handling.ts'
+import type { Deciding, Emitted, TraceEmitted } from './handling.ts'
 import { reactTo, withoutRunning } from './react.ts'
 import { type ReactContext, reaction, undo } from './reaction.ts'
 import { service } from './service.ts'
@@ -33,11 +33,13 @@ function run(
     envelope = {},
     using = deciding,
     performed,
+    traceEmitted,
   }: {
     reads?: readonly DocumentRef[]
     envelope?: Partial<Event>
     using?: Deciding
     performed?: unknown
+    traceEmitted?: TraceEmitted
   } = {},
 ): Changes {
   const declared = reaction({
@@ -56,6 +58,7 @@ function run(
   return reactTo(delivery, reads, { performed, done: undefined }, set, {
     deciding: using,
     lane: 'payment.events/0',
+    traceEmitted,
   })
 }
 
@@ -94,6 +97,33 @@ describe('what a reaction emits', () => {
       type: 'PaymentProcessed',
       saga: 's1',
       outcome: 'applied',
+    })
+  })
+
+  it('carries a trace context of its own, where somebody gives it one', () => {
+    const told: Emitted[] = []
+    const traceEmitted = (emitted: Emitted) => {
+      told.push(emitted)
+      return { traceparent: `mine ${told.length}`, tracestate: undefined }
+    }
+    const envelope = { correlationId: 's1', traceparent: 'the cause’s', tracestate: 'a=1' }
+    const { outbox } = run(
+      ({ emit }) => {
+        emit(InventoryFailed, failed)
+        emit(InventoryFailed, failed)
+      },
+      { envelope, traceEmitted },
+    )
+    expect(outbox.map(({ headers }) => headers['traceparent'])).toEqual(['mine 1', 'mine 2'])
+    expect(outbox.map(({ headers }) => headers['tracestate'])).toEqual([undefined, undefined])
+    const [first] = outbox
+    expect(told).toHaveLength(2)
+    expect(told[0]).toEqual({
+      id: first?.id,
+      type: 'InventoryFailed',
+      topic: 'inventory.events',
+      key: 'o1',
+      correlationId: 's1',
     })
   })
 

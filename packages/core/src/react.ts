@@ -1,8 +1,8 @@
 import type { Verdict } from './admit.ts'
 import { causeIdOf, type Delivery, type Request, requestId, stepOf } from './delivery.ts'
-import { headerNames } from './envelope.ts'
+import { headerNames, type TraceContext } from './envelope.ts'
 import { TroupeError } from './errors.ts'
-import { type Deciding, openHandling } from './handling.ts'
+import { type Deciding, openHandling, type TraceEmitted } from './handling.ts'
 import { flawOfJson, type Json } from './json.ts'
 import {
   commandLane,
@@ -37,7 +37,15 @@ export function reactTo(
   reads: readonly DocumentName[],
   { performed, done }: Performed,
   set: WorkingSet,
-  { deciding, lane }: { readonly deciding: Deciding; readonly lane: string },
+  {
+    deciding,
+    lane,
+    traceEmitted,
+  }: {
+    readonly deciding: Deciding
+    readonly lane: string
+    readonly traceEmitted?: TraceEmitted | undefined
+  },
 ): Changes {
   const { event, bound } = delivery
   const step = stepOf(delivery)
@@ -51,12 +59,12 @@ export function reactTo(
       causeId: causeIdOf(event),
       correlationId: event.correlationId,
       causationId: event.id,
-      traceparent: event.traceparent,
-      tracestate: event.tracestate,
       emits: bound.reaction.emits,
       lane,
       performed,
       done,
+      trace: event,
+      traceEmitted,
     },
   )
   handling.run(bound.reaction.react, event)
@@ -101,6 +109,7 @@ export function withoutRunning(delivery: Delivery, verdict: Exclude<Verdict, 'ru
 /**
  * Runs a command on the working set and returns what it changes, its answer included, without applying it.
  *
+ * @param trace where the caller is in a trace of his
  * @throws as {@link reactTo}
  */
 export function decideOn(
@@ -108,17 +117,21 @@ export function decideOn(
   reads: readonly DocumentName[],
   set: WorkingSet,
   deciding: Deciding,
+  {
+    trace = untraced,
+    traceEmitted,
+  }: { readonly trace?: TraceContext | undefined; readonly traceEmitted?: TraceEmitted | undefined } = {},
 ): Changes & { readonly answer: NonNullable<Changes['answer']> } {
   const handling = openHandling(`${deciding.service}.${request.name}`, reads, set, deciding, {
     causeId: requestId(request),
     correlationId: undefined,
     causationId: undefined,
-    traceparent: undefined,
-    tracestate: undefined,
     emits: request.command.emits,
     lane: commandLane,
     performed: undefined,
     done: undefined,
+    trace,
+    traceEmitted,
   })
   const answer = handling.run(request.command.react, request.input)
   const flaw = answer === undefined ? undefined : flawOfJson(answer)
@@ -136,6 +149,8 @@ export function decideOn(
     answer: { command, idempotencyKey, inputHash, answer: answer as Json | undefined },
   }
 }
+
+const untraced: TraceContext = { traceparent: undefined, tracestate: undefined }
 
 // Spelled out, here as wherever an object is made per event: a spread with properties after it costs a microsecond.
 function stepAfter(
