@@ -2,6 +2,15 @@ import type { HeaderValue, OutgoingRecord, RecordHeaders } from '@troupe/core'
 import type { IHeaders, Message } from 'kafkajs'
 import { byteLength, headerSize } from './received.ts'
 
+/**
+ * Called around every request: has to call `send` once, at once, and to end as it ends. The topic is the one
+ * that Kafka knows.
+ */
+export type AroundRequest = <T>(
+  request: { readonly topic: string; readonly records: readonly OutgoingRecord[] },
+  send: () => Promise<T>,
+) => Promise<T>
+
 /** The record as kafkajs takes it: keys and values of bytes stay bytes, headers without a value are left out. */
 export function messageOf({ key, value, headers }: OutgoingRecord): Message {
   return {

@@ -4,6 +4,7 @@ import type { KafkaConnection } from './client.ts'
 import { HeldIds } from './held-ids.ts'
 import { problemOf } from './kafka-error.ts'
 import { onWire } from './namespace.ts'
+import type { AroundRequest } from './outgoing.ts'
 import { ProducerLink } from './producer-link.ts'
 import { settlesWithin } from './settles-within.ts'
 import { TopicSender } from './topic-sender.ts'
@@ -28,6 +29,7 @@ export interface RelayOptions {
   readonly connection: KafkaConnection
   readonly log: Log
   readonly tuning?: RelayTuning
+  readonly around?: AroundRequest
 }
 
 export interface RelayTuning {
@@ -249,6 +251,7 @@ class OutboxRelay implements Relay {
       recordsMax: this.#tuning.requestRecordsMax,
       bytesMax: this.#tuning.requestBytesMax,
       stopping: this.#stopping.signal,
+      around: this.#options.around,
       onPublished: (records, bytes) => {
         for (const { id } of records) this.#ids.publish(id)
         this.#published += records.length

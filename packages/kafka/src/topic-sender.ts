@@ -10,7 +10,7 @@ import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
-import { messageOf, wireSizeOf } from './outgoing.ts'
+import { type AroundRequest, messageOf, wireSizeOf } from './outgoing.ts'
 import type { ProducerLink } from './producer-link.ts'
 import { isAnswer, publishVerdictOf } from './refusal.ts'
 
@@ -41,6 +41,7 @@ export interface SenderOptions {
   readonly bytesMax: number
   /** Aborted: begin no other request. */
   readonly stopping: AbortSignal
+  readonly around: AroundRequest | undefined
   onPublished(records: readonly OutgoingRecord[], bytes: number): void
   onRefused(record: OutgoingRecord, bytes: number, error: TroupeError): void
 }
@@ -131,19 +132,23 @@ export class TopicSender {
     let front: readonly Queued[] = []
     let producer: Producer | undefined
     try {
-      producer = await this.#options.link.connected()
+      const connected = await this.#options.link.connected()
+      producer = connected
       // Only now, so that all that is pushed in one go travels together.
       front = this.#front()
-      await producer.send({
-        topic: this.#options.topic,
-        acks: -1,
-        messages: front.map(({ record }) => messageOf(record)),
-      })
+      await this.#send(connected, front)
       this.#acknowledged(front)
     } catch (error) {
       if (producer && !isAnswer(error)) this.#options.link.drop(producer)
       await this.#failed(front, error)
     }
+  }
+
+  #send(producer: Producer, front: readonly Queued[]): Promise<unknown> {
+    const { topic, around } = this.#options
+    const send = () =>
+      producer.send({ topic, acks: -1, messages: front.map(({ record }) => messageOf(record)) })
+    return around ? around({ topic, records: front.map(({ record }) => record) }, send) : send()
   }
 
   /** As much of the queue's front as one request may hold: at least one record. */
