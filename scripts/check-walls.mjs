@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const rooms = ['avro', 'cli', 'core', 'embedded', 'kafka', 'postgres', 'runtime', 'testing'].map(
+const rooms = ['avro', 'cli', 'core', 'embedded', 'kafka', 'postgres', 'runtime', 'testing', 'tracing'].map(
   (room) => `@troupe/${room}`,
 )
 const services = ['order', 'payment', 'inventory', 'shipping'].map((service) => `@troupe-demo/${service}`)
@@ -41,8 +41,11 @@ const walls = [
       '@troupe/runtime',
       'fastify',
       'zod',
+      '@opentelemetry/api',
     ],
+    refused: ['@opentelemetry/sdk-trace-node'],
   },
+  { file: 'packages/tracing/src/x.ts', may: ['@troupe/core', '@opentelemetry/sdk-trace-node', 'node:fs'] },
   {
     file: 'packages/runtime/src/x.int.test.ts',
     may: [...rooms.filter((room) => room !== '@troupe/cli'), ...drivers],
@@ -71,8 +74,16 @@ const walls = [
   { file: 'schemas/src/x.ts', may: ['@troupe/core', '@troupe/avro'] },
   {
     file: 'services/order/src/x.ts',
-    may: ['@troupe/core', '@troupe/runtime', '@troupe-demo/schemas', 'zod', 'type fastify', 'node:fs'],
-    refused: ['fastify', 'cockatiel', '@jest/globals'],
+    may: [
+      '@troupe/core',
+      '@troupe/runtime',
+      '@troupe/tracing',
+      '@troupe-demo/schemas',
+      'zod',
+      'type fastify',
+      'node:fs',
+    ],
+    refused: ['fastify', 'cockatiel', '@jest/globals', '@opentelemetry/sdk-trace-node'],
   },
   {
     file: 'services/order/src/x.test.ts',

@@ -4,6 +4,7 @@
 // is settled is published, what is published is deleted, and only then are connections closed. Each part
 // of it gets its share of `stopTimeoutMs`; what has not ended by then is left to the next start.
 
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { createCodec } from '@troupe/avro'
 import { commandLane, laneOf, type Log, type Service, type TopicPartition } from '@troupe/core'
 import { connectKafka, createReceiver, createRelay, onWire, type Receiver } from '@troupe/kafka'
@@ -28,6 +29,7 @@ import { nothing, settle, type Work } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { letGoInOrder } from './stopping.ts'
 import { createSweeper } from './sweeper.ts'
+import { createTracing } from './tracing.ts'
 
 const batchEventsMax = 500
 const performsMax = 64
@@ -73,9 +75,17 @@ export function createService(
   const ledger = postgresLedger({ ...databaseAccess(settings), log })
   const codec = createCodec({ ...registry, ...within, log })
   const connection = connectKafka(kafkaSettings(service, settings), log)
-  const relay = createRelay({ connection, log })
-  const sweeper = createSweeper(sweep, outboxIdleMs)
-  const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log, onSettled }
+  const tracing = createTracing({
+    service: service.name,
+    deadLetterTopic: service.deadLetterTopic,
+    consumerGroup: onWire(connection, service.name),
+    onWire: (topic) => onWire(connection, topic),
+  })
+  const relay = createRelay({ connection, log, ...(tracing ? { around: tracing.sending } : {}) })
+  // In no trace, although its timer is set while something is settled in one.
+  const sweeper = createSweeper(() => context.with(ROOT_CONTEXT, sweep), outboxIdleMs)
+  const locks = createLocks()
+  const settling = { ledger, relay, sweeper, dependencies, locks, signal, log, onSettled, tracing }
   const deciding = {
     service: service.name,
     deriveId,
@@ -208,7 +218,12 @@ export function createService(
       })
     try {
       if (settings.http)
-        http = await serveHttp(running, settings.http, { log, metrics, ...(routes ? { routes } : {}) })
+        http = await serveHttp(running, settings.http, {
+          log,
+          metrics,
+          isTraced: tracing !== undefined,
+          ...(routes ? { routes } : {}),
+        })
       await allOrFirstRefusal(
         [
           need('database', 'prepare the ledger', () => ledger.migrate()),

@@ -19,12 +19,15 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import { factsOf, type Heard } from './decode.ts'
-import { type Outcomes, performFor, type PerformOptions } from './perform.ts'
+import { performFor, type PerformOptions } from './perform.ts'
+import type { WorkSpan } from './tracing.ts'
 
 /** A record to decide on, with the documents that its reaction's `reads` named. */
 export interface Turn {
   readonly heard: Heard
   readonly reads: readonly DocumentName[]
+  /** Where somebody traces. */
+  readonly span: WorkSpan | undefined
   /** What `reads` threw, or why the record was set aside before: it is dead-lettered without running. */
   readonly refusal?: unknown
 }
@@ -36,8 +39,6 @@ export interface DecideOptions extends PerformOptions {
   readonly deciding: Deciding
   /** How many calls to the outside may be under way at once. */
   readonly performsMax: number
-  /** Of the deliveries that were performed before: the batch may be decided again. */
-  readonly outcomes: Outcomes
 }
 
 /**
@@ -132,8 +133,9 @@ async function decideLater(
   options: DecideOptions,
 ): Promise<void> {
   const done = await decoding
+  const { span } = turn
   const isReadable = !done?.failure
-  const outcome = isReadable ? await performFor(delivery, done?.data, options.outcomes, options) : undefined
+  const outcome = isReadable ? await performFor(delivery, { done: done?.data, span }, options) : undefined
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
   if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options, outcome.attempts))
@@ -146,7 +148,8 @@ function isAdmitted(turn: Turn, delivery: Delivery, set: WorkingSet, { log }: De
   if (verdict === 'run') return true
   const changes = withoutRunning(delivery, verdict)
   if (changes) set.apply(changes)
-  sayUnrun(verdict, turn.heard, log)
+  turn.span?.became(verdict)
+  sayUnrun(verdict, turn, log)
   return false
 }
 
@@ -162,11 +165,13 @@ function react(
     const lane = laneOf(turn.heard.record)
     const { deciding } = options
     const came = { performed, done: done?.data }
+    const traceEmitted = turn.span?.react()
     set.apply(
       options.blocking.watch(delivery.bound.name, () =>
-        reactTo(delivery, turn.reads, came, set, { deciding, lane }),
+        reactTo(delivery, turn.reads, came, set, { deciding, lane, traceEmitted }),
       ),
     )
+    turn.span?.became('applied')
   } catch (error) {
     set.apply(setAside(turn, error, options))
   }
@@ -197,15 +202,16 @@ function doneOf(delivery: Delivery, set: WorkingSet, codec: Codec): Done | Promi
 }
 
 function setAside(
-  { heard }: Turn,
+  { heard, span }: Turn,
   error: unknown,
   { service, deciding, log }: DecideOptions,
   attempts = 1,
 ): Changes {
   const reaction = heard.delivery?.bound.name
+  span?.became('dead-lettered', error, attempts)
   log.error(
     {
-      ...factsOf(heard),
+      ...factsOf(heard, span?.traceId),
       ...(reaction === undefined ? {} : { reaction }),
       deadLetterTopic: service.deadLetterTopic,
       err: error,
@@ -237,8 +243,8 @@ function setAside(
   }
 }
 
-function sayUnrun(verdict: Exclude<Verdict, 'run'>, heard: Heard, log: Log): void {
-  const facts = { ...factsOf(heard), reaction: heard.delivery?.bound.name, verdict }
+function sayUnrun(verdict: Exclude<Verdict, 'run'>, { heard, span }: Turn, log: Log): void {
+  const facts = { ...factsOf(heard, span?.traceId), reaction: heard.delivery?.bound.name, verdict }
   // A second event for a step that is done is the one case that nobody ordered: somebody should look.
   if (verdict === 'step-repeated')
     log.warn(facts, 'a step that is done already was asked for again; nothing was done')

@@ -6,6 +6,7 @@
 // 3. The answer is given after the commit, never before.
 // 4. What is emitted waits in memory for Kafka, so commands are refused while too much of it does.
 
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import {
   type Command,
   decideOn,
@@ -19,12 +20,15 @@ import {
   type Request,
   retryVerdictOf,
   type Service,
+  type TraceContext,
   TroupeError,
   type WorkingSet,
   nameLengthMax,
 } from '@troupe/core'
 import { inputHashOf, newIdempotencyKey } from './ids.ts'
 import { recallAndSettle, type SettleOptions } from './settle.ts'
+import { caller } from './tracing-context.ts'
+import type { Tracing, WorkSpan } from './tracing.ts'
 
 export interface DeciderOptions extends SettleOptions {
   readonly service: Service
@@ -37,6 +41,7 @@ export interface DeciderOptions extends SettleOptions {
   /** How many events may wait for Kafka before new commands are refused. */
   readonly unpublishedMax: number
   readonly unpublishedBytesMax: number
+  readonly tracing?: Tracing | undefined
 }
 
 export interface Decider {
@@ -60,6 +65,9 @@ export interface DecideCommandOptions {
 
 interface Waiting {
   readonly request: Request
+  readonly span: WorkSpan | undefined
+  /** Where nobody traces: where the caller is in a trace of his. */
+  readonly trace: TraceContext | undefined
   resolve(answer: unknown): void
   reject(error: unknown): void
 }
@@ -76,11 +84,11 @@ export function createDecider(options: DeciderOptions): Decider {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, batchCommandsMax)
       try {
-        await decideBatch(batch, options)
+        await decideTraced(batch, options)
       } catch (error) {
         // One command that the database refuses must not fail its neighbours: each again, alone.
         if (retryVerdictOf(error) === 'blame' && batch.length > 1) {
-          for (const one of batch) await decideBatch([one], options).catch((own: unknown) => one.reject(own))
+          for (const one of batch) await decideTraced([one], options).catch((own: unknown) => one.reject(own))
         } else for (const { reject } of batch) reject(error)
       }
     }
@@ -113,8 +121,22 @@ export function createDecider(options: DeciderOptions): Decider {
           inputHash: inputHashOf(input),
           idempotencyKey,
         }
-        waiting.push({ request, resolve, reject })
-        running ??= work()
+        const span = options.tracing?.command(name)
+        waiting.push({
+          request,
+          span,
+          trace: caller.getStore(),
+          resolve(answer) {
+            span?.committed()
+            resolve(answer as never)
+          },
+          reject(error) {
+            span?.failed('refused', error)
+            reject(error)
+          },
+        })
+        // It decides on others' commands too, in no caller's trace.
+        running ??= context.with(ROOT_CONTEXT, work)
       })
     },
     async stop() {
@@ -122,6 +144,12 @@ export function createDecider(options: DeciderOptions): Decider {
       await running
     },
   }
+}
+
+function decideTraced(batch: readonly Waiting[], options: DeciderOptions): Promise<void> {
+  const work = () => decideBatch(batch, options)
+  const spans = batch.flatMap(({ span }) => span ?? [])
+  return options.tracing ? options.tracing.batch('commands', spans, work) : work()
 }
 
 async function decideBatch(batch: readonly Waiting[], options: DeciderOptions): Promise<void> {
@@ -153,7 +181,7 @@ async function decideBatch(batch: readonly Waiting[], options: DeciderOptions): 
 
 /** Decides on one command and returns how to answer it once the transaction has committed. */
 function endOf(
-  { request, resolve, reject }: Waiting,
+  { request, span, trace, resolve, reject }: Waiting,
   reads: readonly DocumentName[],
   failure: { readonly error: unknown } | undefined,
   set: WorkingSet,
@@ -164,10 +192,13 @@ function endOf(
     const known = set.answer(request.name, request.idempotencyKey)
     if (known) {
       if (known.inputHash !== request.inputHash) refuseReusedKey(request)
+      span?.became('duplicate')
       return () => resolve(known.answer)
     }
-    const changes = decideOn(request, reads, set, deciding)
+    const traceEmitted = span?.react()
+    const changes = decideOn(request, reads, set, deciding, { trace, traceEmitted })
     set.apply(changes)
+    span?.became('applied')
     return () => resolve(changes.answer.answer)
   } catch (error) {
     return () => reject(error)

@@ -1,3 +1,4 @@
+import { traceIdOf } from './tracing-context.ts'
 import {
   type Codec,
   type Delivery,
@@ -6,6 +7,7 @@ import {
   type RawRecord,
   retryVerdictOf,
   type Service,
+  traceOf,
   typeHeaderOf,
 } from '@troupe/core'
 
@@ -67,9 +69,19 @@ function failed(record: RawRecord, failure: unknown): Heard {
   return { record, failure }
 }
 
-/** What a log line says of a record: where it stands, and what it is as far as one can tell. */
-export function factsOf({ record, delivery }: Heard): object {
-  const place = { topic: record.topic, partition: record.partition, offset: String(record.offset) }
+/**
+ * What a log line says of a record: where it stands, and what it is as far as one can tell.
+ *
+ * @param traceId of its span; by default that of its emitter
+ */
+export function factsOf({ record, delivery }: Heard, traceId?: string): object {
+  const trace_id = traceId ?? traceIdOf(delivery?.event ?? traceOf(record.headers))
+  const place = {
+    topic: record.topic,
+    partition: record.partition,
+    offset: String(record.offset),
+    ...(trace_id === undefined ? {} : { trace_id }),
+  }
   if (!delivery) return place
   return { event: delivery.event.id, type: delivery.event.type, saga: delivery.event.correlationId, ...place }
 }

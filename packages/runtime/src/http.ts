@@ -4,6 +4,7 @@ import { fastify } from 'fastify'
 import type { Metrics } from './metrics.ts'
 import { notFoundHandler, problem, problemHandler } from './problem.ts'
 import { isOpen, type Routes, type RunningService } from './running-service.ts'
+import { traceRequests } from './tracing-http.ts'
 
 export interface HttpServer {
   readonly url: string
@@ -23,7 +24,17 @@ const bodyBytesMax = 262_144
 export async function serveHttp(
   running: RunningService,
   { host, port }: { readonly host: string; readonly port: number },
-  { log, metrics, routes }: { readonly log: Log; readonly metrics?: Metrics; readonly routes?: Routes },
+  {
+    log,
+    metrics,
+    routes,
+    isTraced = false,
+  }: {
+    readonly log: Log
+    readonly metrics?: Metrics
+    readonly routes?: Routes
+    readonly isTraced?: boolean
+  },
 ): Promise<HttpServer> {
   const failed = problemHandler(log)
   const http = fastify({
@@ -53,6 +64,7 @@ export async function serveHttp(
     )
   }
   void http.register(async (own) => {
+    traceRequests(own, { service: running.service.name, isTraced })
     // It listens before the service runs, so that the health checks can say what it waits for.
     own.addHook('onRequest', async () => {
       const { state } = running.status()

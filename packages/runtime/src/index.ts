@@ -4,7 +4,7 @@ export { type DecideCommandOptions, isPassing } from './decider.ts'
 export type { DependencyName, DependencyState } from './dependencies.ts'
 export { type Environment, environment, type Settings } from './environment.ts'
 export { deriveId } from './ids.ts'
-export { run, type RunOptions } from './run.ts'
+export { run, type RunOptions, type StartTracing } from './run.ts'
 export {
   checked,
   notFoundHandler,

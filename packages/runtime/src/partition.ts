@@ -29,6 +29,7 @@ import { decideAll, type DecideOptions, type Turn } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
 import type { Outcomes } from './perform.ts'
+import type { Tracing, WorkSpan } from './tracing.ts'
 import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.ts'
 
 export interface PartitionOptions
@@ -42,12 +43,20 @@ export interface PartitionOptions
   readonly passedKeptAfterMs: number
   /** Aborted when the service begins to stop: what only waits for room need not be waited for. */
   readonly stopping: AbortSignal
+  readonly tracing?: Tracing | undefined
   /** Told how long a batch took, from its handing over to its last commit. */
   readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */
   readonly onReached: (reached: bigint | undefined) => void
   /** Told that the partition is let go of. */
   readonly onReleased: () => void
+}
+
+/** A batch as it is handed over, in chunks. */
+interface InHand {
+  readonly signal: AbortSignal
+  readonly outcomes: Outcomes
+  readonly spans: ReadonlyMap<Heard, WorkSpan> | undefined
 }
 
 /** How long a release waits for Kafka, so that the next owner finds nothing to publish a second time. */
@@ -129,24 +138,40 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     for (let start = 0; start < heard.length; start += options.batchEventsMax) {
       const chunk = heard.slice(start, start + options.batchEventsMax)
       const isLast = start + options.batchEventsMax >= heard.length
-      await handle(chunk, isLast ? batch.to : endOf(chunk), { signal, outcomes })
+      await handleTraced(chunk, isLast ? batch.to : endOf(chunk), { signal, outcomes })
     }
     if (reached === undefined || reached < batch.to) reached = batch.to
     options.onReached(reached)
     if (reached !== stored) keepTimer ??= setTimeout(keepLater, options.passedKeptAfterMs).unref()
   }
 
+  async function handleTraced(chunk: readonly Heard[], to: bigint, batch: Omit<InHand, 'spans'>) {
+    const { tracing } = options
+    const spans = tracing && new Map(chunk.map((heard) => [heard, tracing.process(heard)]))
+    try {
+      await handle(chunk, to, { ...batch, spans })
+    } catch (error) {
+      // Whoever has the partition next says what becomes of them.
+      for (const span of spans?.values() ?? []) span.failed('abandoned', error)
+      throw error
+    }
+  }
+
   /** Settles a chunk. If the database refuses it, halves it until the guilty event stands alone. */
   async function handle(
     chunk: readonly Heard[],
     to: bigint,
-    batch: { readonly signal: AbortSignal; readonly outcomes: Outcomes },
+    batch: InHand,
     refusal?: { readonly error: unknown },
   ): Promise<void> {
+    const { tracing } = options
+    const spans = batch.spans && chunk.flatMap((heard) => batch.spans?.get(heard) ?? [])
     try {
-      await settleChunk(chunk, to, batch, refusal)
+      const work = () => settleChunk(chunk, to, batch, refusal)
+      await (tracing && spans ? tracing.batch({ topic, partition }, spans, work) : work())
       stored = to
       reached = to
+      for (const span of spans ?? []) span.committed()
     } catch (error) {
       if (retryVerdictOf(error) !== 'blame' || refusal) throw error
       if (chunk.length <= 1) return handle(chunk, to, batch, { error })
@@ -160,7 +185,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
   async function settleChunk(
     chunk: readonly Heard[],
     to: bigint,
-    { signal, outcomes }: { readonly signal: AbortSignal; readonly outcomes: Outcomes },
+    { signal, outcomes, spans }: InHand,
     refusal: { readonly error: unknown } | undefined,
   ): Promise<void> {
     const { deciding, service } = options
@@ -170,12 +195,14 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     )
     let index = 0
     const turns: Turn[] = chunk.map((heard) => {
-      if (!heard.delivery) return { heard, reads: [] }
+      const span = spans?.get(heard)
+      if (!heard.delivery) return { heard, reads: [], span }
       const at = index++
-      if (refusal) return { heard, reads: [], refusal: refusal.error }
+      if (refusal) return { heard, reads: [], span, refusal: refusal.error }
       return {
         heard,
         reads: reads[at] ?? [],
+        span,
         // Somebody may throw undefined: that it failed is what counts.
         ...(failed.has(at) ? { refusal: failed.get(at) } : {}),
       }

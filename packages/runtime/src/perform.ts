@@ -11,6 +11,8 @@ import { causeIdOf, type Deciding, type Delivery, type Log, messageOf, TroupeErr
 import { calledOff, linked, pause, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
 import { delaysOf } from './delays.ts'
+import { traceIdOf } from './tracing-context.ts'
+import type { WorkSpan } from './tracing.ts'
 
 export interface PerformOptions {
   readonly deciding: Pick<Deciding, 'service' | 'deriveId'>
@@ -20,7 +22,16 @@ export interface PerformOptions {
   readonly performAttemptsMax: number
   /** How long one attempt may take. */
   readonly performTimeoutMs: number
+  /** Of the deliveries that were performed before: the batch may be decided again. */
+  readonly outcomes: Outcomes
   readonly signal: AbortSignal
+}
+
+/** What a call needs to know besides its event. */
+export interface PerformFor {
+  /** For an undo: the decoded event by which its step said that it was done. */
+  readonly done: object | undefined
+  readonly span: WorkSpan | undefined
 }
 
 /** What came of a call: `attempts` is how often it was made. */
@@ -40,29 +51,31 @@ const delays = { firstMs: 50, maxMs: 2_000 }
  */
 export async function performFor(
   delivery: Delivery,
-  done: object | undefined,
-  outcomes: Outcomes,
+  { done, span }: PerformFor,
   options: PerformOptions,
 ): Promise<Outcome> {
-  const { perform } = delivery.bound.reaction
+  const { name, reaction } = delivery.bound
+  const { perform } = reaction
   if (!perform) return { isDone: true, performed: undefined }
+  const { deciding, outcomes, performAttemptsMax, signal } = options
   const known = outcomes.get(delivery)
   if (known) return known
-  const { deciding, performAttemptsMax, signal } = options
   const idempotencyKey = deciding.deriveId(deciding.service, causeIdOf(delivery.event), 'perform')
   const waits = delaysOf(delays)
   for (let attempts = 1; ; attempts++) {
     let outcome: Outcome | undefined
     try {
-      const performed = await once(
-        (inTime) => perform(delivery.event as never, { idempotencyKey, signal: inTime, done } as never),
-        delivery,
-        options,
-      )
+      const attempt = () =>
+        once(
+          (inTime) => perform(delivery.event as never, { idempotencyKey, signal: inTime, done } as never),
+          delivery,
+          options,
+        )
+      const performed = await (span ? span.perform(name, attempts, attempt) : attempt())
       outcome = { isDone: true, performed }
     } catch (error) {
       if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`, error)
-      complain(delivery, error, attempts, options)
+      complain(delivery, error, { ...options, attempt: attempts, span })
       if (attempts >= performAttemptsMax) outcome = { isDone: false, error, attempts }
     }
     if (outcome) {
@@ -101,11 +114,17 @@ async function once(
 function complain(
   { bound, event }: Delivery,
   error: unknown,
-  attempt: number,
-  { log, performAttemptsMax }: PerformOptions,
+  {
+    log,
+    performAttemptsMax,
+    attempt,
+    span,
+  }: PerformOptions & { readonly attempt: number; readonly span: WorkSpan | undefined },
 ): void {
+  const trace_id = span?.traceId ?? traceIdOf(event)
+  const facts = { reaction: bound.name, event: event.id, saga: event.correlationId, attempt, err: error }
   log.warn(
-    { reaction: bound.name, event: event.id, saga: event.correlationId, attempt, err: error },
+    trace_id === undefined ? facts : { ...facts, trace_id },
     `${bound.name} could not perform, attempt ${attempt} of ${performAttemptsMax}: ${messageOf(error)}`,
   )
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { isTroupeError, type Log, messageOf, retryVerdictOf, type TroupeError } from '@troupe/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { traceIdOfRequest } from './tracing-http.ts'
 
 /** One thing that is wrong with a request, and where. */
 export interface ProblemPlace {
@@ -56,10 +57,13 @@ export function sendProblem(reply: FastifyReply, { status, title, detail, errors
 export function problemHandler(
   log: Log,
 ): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
-  return (error, { method, url, id }, reply) => {
+  return (error, request, reply) => {
+    const { method, url, id } = request
     const known = problemIn(error)
     if (known) return void sendProblem(reply, known)
-    log.error({ err: error, method, url, request: id }, `${method} ${url} failed: ${messageOf(error)}`)
+    const trace_id = traceIdOfRequest(request)
+    const facts = { err: error, method, url, request: id, ...(trace_id === undefined ? {} : { trace_id }) }
+    log.error(facts, `${method} ${url} failed: ${messageOf(error)}`)
     sendProblem(reply, { status: 500, detail: `The service failed. Its log says why, under request ${id}.` })
   }
 }

@@ -7,7 +7,18 @@ import type { Routes, RunningService } from './running-service.ts'
 
 export interface RunOptions {
   readonly routes?: Routes
+  /**
+   * Starts what sends spans away, before anything is traced, and stops it last: `tracing` of
+   * `@troupe/tracing`, or your own. Not needed where an SDK is registered already.
+   */
+  readonly tracing?: StartTracing
 }
+
+/** Must not fail. Undefined: nothing is sent. */
+export type StartTracing = (options: {
+  readonly service: string
+  readonly log: Log
+}) => Promise<{ stop(): Promise<void> } | undefined>
 
 /** Added to the grace for closing connections and flushing logs before the process is ended by force. */
 const exitGraceMs = 2_000
@@ -21,7 +32,7 @@ const exitGraceMs = 2_000
 export async function run(
   service: Service,
   environment: Environment,
-  { routes }: RunOptions = {},
+  { routes, tracing }: RunOptions = {},
 ): Promise<RunningService> {
   if ('problems' in environment) return refuse(service, environment.problems)
   const { settings } = environment
@@ -30,6 +41,7 @@ export async function run(
     base: { service: service.name },
     redact: ['*.password', '*.*.password', '*.databaseUrl', '*.kafkaTls.key'],
   })
+  const spans = await tracing?.({ service: service.name, log })
   const running = createOrRefuse(service, settings, { log, ...(routes ? { routes } : {}) })
 
   let isAskedToStop = false
@@ -48,6 +60,7 @@ export async function run(
         log.fatal({ err: reason.err }, `${service.name} stops: nobody caught ${messageOf(reason.err)}`)
       else log.info({ signal: reason.signal }, `${service.name} is asked to stop`)
       await running.stop()
+      await spans?.stop()
       if (isCrash) process.exit(1)
     },
   )

@@ -1,0 +1,1 @@
+export { type StartedTracing, tracing, type TracingOptions } from './tracing.ts'
