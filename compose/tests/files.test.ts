@@ -29,4 +29,13 @@ describe('the files of docker compose', () => {
     expect(passwords).toHaveLength(6)
     for (const password of passwords) expect(password).toMatch(/^demo-only-[a-z]+$/)
   })
+
+  it('have services send spans where the override for it says so, all of them, and nowhere else', async () => {
+    const [compose, override] = await Promise.all([read('docker-compose.yml'), read('compose/tracing.yml')])
+    expect(compose).not.toContain('OTEL_')
+    expect(override).toContain('${OTEL_EXPORTER_OTLP_ENDPOINT:-http://jaeger:4318}')
+    const services = [...compose.matchAll(/SERVICE: (\w+)/g)].map(([, name]) => String(name))
+    expect(services.length).toBeGreaterThan(3)
+    for (const name of services) expect(override).toContain(`\n  ${name}: *service\n`)
+  })
 })
