@@ -16,6 +16,7 @@ import { createBlocking } from './blocking.ts'
 import { createDependencies, type DependencyName } from './dependencies.ts'
 import type { Settings } from './environment.ts'
 import { type HttpServer, serveHttp } from './http.ts'
+import { forgetPublished, sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
 import { createLookout, publishLeftovers } from './leftovers.ts'
 import { createLifecycle } from './lifecycle.ts'
@@ -25,7 +26,7 @@ import { createMetrics } from './metrics.ts'
 import { probesOf } from './probes.ts'
 import { createPulse } from './pulse.ts'
 import { isOpen, type Progress, type Routes, type RunningService } from './running-service.ts'
-import { nothing, settle, type Work } from './settle.ts'
+import type { Work } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { letGoInOrder } from './stopping.ts'
 import { createSweeper } from './sweeper.ts'
@@ -83,6 +84,7 @@ export function createService(
   })
   const relay = createRelay({ connection, log, ...(tracing ? { around: tracing.sending } : {}) })
   // In no trace, although its timer is set while something is settled in one.
+  const sweep = () => sweepOutbox(settling, forgetTimeoutMs)
   const sweeper = createSweeper(() => context.with(ROOT_CONTEXT, sweep), outboxIdleMs)
   const locks = createLocks()
   const settling = { ledger, relay, sweeper, dependencies, locks, signal, log, onSettled, tracing }
@@ -166,7 +168,8 @@ export function createService(
       pulse.stop()
       lookout.stop()
       const parts = { http, decider, receiver, relay, sweeper, ledger }
-      const forget = was === 'running' || was === 'joining' ? forgetPublished : undefined
+      const canForget = was === 'running' || was === 'joining'
+      const forget = canForget ? (timeoutMs: number) => forgetPublished(settling, timeoutMs) : undefined
       await letGoInOrder(parts, { callOff, forget, timeoutMs: settings.stopTimeoutMs, log })
       if (was !== 'new') log.info({}, `${service.name} has stopped`)
     },
@@ -250,23 +253,6 @@ export function createService(
 
   function onSettled(work: Work): void {
     metrics.meter.settled(work)
-  }
-
-  /** True when nothing published is left in the outbox. */
-  async function sweep(): Promise<boolean> {
-    return (await forgetPublished(forgetTimeoutMs)) && relay.state.queued === 0
-  }
-
-  /** Deletes from the outbox what Kafka has acknowledged, where no next write does it. */
-  async function forgetPublished(timeoutMs: number): Promise<boolean> {
-    try {
-      await settle(nothing, { ...settling, signal: AbortSignal.timeout(timeoutMs) })
-      return true
-    } catch (error) {
-      // They are published again after the next start, under the same ids.
-      log.debug({ err: error }, 'published events stay in the outbox for now')
-      return false
-    }
   }
 
   return running

@@ -177,6 +177,18 @@ describe('a claimed partition', () => {
     expect(nextOf(bench)).toBe(4n)
   })
 
+  it('keeps the position past unheard events once the database takes it, although nothing else comes', async () => {
+    const bench = benchFor({ passedKeptAfterMs: 1 })
+    const partition = await claimPartition(place, bench)
+    let refusals = 0
+    bench.ledger.before = (method) => {
+      if (method === 'settle' && refusals++ < 2) throw new TroupeError('TROUPE_CONFLICT', 'deadlock detected')
+    }
+    await partition.take(batchOf([recordOf(Booked, { account: 'a', cents: 1 }, { offset: 0 })]))
+    await until(() => nextOf(bench) === 1n)
+    expect(refusals).toBe(3)
+  })
+
   it('passes over a stretch without records, and over gaps', async () => {
     const bench = benchFor()
     const partition = await claimPartition(place, bench)

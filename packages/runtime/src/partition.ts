@@ -17,6 +17,7 @@ import {
   type Claim,
   commandLane,
   idsOf,
+  isTroupeError,
   laneOf,
   recallFor,
   retryVerdictOf,
@@ -90,6 +91,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
   let stored = claim.next
   let reached = claim.next
   let isReleased = false
+  let isFenced = false
   let keepTimer: NodeJS.Timeout | undefined
   let underWay: Promise<void> = Promise.resolve()
   options.onReached(reached)
@@ -142,7 +144,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     }
     if (reached === undefined || reached < batch.to) reached = batch.to
     options.onReached(reached)
-    if (reached !== stored) keepTimer ??= setTimeout(keepLater, options.passedKeptAfterMs).unref()
+    keepIfBehind()
   }
 
   async function handleTraced(chunk: readonly Heard[], to: bigint, batch: Omit<InHand, 'spans'>) {
@@ -221,10 +223,17 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     )
   }
 
+  function keepIfBehind(): void {
+    if (reached !== stored && !isFenced)
+      keepTimer ??= setTimeout(keepLater, options.passedKeptAfterMs).unref()
+  }
+
   function keepLater(): void {
     keepTimer = undefined
     void inTurn(async () => {
-      if (!isReleased) await keepPosition()
+      if (isReleased) return
+      await keepPosition()
+      keepIfBehind()
     })
   }
 
@@ -241,6 +250,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
       await settle({ ...nothing, position }, { ...options, signal })
       stored = position?.to ?? stored
     } catch (error) {
+      isFenced = isTroupeError(error, 'TROUPE_FENCED')
       options.log.debug({ topic, partition, err: error }, 'the position past unheard records was not kept')
     } finally {
       unlink()

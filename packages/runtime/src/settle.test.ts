@@ -108,6 +108,17 @@ describe('what was written for the same key before, and is in nobody’s hands',
     await expect(givingUp).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
     expect(bench.relay.sent).toHaveLength(2)
     expect([...bench.ledger.outbox.keys()]).toEqual(expect.arrayContaining(['left', 'third']))
+describe('published records', () => {
+  it('are deleted a while later if the write that they travelled with is refused', async () => {
+    let touches = 0
+    const bench = benchFor({ sweeper: { touch: () => void touches++, stop() {} } })
+    bench.relay.push([
+      { id: 'one', lane: commandLane, topic: 'bank.events', key: 'a', headers: {}, value: null },
+    ])
+    const position = { ...place, epoch: 7, from: 0n, to: 1n }
+    await expect(settle({ ...nothing, position }, bench)).rejects.toMatchObject({ code: 'TROUPE_FENCED' })
+    expect(touches).toBe(1)
+    expect(bench.relay.takePublished()).toEqual(['one'])
   })
 })
 

@@ -113,6 +113,8 @@ export async function settle(work: Work, options: SettleOptions): Promise<void> 
     predecessors = await dependencies.insist('database', 'settle', attempt, signal)
   } catch (error) {
     relay.restore(published)
+    // The next write may be long in coming.
+    if (published.length > 0) sweeper.touch()
     throw error
   }
   relay.confirmDeleted(published)
