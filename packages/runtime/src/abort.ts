@@ -1,6 +1,5 @@
 import { messageOf, TroupeError } from '@troupe/core'
 import { setMaxListeners } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** What is said of work that was given up because a signal aborted. */
 export function calledOff(doing: string, cause?: unknown): TroupeError {
@@ -62,7 +61,17 @@ export async function isDoneBefore(signal: AbortSignal, promise: Promise<unknown
 
 /** Waits, or comes back at once when the signal aborts. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {})
+  if (signal.aborted) return
+  // The global timer, not that of `node:timers/promises`: in a simulation it is virtual.
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+  })
 }
 
 /** Aborted with any of its signals, until it is unlinked. */

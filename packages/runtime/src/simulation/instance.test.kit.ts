@@ -1,0 +1,232 @@
+// One process of a service: the runtime's own parts, as `create-service` wires them, on a model of the world.
+//
+// Invariants
+// 1. A process that has died hears of nothing any more: whatever it waits for never comes. A request that it
+//    had sent may still have its effect.
+// 2. A process that is stopped neither sends nor hears until it goes on.
+import { commandLane, type Ledger, type Log, type Service, type Settlement, TroupeError } from '@troupe/core'
+import { createRelay, type KafkaConnection, type Relay } from '@troupe/kafka'
+import { jsonCodec } from '../bank.test.kit.ts'
+import { createBlocking } from '../blocking.ts'
+import { createDecider, type Decider } from '../decider.ts'
+import { createDependencies } from '../dependencies.ts'
+import { unreachable } from '../fakes.test.kit.ts'
+import { forgetPublished, sweepOutbox } from '../forget.ts'
+import { deriveId } from '../ids.ts'
+import { createLookout, publishLeftovers } from '../leftovers.ts'
+import { createLocks } from '../locks.ts'
+import type { PartitionOptions } from '../partition.ts'
+import { letGoInOrder } from '../stopping.ts'
+import { createSweeper } from '../sweeper.ts'
+import type { World } from './world.test.kit.ts'
+
+export interface Instance {
+  readonly name: string
+  readonly isDead: boolean
+  readonly relay: Relay
+  readonly decider: Decider
+  readonly partitionOptions: PartitionOptions
+  /** Does something outside of the process: late, never, twice as slow, or without a word of it. */
+  call<Result>(
+    point: string,
+    effect: () => Result | Promise<Result>,
+    failure?: () => unknown,
+  ): Promise<Result>
+  start(): Promise<void>
+  crash(): void
+  stall(ms: number): void
+  jumpClock(ms: number): void
+  /** Stops as a service does on SIGTERM; `leave` ends receiving. */
+  stop(leave: () => Promise<void>): Promise<void>
+}
+
+const never = new Promise<never>(() => {})
+
+export function createInstance(
+  name: string,
+  service: Service,
+  shared: {
+    readonly world: World
+    readonly ledger: Ledger
+    readonly connect: (instance: Instance) => KafkaConnection
+    readonly onDeath: (instance: Instance) => void
+  },
+): Instance {
+  const { world } = shared
+  const { time, random, faults, trace } = world
+  let isDead = false
+  let goesOnAtMs = 0
+  let skewMs = 0
+  const now = () => Date.now() + skewMs
+  const callOff = new AbortController()
+  const stopping = new AbortController()
+  const log = quietLog
+
+  async function awake(): Promise<void> {
+    while (time.nowMs < goesOnAtMs) await time.sleep(goesOnAtMs - time.nowMs)
+  }
+
+  function crash(): void {
+    if (isDead) return
+    isDead = true
+    trace(`${name} dies`)
+    lookout.stop()
+    sweeper.stop()
+    shared.onDeath(instance)
+  }
+
+  const isHit = (chance: number) => world.isTroubled && chance > 0 && random.chance(chance)
+
+  async function call<Result>(
+    point: string,
+    effect: () => Result | Promise<Result>,
+    failure: () => unknown = unreachable,
+  ): Promise<Result> {
+    await time.sleep(world.latencyMs())
+    await awake()
+    if (isHit(faults.crashes)) crash()
+    // What was sent before the death may arrive after it.
+    if (isDead && !random.chance(0.3)) return never
+    if (isHit(faults.failsBefore)) {
+      trace(`${name} ${point} fails before`)
+      throw failure()
+    }
+    if (isHit(faults.failsAndComesLater)) {
+      trace(`${name} ${point} fails and comes later`)
+      void time
+        .sleep(random.below(300))
+        .then(effect)
+        .catch(() => {})
+      throw failure()
+    }
+    let end: () => Result
+    try {
+      const result = await effect()
+      end = () => result
+      trace(`${name} ${point}`)
+    } catch (error) {
+      trace(`${name} ${point} is refused: ${String(error)}`)
+      end = () => {
+        throw error
+      }
+    }
+    if (isHit(faults.crashes)) crash()
+    await time.sleep(world.latencyMs())
+    await awake()
+    if (isDead) return never
+    if (isHit(faults.failsAfter)) {
+      trace(`${name} ${point} fails after`)
+      throw failure()
+    }
+    return end()
+  }
+
+  const instance: Instance = {
+    name,
+    get isDead() {
+      return isDead
+    },
+    get relay() {
+      return relay
+    },
+    get decider() {
+      return decider
+    },
+    get partitionOptions() {
+      return partitionOptions
+    },
+    call,
+    async start() {
+      lookout.start()
+      await relay.start()
+      await publishLeftovers(commandLane, settling)
+    },
+    crash,
+    stall(ms) {
+      trace(`${name} is stopped for ${ms} ms`)
+      goesOnAtMs = time.nowMs + ms
+    },
+    jumpClock(ms) {
+      skewMs += ms
+    },
+    async stop(leave) {
+      trace(`${name} stops`)
+      stopping.abort()
+      lookout.stop()
+      const forget = (timeoutMs: number) => forgetPublished(settling, timeoutMs)
+      const parts = { http: undefined, decider, receiver: { stop: leave }, relay, sweeper, ledger }
+      await letGoInOrder(parts, { callOff, forget, timeoutMs: 2_000, log })
+      isDead = true
+    },
+  }
+
+  const ledger = ledgerSeenBy(instance, shared.ledger, () => isHit(faults.races))
+  const dependencies = createDependencies({ log, now })
+  const relay = createRelay({ connection: shared.connect(instance), log })
+  const sweeper = createSweeper(() => sweepOutbox(settling, 2_000), 200)
+  const { signal } = callOff
+  const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log }
+  const deciding = {
+    service: service.name,
+    deriveId,
+    encode: jsonCodec.encode,
+    eventBytesMax: 100_000,
+  }
+  const lookout = createLookout(settling, 1_000)
+  const decider = createDecider({
+    ...settling,
+    service,
+    deciding,
+    now,
+    batchCommandsMax: 4,
+    waitingMax: 100,
+    unpublishedMax: 1_000,
+    unpublishedBytesMax: 1_000_000,
+  })
+  const partitionOptions: PartitionOptions = {
+    ...settling,
+    service,
+    codec: jsonCodec,
+    deciding,
+    now,
+    batchEventsMax: 8,
+    performsMax: 4,
+    performAttemptsMax: 1_000,
+    performTimeoutMs: 1_000,
+    blocking: createBlocking({ log, clock: () => time.nowMs, onBlocked() {} }),
+    passedKeptAfterMs: 100,
+    stopping: stopping.signal,
+    onReached() {},
+    onReleased() {},
+  }
+
+  return instance
+}
+
+/** The ledger through this process's connections. */
+function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean): Ledger {
+  const { call } = instance
+  return {
+    ...ledger,
+    claim: (partition) => call('claim', () => ledger.claim(partition)),
+    recall: (request) => call('recall', () => ledger.recall(request)),
+    settle: (settlement) =>
+      call(settling(settlement), () => {
+        if (isRace()) throw new TroupeError('TROUPE_CONFLICT', 'could not serialize access')
+        return ledger.settle(settlement)
+      }),
+    positionOf: (partition) => call('positionOf', () => ledger.positionOf(partition)),
+    unpublished: (lane) => call('unpublished', () => ledger.unpublished(lane)),
+  }
+}
+
+/** A settlement as the trace has it. */
+function settling({ position, inbox, outbox, answers, published }: Settlement): string {
+  const short = (ids: readonly string[]) => ids.map((id) => id.slice(-6)).join(' ')
+  const place = position
+    ? `${position.topic}[${position.partition}]@${position.epoch} ${position.from}-${position.to}`
+    : ''
+  return `settle ${place} in ${short(inbox.map(({ id }) => id))} answers ${answers.length} out ${short(outbox.map(({ id }) => id))} gone ${short(published)}`
+}
+
+const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

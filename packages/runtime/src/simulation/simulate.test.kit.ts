@@ -1,0 +1,166 @@
+// One run: the runtime's own code on a model of the world, out of one seed.
+import { fakeLedger, type FakeLedger } from '../fakes.test.kit.ts'
+import { documentName } from '@troupe/core'
+import { type Found, judge, type Violation } from './checks.test.kit.ts'
+import { audit, bankWith } from './company.test.kit.ts'
+import { type Faults, faultsEndMs } from './faults.test.kit.ts'
+import { createGroup, type Group } from './group.test.kit.ts'
+import { modelLog } from './model-log.test.kit.ts'
+import { randomOf } from './random.test.kit.ts'
+import { installVirtualTime } from './virtual-time.test.kit.ts'
+import { beginWorkload } from './workload.test.kit.ts'
+import { traceOf, type World } from './world.test.kit.ts'
+
+export interface Run {
+  readonly seed: number
+  readonly violations: readonly Violation[]
+  /** The same for every run of one seed. */
+  readonly traceHash: string
+  /** How much came of it: a run in which nothing happens proves nothing. */
+  readonly facts: { readonly events: number; readonly duplicates: number; readonly virtualMs: number }
+}
+
+const partitions = 2
+const eventsPerRun = 30
+const commandsPerRun = 4
+/** Long after the last fault: by then everything has been put right. */
+const drainedByMs = 180_000
+const tickMs = 50
+
+export async function simulate(seed: number, faults: Faults, onLine?: (line: string) => void): Promise<Run> {
+  const random = randomOf(seed)
+  const time = installVirtualTime(random)
+  try {
+    const trace = traceOf(time, onLine)
+    const troubles = { isTroubled: true, isBrokerAway: false }
+    const world: World = {
+      time,
+      random,
+      faults,
+      get isTroubled() {
+        return troubles.isTroubled
+      },
+      get isBrokerAway() {
+        return troubles.isBrokerAway
+      },
+      latencyMs: () => (random.chance(0.05) ? random.next() * 100 : random.next() * 5),
+      trace: (line) => trace.add(line),
+    }
+    const found = await play(world, troubles)
+    return {
+      seed,
+      violations: judge(found),
+      traceHash: trace.hash,
+      facts: {
+        events: found.log.all('bank.events').length,
+        duplicates: duplicatesIn(found),
+        virtualMs: Math.round(time.nowMs),
+      },
+    }
+  } finally {
+    time.uninstall()
+  }
+}
+
+async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway: boolean }): Promise<Found> {
+  const { time, random, faults } = world
+  const log = modelLog(partitions)
+  const bankLedger = fakeLedger()
+  const auditLedger = fakeLedger()
+  const outsideCalls: { idempotencyKey: string; name: string }[] = []
+  const { bank, payIn } = bankWith(async (idempotencyKey, name) => {
+    outsideCalls.push({ idempotencyKey, name })
+    await time.sleep(world.latencyMs())
+    if (world.isTroubled && random.chance(faults.outsideFails)) throw new Error('nobody answers')
+    await time.sleep(world.latencyMs() * 2)
+    return name
+  })
+  const banks = createGroup(world, bank, { topic: 'counter.events', log, ledger: bankLedger })
+  const audits = createGroup(world, audit, { topic: 'bank.events', log, ledger: auditLedger })
+  banks.start(faults.banks)
+  audits.start(2)
+  const workload = beginWorkload(world, log, {
+    events: eventsPerRun,
+    commands: commandsPerRun,
+    payIn,
+    instances: banks.instances,
+  })
+  refusePoison(bankLedger, workload.poison.byId)
+  if (faults.forgetsInbox) bankLedger.afterSettle = () => bankLedger.inbox.clear()
+  const trouble = setInterval(() => makeTrouble(world, troubles, [banks, audits]), tickMs)
+  void time.sleep(faultsEndMs).then(() => {
+    troubles.isTroubled = false
+    troubles.isBrokerAway = false
+    clearInterval(trouble)
+    world.trace('no more faults')
+  })
+
+  const behindIn = (ledger: FakeLedger, topic: string) =>
+    Array.from({ length: partitions }, (_, partition) => `${topic}/${partition}`).flatMap(
+      (place, partition) => {
+        const [next, end] = [ledger.positions.get(place)?.next ?? 0n, log.end(topic, partition)]
+        return next === end ? [] : [`${place} is at ${next} of ${end}`]
+      },
+    )
+  const behind = () => [
+    ...(workload.isDone ? [] : ['not every client has its answer']),
+    ...behindIn(bankLedger, 'counter.events'),
+    ...behindIn(auditLedger, 'bank.events'),
+  ]
+  const isDrained = () =>
+    !troubles.isTroubled &&
+    workload.isDone &&
+    bankLedger.outbox.size === 0 &&
+    auditLedger.outbox.size === 0 &&
+    behind().length === 0
+  const end = await time.runUntil(isDrained, drainedByMs)
+  // What comes too late comes now: the last word of a zombie must not count either.
+  if (end === 'so') await time.runUntil(() => false, time.nowMs + 5_000)
+
+  const documentsOf = (kind: string) => (kind === 'page' ? auditLedger : bankLedger).documentsByName
+  return {
+    log,
+    documentOf: (kind, key) => documentsOf(kind).get(documentName({ kind, key }))?.state,
+    documents: [...bankLedger.documentsByName.values(), ...auditLedger.documentsByName.values()],
+    workload,
+    left: [...bankLedger.outbox.keys(), ...auditLedger.outbox.keys()],
+    behind: behind(),
+    outsideCalls,
+    successesMin: 5,
+  }
+}
+
+/** What the database never takes: an event that it chokes on, unless it is set aside. */
+function refusePoison(ledger: FakeLedger, poison: ReadonlyMap<string, string>): void {
+  ledger.before = (method, settlement) => {
+    const guilty = settlement?.inbox.find(
+      ({ id, outcome }) => poison.get(id) === 'refused' && outcome !== 'dead-lettered',
+    )
+    if (method === 'settle' && guilty) throw new Error(`the database does not take ${guilty.id}`)
+  }
+}
+
+function makeTrouble(
+  { random, faults, trace, time }: World,
+  troubles: { isBrokerAway: boolean },
+  groups: readonly Group[],
+): void {
+  const isDue = (perSecond: number) => perSecond > 0 && random.chance((perSecond * tickMs) / 1_000)
+  for (const group of groups) {
+    if (isDue(faults.moves)) group.move()
+    if (isDue(faults.stalls)) group.stall()
+    if (isDue(faults.restarts)) group.restart()
+    if (isDue(faults.clockJumps)) group.jumpClock()
+  }
+  if (faults.clockJumps > 0 && isDue(faults.clockJumps)) time.skewMs = random.below(7_200_000) - 3_600_000
+  if (faults.brokerAwayMs > 0 && !troubles.isBrokerAway && isDue(1)) {
+    trace('the broker is away')
+    troubles.isBrokerAway = true
+    void time.sleep(faults.brokerAwayMs).then(() => (troubles.isBrokerAway = false))
+  }
+}
+
+function duplicatesIn({ log }: Found): number {
+  const records = log.all('bank.events')
+  return records.length - new Set(records.map(({ headers }) => String(headers['ce_id']))).size
+}
