@@ -108,6 +108,9 @@ describe('what was written for the same key before, and is in nobody’s hands',
     await expect(givingUp).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
     expect(bench.relay.sent).toHaveLength(2)
     expect([...bench.ledger.outbox.keys()]).toEqual(expect.arrayContaining(['left', 'third']))
+  })
+})
+
 describe('published records', () => {
   it('are deleted a while later if the write that they travelled with is refused', async () => {
     let touches = 0

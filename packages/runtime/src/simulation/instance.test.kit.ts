@@ -172,7 +172,7 @@ export function createInstance(
     encode: jsonCodec.encode,
     eventBytesMax: 100_000,
   }
-  const lookout = createLookout(settling, 1_000)
+  const lookout = createLookout(settling, { everyMs: 1_000, staleAfterMs: 1_000 })
   const decider = createDecider({
     ...settling,
     service,
@@ -216,7 +216,8 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
         return ledger.settle(settlement)
       }),
     positionOf: (partition) => call('positionOf', () => ledger.positionOf(partition)),
-    unpublished: (lane) => call('unpublished', () => ledger.unpublished(lane)),
+    unpublished: (part, after) => call('unpublished', () => ledger.unpublished(part, after)),
+    outgoing: (ids, after) => call('outgoing', () => ledger.outgoing(ids, after)),
   }
 }
 

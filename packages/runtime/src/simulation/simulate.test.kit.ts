@@ -1,6 +1,6 @@
 // One run: the runtime's own code on a model of the world, out of one seed.
 import { fakeLedger, type FakeLedger } from '../fakes.test.kit.ts'
-import { documentName } from '@troupe/core'
+import { documentName, type Ledger } from '@troupe/core'
 import { type Found, judge, type Violation } from './checks.test.kit.ts'
 import { audit, bankWith } from './company.test.kit.ts'
 import { type Faults, faultsEndMs } from './faults.test.kit.ts'
@@ -75,8 +75,8 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
     await time.sleep(world.latencyMs() * 2)
     return name
   })
-  const banks = createGroup(world, bank, { topic: 'counter.events', log, ledger: bankLedger })
-  const audits = createGroup(world, audit, { topic: 'bank.events', log, ledger: auditLedger })
+  const banks = createGroup(world, bank, { topic: 'counter.events', log, ledger: ageing(bankLedger, world) })
+  const audits = createGroup(world, audit, { topic: 'bank.events', log, ledger: ageing(auditLedger, world) })
   banks.start(faults.banks)
   audits.start(2)
   const workload = beginWorkload(world, log, {
@@ -127,6 +127,27 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
     behind: behind(),
     outsideCalls,
     successesMin: 5,
+  }
+}
+
+/** Tells how old the outbox's records are, by the database's own clock. */
+function ageing(ledger: FakeLedger, { time }: World): Ledger {
+  const bornAtMs = new Map<string, number>()
+  return {
+    ...ledger,
+    async settle(settlement) {
+      const receipt = await ledger.settle(settlement)
+      for (const { id } of settlement.outbox) bornAtMs.set(id, time.nowMs)
+      return receipt
+    },
+    unpublished(part, after) {
+      if ('olderThanMs' in part) {
+        for (const id of ledger.outbox.keys()) {
+          if (time.nowMs - (bornAtMs.get(id) ?? time.nowMs) > part.olderThanMs) ledger.stale.add(id)
+        }
+      }
+      return ledger.unpublished(part, after)
+    },
   }
 }
 
