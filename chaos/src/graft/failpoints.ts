@@ -5,17 +5,13 @@ import type { Edit, Graft } from './graft.ts'
 const places = {
   'after-claim': { module: 'runtime/partition', anchor: 'for (const lane of [laneOf(claim), commandLane])' },
   'after-receive': { module: 'runtime/partition', anchor: 'await handleAll(batch, signal)' },
-  'before-perform': { module: 'runtime/perform', anchor: 'const performed = await once(' },
+  'before-perform': { module: 'runtime/perform', anchor: 'const performed = await' },
   'after-perform': { module: 'runtime/perform', anchor: 'outcome = { isDone: true, performed }' },
-  'before-settle': { module: 'runtime/settle', anchor: 'await ledger.settle({ ...work, published })' },
-  'after-commit': {
-    module: 'runtime/settle',
-    anchor: 'await ledger.settle({ ...work, published })',
-    isAfter: true,
-  },
+  'before-settle': { module: 'runtime/settle', anchor: 'return (await ledger.settle(' },
+  'after-commit': { module: 'runtime/settle', anchor: 'relay.confirmDeleted(published)' },
   'before-answer': { module: 'runtime/decider', anchor: 'for (const end of ends)' },
   'before-push': { module: 'runtime/settle', anchor: 'relay.push(work.outbox)' },
-  'before-publish': { module: 'kafka/topic-sender', anchor: 'await producer.send({' },
+  'before-publish': { module: 'kafka/topic-sender', anchor: 'await this.#send(connected, front)' },
   'after-publish': { module: 'kafka/topic-sender', anchor: 'this.#acknowledged(front)' },
   'before-outbox-delete': {
     module: 'runtime/settle',
@@ -23,7 +19,11 @@ const places = {
     isAfter: true,
     onlyIf: 'published.length > 0',
   },
-  'after-outbox-delete': { module: 'runtime/settle', anchor: 'relay.confirmDeleted(published)' },
+  'after-outbox-delete': {
+    module: 'runtime/settle',
+    anchor: 'options.onSettled?.(work)',
+    onlyIf: 'published.length > 0',
+  },
   'before-release': { module: 'runtime/partition', anchor: 'await handOver()' },
 } as const satisfies Readonly<Record<string, Place>>
 

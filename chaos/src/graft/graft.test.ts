@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { SourceTextModule } from 'node:vm'
 import { mutants } from '../mutants/mutants.ts'
 import { chosenIn } from './choose.ts'
 import { failpointGraft, failpointNames } from './failpoints.ts'
@@ -39,6 +40,9 @@ describe('The grafts that there are', () => {
     (_name, graft) => {
       for (const form of ['src', 'dist'] as const satisfies readonly Form[])
         expect(graftedTexts([graft], form).size).toBeGreaterThan(0)
+      // What is put in must still be a program: compiled here, and not run.
+      for (const [url, text] of graftedTexts([graft], 'dist'))
+        expect(new SourceTextModule(text, { identifier: url }).status).toBe('unlinked')
     },
   )
 

@@ -11,7 +11,7 @@ const settle = moduleUrl('runtime/settle', 'dist').href
 const program = `
   const { settle, nothing } = await import(${JSON.stringify(settle)})
   const options = {
-    ledger: { settle: async () => console.log('settled') },
+    ledger: { settle: async () => (console.log('settled'), { predecessors: [] }) },
     relay: { takePublished: () => ['one'], restore() {}, confirmDeleted() {} },
     dependencies: { insist: (name, doing, attempt) => attempt() },
   }
