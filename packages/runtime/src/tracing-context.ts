@@ -62,4 +62,4 @@ export function suppressed(context: Context): Context {
 const suppressKey = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 /** W3C Trace Context, section 3.3.1.5. */
 const tracestateLengthMax = 512
-export const untraced: TraceContext = { traceparent: undefined, tracestate: undefined }
+const untraced: TraceContext = { traceparent: undefined, tracestate: undefined }

@@ -9,6 +9,7 @@ import {
   context,
   propagation,
   ROOT_CONTEXT,
+  type Span,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -93,11 +94,15 @@ function spanRequests(http: FastifyInstance, service: string): void {
     const span = spanOf(request)
     span?.setAttribute(names.errorType, 'aborted')
     span?.setStatus({ code: SpanStatusCode.ERROR, message: 'the client went away' })
+    // Perhaps nobody answers it any more.
+    span?.end()
     done()
   })
 }
 
-function spanOf(request: FastifyRequest) {
+/** Undefined once it has ended. */
+function spanOf(request: FastifyRequest): Span | undefined {
   const inside = inSpans.get(request)
-  return inside && trace.getSpan(inside)
+  const span = inside && trace.getSpan(inside)
+  return span?.isRecording() ? span : undefined
 }
