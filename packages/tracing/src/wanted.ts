@@ -27,7 +27,8 @@ export function wantedIn(variables: Variables): Wanted {
     textIn(variables, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== undefined
   const isDisabled = textIn(variables, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true'
   const isOn = !isDisabled && (exporter === 'otlp' || (exporter === undefined && isNamed))
-  return { isOn, protocol: protocolIn(variables, problems), problems: isDisabled ? [] : problems }
+  if (!isOn) return { isOn, protocol: 'http/protobuf', problems: isDisabled ? [] : problems }
+  return { isOn, protocol: protocolIn(variables, problems), problems }
 }
 
 function protocolIn(variables: Variables, problems: string[]): Wanted['protocol'] {
