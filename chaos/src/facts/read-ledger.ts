@@ -7,7 +7,8 @@ export async function readLedger(databaseUrl: string): Promise<LedgerFacts> {
     const inbox = await client.query<InboxRow>('SELECT source, id, type, outcome FROM troupe.inbox')
     const outbox = await client.query<{ id: string }>('SELECT id FROM troupe.outbox ORDER BY seq')
     const documents = await client.query<DocumentRow>(
-      'SELECT kind, key, version::int, state FROM troupe.document',
+      // Version 0 is what was read before it was there: a hold, no document.
+      'SELECT kind, key, version::int, state FROM troupe.document WHERE version > 0',
     )
     const steps = await client.query<StepRow>('SELECT saga, step, state FROM troupe.step')
     return {
@@ -42,7 +43,7 @@ export async function readOpenOrders(
   return withClient(databaseUrl, async (client) => {
     const { rows } = await client.query<{ key: string }>(
       `SELECT key FROM troupe.document
-       WHERE kind = 'order-status' AND state ->> 'state' NOT IN ('completed', 'cancelled') LIMIT 1000`,
+       WHERE kind = 'order-status' AND version > 0 AND state ->> 'state' NOT IN ('completed', 'cancelled') LIMIT 1000`,
     )
     return { count: rows.length, ids: rows.slice(0, 5).map(({ key }) => key) }
   })

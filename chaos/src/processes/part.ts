@@ -12,7 +12,7 @@
 // 2. A frozen process is thawed before it is asked to stop, and never left frozen.
 
 import { pause } from '../world/pause.ts'
-import { type Child, type ChildExit, type ChildOptions, startChild, textOf } from './child.ts'
+import { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts'
 
 export interface PartOptions {
   readonly name: string
@@ -140,5 +140,3 @@ export function createPart(options: PartOptions): Part {
     gone: async () => child?.ended,
   }
 }
-
-export { textOf }

@@ -7,7 +7,6 @@ import { type Proxy, startProxy } from '../proxy/proxy.ts'
 import { freePort } from './free-port.ts'
 
 export type LinkName = 'kafka' | 'registry' | 'database'
-export const linkNames: readonly LinkName[] = ['kafka', 'registry', 'database']
 
 /** One process of a service, and its way to what it speaks to. */
 export interface Instance {

@@ -45,8 +45,8 @@ export interface World {
   readonly instances: ReadonlyMap<string, Instance>
   /** @throws Error if there is no such instance */
   instance(name: string): Instance
-  /** PostgreSQL's own process: to end it is a crash of the database. */
-  postmaster(): number | undefined
+  /** SIGKILL to PostgreSQL's own process. Resolves when nothing is left of it; it does not start by itself. */
+  crashDatabase(): Promise<void>
   /** `host:port` of the broker, past all proxies. */
   readonly kafka: string
   readonly registryUrl: string
@@ -67,6 +67,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   mkdirSync(join(folder, 'logs'), { recursive: true })
   const [kafkaPort, registryPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
   let postmaster: number | undefined
+  let isCrashing = false
 
   const stackPart = (name: string, port: number, environment: Readonly<Record<string, string>> = {}): Part =>
     createPart({
@@ -79,7 +80,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       onRunning({ postmaster: pid }) {
         if (typeof pid === 'number') postmaster = pid
       },
-      onEnd: (exit) => onEnd?.(name, exit),
+      onEnd(exit) {
+        if (name !== 'database' || !isCrashing) onEnd?.(name, exit)
+      },
     })
   const broker = stackPart('broker', kafkaPort)
   const registry = stackPart('registry', registryPort)
@@ -122,7 +125,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       if (!one) throw new Error(`There is no instance ${name} in this world.`)
       return one
     },
-    postmaster: () => postmaster,
+    async crashDatabase() {
+      if (postmaster === undefined || database.state !== 'up') return
+      isCrashing = true
+      process.kill(postmaster, 'SIGKILL')
+      await database.gone()
+      isCrashing = false
+    },
     kafka: `127.0.0.1:${kafkaPort}`,
     registryUrl: `http://127.0.0.1:${registryPort}`,
     databaseUrl: (service) => `postgresql://${service}:${password}@127.0.0.1:${databasePort}/${service}`,

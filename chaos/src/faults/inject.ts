@@ -1,0 +1,125 @@
+import type { Part } from '../processes/part.ts'
+import type { Proxy } from '../proxy/proxy.ts'
+import { pause } from '../world/pause.ts'
+import type { LinkName } from '../world/instance.ts'
+import type { World } from '../world/world.ts'
+import type { Fault, FaultKind } from './schedule.ts'
+
+export interface InjectOptions {
+  readonly signal: AbortSignal
+  readonly onFault: (fault: Fault) => void
+  /** A target did not come back. */
+  readonly onProblem: (problem: string) => void
+}
+
+/**
+ * Does to a world what the schedule says, each fault at its time, or when its target is itself again. Resolves
+ * when all are over.
+ *
+ * @returns how many of each kind there were
+ * @throws the signal's reason
+ */
+export async function inject(
+  world: World,
+  schedule: readonly Fault[],
+  { signal, onFault, onProblem }: InjectOptions,
+): Promise<Readonly<Partial<Record<FaultKind, number>>>> {
+  const beganMs = performance.now()
+  const turns = new Map<string, Promise<void>>()
+  const counts: Partial<Record<FaultKind, number>> = {}
+  for (const fault of schedule) {
+    const earlyMs = beganMs + fault.atMs - performance.now()
+    if (earlyMs > 0) await pause(earlyMs, signal)
+    signal.throwIfAborted()
+    const before = turns.get(fault.target) ?? Promise.resolve()
+    const turn = before.then(async () => {
+      if (signal.aborted) return
+      onFault(fault)
+      counts[fault.kind] = (counts[fault.kind] ?? 0) + 1
+      await apply(world, fault, signal)
+    })
+    turns.set(
+      fault.target,
+      turn.catch((error: unknown) => {
+        if (!signal.aborted) onProblem(`${fault.kind} of ${fault.target}: ${(error as Error).message}`)
+      }),
+    )
+  }
+  await Promise.all(turns.values())
+  signal.throwIfAborted()
+  return counts
+}
+
+async function apply(world: World, fault: Fault, signal: AbortSignal): Promise<void> {
+  const { kind, target, forMs, means } = fault
+  switch (kind) {
+    case 'kill':
+      return down(world.instance(target).part, 'kill', forMs, signal)
+    case 'restart':
+      return down(world.instance(target).part, 'stop', forMs, signal)
+    case 'freeze':
+      return down(world.instance(target).part, 'freeze', forMs, signal)
+    case 'scale': {
+      const { part } = world.instance(target)
+      await part.start()
+      await pause(forMs, signal)
+      if (means === 'kill') await part.kill()
+      else await part.stop()
+      return
+    }
+    case 'cut':
+    case 'silence':
+    case 'delay':
+      return onLink(linkOf(world, target), fault, signal)
+    case 'broker':
+    case 'registry':
+      return down(world[kind], means === 'freeze' || means === 'kill' ? means : 'stop', forMs, signal)
+    case 'database':
+      if (means !== 'kill') return down(world.database, means === 'orphan' ? 'kill' : 'stop', forMs, signal)
+      await world.crashDatabase()
+      await pause(forMs, signal)
+      return world.database.start()
+  }
+}
+
+async function down(
+  part: Part,
+  by: 'kill' | 'stop' | 'freeze',
+  forMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (by === 'kill') await part.kill()
+  else if (by === 'stop') await part.stop()
+  else part.freeze()
+  try {
+    await pause(forMs, signal)
+  } finally {
+    if (by === 'freeze') part.thaw()
+  }
+  await part.start()
+}
+
+async function onLink(
+  link: Proxy,
+  { kind, forMs, cut, delayMs = 0 }: Fault,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = pause(forMs, signal)
+  try {
+    if (kind === 'cut' && cut) await Promise.race([link.cutAfter(cut.from, cut.bytes), waiting])
+    else {
+      if (kind === 'silence') link.silence(true)
+      else link.delay(delayMs)
+      await waiting
+    }
+  } finally {
+    link.heal()
+    // Of a race that was decided otherwise.
+    waiting.catch(() => {})
+  }
+}
+
+function linkOf(world: World, target: string): Proxy {
+  const [instance = '', link = ''] = target.split('/')
+  return world.instance(instance).links[link as LinkName]
+}
