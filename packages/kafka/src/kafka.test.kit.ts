@@ -239,6 +239,12 @@ export class Bench {
     client.destroy()
   }
 
+  /** Adds partitions to a topic, up to this number. */
+  async grow(name: string, count: number): Promise<void> {
+    const topic = onWire(this.connection, name)
+    await this.#asAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
+  }
+
   /** Deletes the records of a partition before this offset. */
   async deleteBefore(name: string, partition: number, offset: string): Promise<void> {
     const topic = onWire(this.connection, name)

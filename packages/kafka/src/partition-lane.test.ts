@@ -77,6 +77,7 @@ function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: Partition
     bufferBytesMax: 1_000,
     batchRecordsMax: 100,
     onDataLoss: 'halt',
+    gate: { hasGrown: () => Promise.resolve(false), pass: () => Promise.resolve() },
     ...options,
   })
   return { lane, feed, log, batches, events }

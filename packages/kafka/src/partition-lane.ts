@@ -16,6 +16,7 @@ import type {
   ReceivedBatch,
   ReceiverFailure,
 } from './partition-work.ts'
+import type { Reading } from './growth-gate.ts'
 import { type FetchedStretch, rawRecordOf, sizeOf, soundMessagesOf, stretchOf } from './received.ts'
 import type { LaneSight } from './stall.ts'
 
@@ -68,6 +69,10 @@ export class PartitionLane {
   #held: Batch | undefined
   #doubtedSkip: bigint | undefined
   #lostRecords = 0n
+  /** The partition is new to a group that has read its topic before: others come first. */
+  #isGrowth = false
+  #hadPosition = false
+  #waitsFor: readonly string[] | undefined
   #failure: PartitionState['failure']
   #wake: () => void = () => undefined
   #isReady: () => void = () => undefined
@@ -91,8 +96,14 @@ export class PartitionLane {
       highWatermark: this.#highWatermark,
       waiting: this.#records.length,
       lost: this.#lostRecords,
+      ...(this.#waitsFor && { waitsFor: this.#waitsFor }),
       ...(this.#failure && { failure: this.#failure }),
     }
+  }
+
+  /** What other partitions of the topic go by. */
+  get reading(): Reading {
+    return { isOld: this.#hadPosition, position: this.#settled }
   }
 
   /** What a watchdog goes by. */
@@ -229,10 +240,36 @@ export class PartitionLane {
     if (!work) return undefined
     this.#doubtedSkip = undefined
     this.#startsAnywhere = work.next === undefined
+    this.#hadPosition = work.next !== undefined
+    this.#isGrowth = this.#startsAnywhere && (await this.#hasGrown(signal))
     this.#tail = work.next ?? 0n
     this.#settled = work.next
     await this.#goToTail(signal)
     return work
+  }
+
+  async #hasGrown(signal: AbortSignal): Promise<boolean> {
+    const hasGrown = await this.#untilItWorks('position', signal, () =>
+      this.#options.gate.hasGrown(this.#partition),
+    )
+    return hasGrown ?? false
+  }
+
+  /** Waits, with the first records in hand, until what precedes them in other partitions is settled. */
+  async #passGate(): Promise<void> {
+    const { signal } = this.#finishing
+    await this.#untilItWorks('position', signal, () =>
+      this.#options.gate.pass(this.#partition, signal, (waitsFor) => {
+        if (!this.#waitsFor)
+          this.#options.log.info(
+            { ...this.#facts(), waitsFor },
+            'the topic has grown: this partition is begun with when those below it have been read so far',
+          )
+        this.#waitsFor = waitsFor
+      }),
+    )
+    this.#waitsFor = undefined
+    this.#isGrowth = false
   }
 
   /** Looks whether `tail` is still there, and sends the consumer to it; halts if it is not. */
@@ -318,6 +355,7 @@ export class PartitionLane {
         })
         continue
       }
+      if (this.#isGrowth) await this.#passGate()
       if (!(await this.#take(work, batch))) return
       this.#settled = batch.to
       this.#fences.reset()

@@ -1,4 +1,5 @@
 import type { Log, RawRecord, TopicPartition } from '@troupe/core'
+import type { GrowthGate } from './growth-gate.ts'
 
 /** See the table in `partition-lane.ts`. */
 export type LanePhase = 'claiming' | 'reading' | 'checking' | 'halted' | 'released'
@@ -62,6 +63,7 @@ export interface LaneOptions {
   readonly bufferBytesMax: number
   readonly batchRecordsMax: number
   readonly onDataLoss: DataLossPolicy
+  readonly gate: Pick<GrowthGate, 'hasGrown' | 'pass'>
 }
 
 /**
@@ -80,5 +82,7 @@ export interface PartitionState extends TopicPartition {
   readonly waiting: number
   /** Records that were gone before they could be read, since the partition was assigned. */
   readonly lost: bigint
+  /** Partitions that have to be read before this one is begun with: its topic has grown. */
+  readonly waitsFor?: readonly string[]
   readonly failure?: { readonly message: string; readonly attempt: number; readonly sinceMs: number }
 }

@@ -18,8 +18,11 @@ export class ProducerLink {
   readonly #connection: KafkaConnection
   #link: Link | undefined
 
-  constructor(connection: KafkaConnection) {
+  readonly #metadataMaxAgeMs: number
+
+  constructor(connection: KafkaConnection, { metadataMaxAgeMs }: { readonly metadataMaxAgeMs: number }) {
     this.#connection = connection
+    this.#metadataMaxAgeMs = metadataMaxAgeMs
   }
 
   async connected(): Promise<Producer> {
@@ -58,7 +61,7 @@ export class ProducerLink {
       // murmur2 over the key's bytes, as the Java client does it. Naming it also keeps kafkajs from warning.
       createPartitioner: Partitioners.DefaultPartitioner,
       allowAutoTopicCreation: false,
-      metadataMaxAge: 30_000,
+      metadataMaxAge: this.#metadataMaxAgeMs,
       // The relay tries again itself: it knows the order, and how long it has been failing.
       retry: { retries: 0 },
     })

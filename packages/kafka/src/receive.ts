@@ -4,6 +4,7 @@ import { coordinatorRefusal } from './ask-coordinator.ts'
 import { createBackoff } from './backoff.ts'
 import { ConsumerSession } from './consumer-session.ts'
 import { denialOf } from './denial.ts'
+import { GrowthGate, type Reading } from './growth-gate.ts'
 import { problemOf } from './kafka-error.ts'
 import { onWire } from './namespace.ts'
 import { PartitionLane } from './partition-lane.ts'
@@ -323,7 +324,18 @@ class GroupReceiver implements Receiver {
       bufferBytesMax: this.#tuning.fetchBytesPerPartitionMax,
       batchRecordsMax: this.#tuning.batchRecordsMax,
       onDataLoss: this.#options.onDataLoss ?? 'halt',
+      gate: new GrowthGate({ feed: session.feed, readingOf: (one) => this.#readingOf(one) }),
     })
+  }
+
+  async #readingOf(partition: TopicPartition): Promise<Reading> {
+    const lane = this.#lanes.get(keyOf(partition))
+    if (lane) {
+      await lane.ready
+      return lane.reading
+    }
+    const position = await this.#options.positionOf?.(partition)
+    return { isOld: position !== undefined, position }
   }
 
   /**

@@ -13,6 +13,11 @@ export interface ReceiverOptions {
   readonly log: Log
   /** Takes a partition over. Tried again, with backoff, until it resolves or the partition is lost. */
   assign(partition: TopicPartition): Promise<PartitionWork>
+  /**
+   * What is to be settled next in a partition that may be another member's; undefined if nothing ever was.
+   * Asked when the topic has grown. Left out, only this member's own partitions are known.
+   */
+  positionOf?(partition: TopicPartition): Promise<bigint | undefined>
   /** Default `halt`. */
   readonly onDataLoss?: DataLossPolicy | undefined
   readonly tuning?: ReceiverTuning

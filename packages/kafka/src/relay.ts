@@ -41,6 +41,8 @@ export interface RelayTuning {
   readonly queueRecordsMax?: number
   /** Default 32 MiB: with more than this much queued, `room` waits. */
   readonly queueBytesMax?: number
+  /** Default 30,000: how late a new partition may be noticed. */
+  readonly metadataMaxAgeMs?: number
 }
 
 export interface RelayState {
@@ -120,14 +122,19 @@ class OutboxRelay implements Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#firstLink = new ProducerLink(options.connection)
     this.#tuning = {
       requestRecordsMax: 1_000,
       requestBytesMax: 512 * 1024,
       queueRecordsMax: 10_000,
       queueBytesMax: 32 * 1024 * 1024,
+      metadataMaxAgeMs: 30_000,
       ...options.tuning,
     }
+    this.#firstLink = this.#newLink()
+  }
+
+  #newLink(): ProducerLink {
+    return new ProducerLink(this.#options.connection, this.#tuning)
   }
 
   get state(): RelayState {
@@ -245,7 +252,7 @@ class OutboxRelay implements Relay {
     if (known) return known
     const sender = new TopicSender({
       topic: onWire(this.#options.connection, topic),
-      link: this.#senders.size === 0 ? this.#firstLink : new ProducerLink(this.#options.connection),
+      link: this.#senders.size === 0 ? this.#firstLink : this.#newLink(),
       connection: this.#options.connection,
       log: this.#options.log,
       recordsMax: this.#tuning.requestRecordsMax,
