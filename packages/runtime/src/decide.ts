@@ -41,20 +41,26 @@ export interface DecideOptions extends PerformOptions {
   readonly performsMax: number
 }
 
+/** Whether a record's reaction asks the outside before it decides. */
+export function callsOutside({ heard }: Turn): boolean {
+  return heard.delivery?.bound.reaction.perform !== undefined
+}
+
 /**
  * Decides on a batch: runs each record's reaction on the working set. Where there is something to wait
  * for, records go on side by side unless they share a key or a step; those that do keep their order.
  *
  * A reaction that throws leaves nothing behind but its event's dead letter; the others go on.
  *
- * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts; what the codec throws where waiting may help
+ * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts; what the codec throws where waiting may help;
+ *   `mustWait` if it may not wait for the outside and would have to
  */
 export async function decideAll(
   turns: readonly Turn[],
   set: WorkingSet,
   options: DecideOptions,
 ): Promise<void> {
-  if (turns.every(({ heard }) => heard.delivery?.bound.reaction.perform === undefined)) {
+  if (!turns.some(callsOutside)) {
     // The normal form: everything is pure, nothing to wait for, the order is the log's.
     for (const turn of turns) {
       const pending = decideOne(turn, set, options)

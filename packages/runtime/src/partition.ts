@@ -26,7 +26,7 @@ import {
 } from '@troupe/core'
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
-import { decideAll, type DecideOptions, type Turn } from './decide.ts'
+import { callsOutside, decideAll, type DecideOptions, type Turn } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
 import type { Outcomes } from './perform.ts'
@@ -35,7 +35,7 @@ import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.t
 
 export interface PartitionOptions
   extends SettleOptions,
-    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes'> {
+    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait'> {
   readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
   readonly now: () => number
   /** How many events one transaction takes at most. */
@@ -212,14 +212,15 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     await recallAndSettle(
       request,
       { topic, partition, epoch, from: stored, to },
-      (set) =>
+      (set, mayWait) =>
         decideAll(turns, set, {
           ...options,
           deciding: { ...deciding, timeMs: options.now() },
           signal,
           outcomes,
+          mayWait,
         }),
-      { ...options, signal },
+      { ...options, signal, callsOutside: turns.some(callsOutside) },
     )
   }
 

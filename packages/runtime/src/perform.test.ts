@@ -152,6 +152,54 @@ describe('calls to the outside', () => {
     expect(outcomesOf(bench)).toEqual(['applied', 'dead-lettered'])
   })
 
+  it('keep nobody from their documents, and are not made again when somebody has used them', async () => {
+    const held = deferred()
+    let calls = 0
+    const bench = benchFor({
+      service: chargingBank(async () => {
+        calls += 1
+        await held.promise
+        return 'receipt'
+      }),
+    })
+    const other = { ...bench, service: benchFor().service }
+    const slow = await claimPartition(place, bench)
+    const quick = await claimPartition({ ...place, partition: 1 }, other)
+    const charging = slow.take(batchOf(payments(0, [{ cents: 1 }, { cents: 2 }])))
+    await until(() => calls === 1)
+    const record = recordOf(PaidIn, { account: 'a', cents: 4 }, { offset: 0, partition: 1 })
+    await quick.take(batchOf([record], { partition: 1 }))
+    held.resolve()
+    await charging
+    expect(calls).toBe(2)
+    expect(bench.ledger.documentsByName.get('account/a')?.state).toMatchObject({ booked: [4, 1, 2] })
+  })
+
+  it('of many keys keep a partition busy: more than ten times as fast as one after the other', async () => {
+    const seed = 7
+    const clock = virtualClock()
+    const lasting = durations(seed)
+    let serialMs = 0
+    const ended = new Map<string, number[]>()
+    const bench = benchFor({
+      service: chargingBank(async ({ account: key, cents }) => {
+        const ms = lasting()
+        serialMs += ms
+        await clock.wait(ms)
+        ended.set(key, [...(ended.get(key) ?? []), cents])
+        return 'receipt'
+      }),
+    })
+    const partition = await claimPartition(place, bench)
+    const all = Array.from({ length: 1_000 }, (_, n) => ({ account: `key ${n % 20}` }))
+    const taking = partition.take(batchOf(payments(0, all)))
+    await clock.runUntil(taking)
+    expect(serialMs / clock.nowMs()).toBeGreaterThan(10)
+    for (const order of ended.values()) expect(order).toEqual(order.toSorted((one, two) => one - two))
+    expect(ended.size).toBe(20)
+    expect(outcomesOf(bench)).toHaveLength(1_000)
+  })
+
   it('let an undo of another key wait for its step, in the order of the log', async () => {
     const held = deferred()
     const slow = async () => {
@@ -203,3 +251,41 @@ describe('calls to the outside', () => {
     expect(getEventListeners(bench.signal, 'abort')).toHaveLength(0)
   })
 })
+
+/** Time that passes only when everybody waits. */
+function virtualClock() {
+  const waiting: { readonly atMs: number; readonly wake: () => void }[] = []
+  let nowMs = 0
+  return {
+    nowMs: () => nowMs,
+    wait: (ms: number) =>
+      new Promise<void>((wake) => {
+        waiting.push({ atMs: nowMs + ms, wake })
+      }),
+    async runUntil(done: Promise<unknown>): Promise<void> {
+      let isDone = false
+      void done.then(
+        () => (isDone = true),
+        () => (isDone = true),
+      )
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve))
+        if (isDone) return done.then(() => {})
+        waiting.sort((one, two) => one.atMs - two.atMs)
+        const next = waiting.shift()
+        if (!next) continue
+        nowMs = next.atMs
+        next.wake()
+      }
+    },
+  }
+}
+
+/** 0 to 5 ms, the same for the same seed. */
+function durations(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return (state / 2_147_483_647) * 5
+  }
+}

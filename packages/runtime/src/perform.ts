@@ -6,11 +6,14 @@
 //    of the first time.
 // 2. No attempt lasts longer than `performTimeoutMs`, whether the call heeds its signal or not.
 // 3. Every attempt of every process carries the same idempotency key.
+// 4. Nobody waits for a call who waits for a document: it is made while its batch holds none, and while no
+//    connection to the database is taken.
 
 import { causeIdOf, type Deciding, type Delivery, type Log, messageOf, TroupeError } from '@troupe/core'
 import { calledOff, linked, pause, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
 import { delaysOf } from './delays.ts'
+import { mustWait } from './settle.ts'
 import { traceIdOf } from './tracing-context.ts'
 import type { WorkSpan } from './tracing.ts'
 
@@ -25,6 +28,8 @@ export interface PerformOptions {
   /** Of the deliveries that were performed before: the batch may be decided again. */
   readonly outcomes: Outcomes
   readonly signal: AbortSignal
+  /** False while others wait for what this batch holds. */
+  readonly mayWait: boolean
 }
 
 /** What a call needs to know besides its event. */
@@ -47,7 +52,7 @@ const delays = { firstMs: 50, maxMs: 2_000 }
 /**
  * Makes a delivery's call to the outside, if its reaction has one.
  *
- * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts
+ * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts; {@link mustWait} where it may not and would have to
  */
 export async function performFor(
   delivery: Delivery,
@@ -60,6 +65,7 @@ export async function performFor(
   const { deciding, outcomes, performAttemptsMax, signal } = options
   const known = outcomes.get(delivery)
   if (known) return known
+  if (!options.mayWait) throw mustWait
   const idempotencyKey = deciding.deriveId(deciding.service, causeIdOf(delivery.event), 'perform')
   const waits = delaysOf(delays)
   for (let attempts = 1; ; attempts++) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { commandLane, type OutgoingRecord, TroupeError } from '@troupe/core'
 import { benchFor, place } from './bank.test.kit.ts'
 import { deferred, unreachable, until } from './fakes.test.kit.ts'
-import { nothing, recallAndSettle, settle, type Work } from './settle.ts'
+import { mustWait, nothing, recallAndSettle, settle, type Work } from './settle.ts'
 
 const record = (id: string, lane = 'counter.events/0'): OutgoingRecord => ({
   id,
@@ -263,6 +263,30 @@ describe('deciding on what was recalled', () => {
     }
     await expect(work()).rejects.toMatchObject({ code: 'TROUPE_CONFLICT' })
     expect(decided).toBe(61)
+  })
+
+  it('holds no document while it waits for the outside, and waits again for what it did not know of', async () => {
+    const bench = benchFor()
+    const asked = { ...request, documents: [{ kind: 'account', key: 'a' }] }
+    const ways: boolean[] = []
+    let conflicts = 1
+    bench.ledger.before = (method) => {
+      if (method === 'settle' && conflicts-- > 0)
+        throw new TroupeError('TROUPE_CONFLICT', 'Somebody was faster.')
+    }
+    const another = () => recallAndSettle(asked, undefined, () => {}, bench)
+    await recallAndSettle(
+      asked,
+      undefined,
+      async (set, mayWait) => {
+        ways.push(mayWait)
+        if (mayWait) await another()
+        else if (ways.length === 2) throw mustWait
+        set.apply({ documents: new Map(), outbox: [record('one')] })
+      },
+      { ...bench, callsOutside: true },
+    )
+    expect(ways).toEqual([true, false, true])
   })
 
   it('waits for a document that another batch holds, and stops waiting when it is called off', async () => {

@@ -49,9 +49,23 @@ export const nothing: Work = {
 const conflictsMax = 50
 const conflictPauseMsMax = 20
 
+/** What {@link Decide} throws, where it may not wait, for what has to be waited for. */
+export const mustWait = new Error('This work has to wait for the outside, and holds what others wait for.')
+
+/**
+ * Fills a working set. `mayWait` is false while others wait for its documents.
+ *
+ * @throws {@link mustWait} instead of calling the outside where it may not wait
+ */
+export type Decide = (set: WorkingSet, mayWait: boolean) => Promise<void> | void
+
 /**
  * Recalls, lets `decide` fill a working set, and settles it: one read, one write. What was settled is
  * handed to the relay.
+ *
+ * Work that calls the outside is decided first without holding its documents, which others of this process
+ * may want meanwhile. If one of them has, the work is decided again, now with its documents in hand and
+ * with the outcomes of the calls that were made.
  *
  * Decides again, from the start, as long as others change what was recalled; waits as long as the
  * database is away; and finds out what became of a commit whose answer was lost.
@@ -61,25 +75,29 @@ const conflictPauseMsMax = 20
 export async function recallAndSettle(
   request: RecallRequest,
   position: PositionMove | undefined,
-  decide: (set: WorkingSet) => Promise<void> | void,
-  options: SettleOptions,
+  decide: Decide,
+  options: SettleOptions & { readonly callsOutside?: boolean },
 ): Promise<void> {
-  const { ledger, dependencies, locks, signal } = options
-  for (let conflicts = 0; ; conflicts++) {
-    const release = await locks.acquire(lockNames(request), signal)
+  const { ledger, dependencies, locks, signal, callsOutside = false } = options
+  let mayWait = callsOutside
+  for (let conflicts = 0; ; ) {
+    let release = mayWait ? undefined : await locks.acquire(lockNames(request), signal)
     try {
       const recalled = await dependencies.insist('database', 'recall', () => ledger.recall(request), signal)
       const set = workingSet(recalled)
-      await decide(set)
+      await decide(set, mayWait)
+      release ??= await locks.acquire(lockNames(request), signal)
       await settle({ position, ...set.writes() }, options)
       return
     } catch (error) {
-      if (retryVerdictOf(error) !== 'decide-again' || conflicts >= conflictsMax) throw error
+      const isDue = error === mustWait
+      if (!isDue && (retryVerdictOf(error) !== 'decide-again' || conflicts++ >= conflictsMax)) throw error
+      mayWait = isDue
     } finally {
-      release()
+      release?.()
     }
     // So that several processes on one document do not keep in step.
-    if (conflicts > 0) await pause(Math.random() * conflictPauseMsMax, signal)
+    if (conflicts > 1) await pause(Math.random() * conflictPauseMsMax, signal)
   }
 }
 
