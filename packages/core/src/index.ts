@@ -61,6 +61,7 @@ export {
   type DocumentRead,
   type DocumentWrite,
   type EventName,
+  type Forgettable,
   type InboxEntry,
   laneOf,
   type Ledger,

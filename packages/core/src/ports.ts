@@ -193,6 +193,12 @@ export interface OutboxPage<One> {
   readonly next: bigint | undefined
 }
 
+/**
+ * What the ledger need not remember for ever. The `inbox` tells that an event came before, at another place
+ * in its topic; at its own place the position tells. `answers` tell that a command was decided on.
+ */
+export type Forgettable = 'inbox' | 'answers'
+
 /** A partition as its present owner holds it. */
 export interface Claim extends TopicPartition {
   /** Goes up with every claim; an older owner's settle fails. */
@@ -238,6 +244,15 @@ export interface Ledger {
    * lanes: a page of them, oldest first, bounded by count and bytes. What is published by now is left out.
    */
   outgoing(ids: readonly string[], after?: bigint): Promise<OutboxPage<OutgoingRecord>>
+  /**
+   * Deletes a portion of what is older than this, by the database's clock; `next` is where the next portion
+   * begins, undefined at the end. Of several callers at one time one does it, the others delete nothing.
+   */
+  forget(
+    what: Forgettable,
+    olderThanMs: number,
+    from?: bigint,
+  ): Promise<{ readonly forgotten: number; readonly next: bigint | undefined }>
   document(name: DocumentName): Promise<StoredDocument | undefined>
   documents(kind: string, page: DocumentPage): Promise<readonly StoredDocument[]>
   /** Resolves if the database answers. */

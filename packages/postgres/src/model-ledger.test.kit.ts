@@ -133,6 +133,14 @@ export function modelLedger(): () => Ledger {
             next: undefined,
           }
         }),
+      // Everything is older than nothing; how old it is, nobody here knows.
+      forget: (what, olderThanMs) =>
+        whileOpen(() => {
+          const all = what === 'inbox' ? inbox : answers
+          const forgotten = olderThanMs === 0 ? all.size : 0
+          if (olderThanMs === 0) all.clear()
+          return { forgotten, next: undefined }
+        }),
       document: (one) =>
         whileOpen(() => {
           refuseUnfit(one.key)

@@ -17,6 +17,7 @@ import { migrate } from './migrations/migrate.ts'
 import { quoted, settingsOf } from './settings.ts'
 import { settleCalls } from './settle.ts'
 import { claimPosition } from './statements/claim-position.ts'
+import { forgetOld } from './statements/forget-old.ts'
 import { listDocuments } from './statements/list-documents.ts'
 import { listOutgoing } from './statements/list-outgoing.ts'
 import {
@@ -111,6 +112,11 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       const found = ids.length === 0 ? [] : await rowsOf(listOutgoing, { ids, after })
       const last = found.at(-1)
       return { found: found.map(({ record }) => record), next: last?.isLast === false ? last.seq : undefined }
+    },
+    async forget(what, olderThanMs, from = 0n) {
+      const [portion] = await rowsOf(forgetOld(what), { olderThanMs, from })
+      if (!portion) throw new Error(`Forgetting ${what} returned no row.`)
+      return portion
     },
     document: async ({ kind, key }) => (await rowsOf(readDocument, { kind, key }))[0],
     async documents(kind, page) {

@@ -10,11 +10,13 @@ import { commandLane, laneOf, type Log, type Service, type TopicPartition } from
 import { connectKafka, createReceiver, createRelay, onWire, type Receiver } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
 import { linked, shared } from './abort.ts'
+import { watchBackPressure } from './back-pressure.ts'
 import { databaseAccess, kafkaSettings, prepareTopics, registryAccess } from './connecting.ts'
 import { createDecider } from './decider.ts'
 import { createBlocking } from './blocking.ts'
 import { createDependencies, type DependencyName } from './dependencies.ts'
-import type { Settings } from './environment.ts'
+import { retentionHours, type Settings } from './environment.ts'
+import { createForgetting } from './forgetting.ts'
 import { type HttpServer, serveHttp } from './http.ts'
 import { forgetPublished, sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
@@ -36,8 +38,15 @@ const batchEventsMax = 500
 const performsMax = 64
 const performAttemptsMax = 5
 const commandsWaitingMax = 10_000
-const unpublishedMax = 20_000
-const unpublishedBytesMax = 64 * 1024 * 1024
+const outboxLimits = {
+  eventsMax: 10_000,
+  eventsBytesMax: 32 * 1024 * 1024,
+  commandsMax: 20_000,
+  commandsBytesMax: 64 * 1024 * 1024,
+}
+const backPressureEveryMs = 1_000
+/** Between two portions, and between two walks through all of what may be forgotten. */
+const forgetting = { everyMs: 1_000, restMs: 600_000 }
 /** How long published records may stay in an idle service's outbox. */
 const outboxIdleMs = 200
 const forgetTimeoutMs = 2_000
@@ -82,7 +91,19 @@ export function createService(
     consumerGroup: onWire(connection, service.name),
     onWire: (topic) => onWire(connection, topic),
   })
-  const relay = createRelay({ connection, log, ...(tracing ? { around: tracing.sending } : {}) })
+  const relay = createRelay({
+    connection,
+    log,
+    tuning: { queueRecordsMax: outboxLimits.eventsMax, queueBytesMax: outboxLimits.eventsBytesMax },
+    ...(tracing ? { around: tracing.sending } : {}),
+  })
+  const backPressure = watchBackPressure({
+    relay,
+    limits: outboxLimits,
+    log,
+    now,
+    everyMs: backPressureEveryMs,
+  })
   // In no trace, although its timer is set while something is settled in one.
   const sweep = () => sweepOutbox(settling, forgetTimeoutMs)
   const sweeper = createSweeper(() => context.with(ROOT_CONTEXT, sweep), outboxIdleMs)
@@ -101,8 +122,7 @@ export function createService(
     now,
     batchCommandsMax: batchEventsMax,
     waitingMax: commandsWaitingMax,
-    unpublishedMax,
-    unpublishedBytesMax,
+    outboxLimits,
   })
   const blocking = createBlocking({
     log,
@@ -148,12 +168,23 @@ export function createService(
     onWire: (topic) => onWire(connection, topic),
     dependencies,
     relay,
+    backPressure,
     receiver,
     now,
   })
   const probes = probesOf({ ledger, receiver, relay, connection, registry })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
   const lookout = createLookout(settling, { everyMs: staleAfterMs, staleAfterMs })
+  const forgets = createForgetting({
+    ...forgetting,
+    ledger,
+    log,
+    retentionMs: {
+      inbox: hoursInMs(settings.inboxRetentionHours),
+      answers: hoursInMs(settings.answerRetentionHours),
+    },
+    onForgotten: (what, count) => metrics.meter.forgot(what, count),
+  })
   let http: HttpServer | undefined
 
   const lifecycle = createLifecycle({
@@ -167,6 +198,8 @@ export function createService(
       stopping.abort()
       pulse.stop()
       lookout.stop()
+      backPressure.stop()
+      forgets.stop()
       const parts = { http, decider, receiver, relay, sweeper, ledger }
       const canForget = was === 'running' || was === 'joining'
       const forget = canForget ? (timeoutMs: number) => forgetPublished(settling, timeoutMs) : undefined
@@ -186,8 +219,10 @@ export function createService(
       const states = dependencies.states()
       const halted = haltedIn(receiver)
       const isUp = states.database.state === 'up' && states.kafka.state === 'up'
-      const isReady = isOpen(lifecycle.state) && isUp && halted.length === 0
-      return { state: lifecycle.state, isReady, halted, dependencies: states }
+      const pressure = backPressure.state()
+      const isTaking = halted.length === 0 && pressure.holdsBack !== 'events and commands'
+      const isReady = isOpen(lifecycle.state) && isUp && isTaking
+      return { state: lifecycle.state, isReady, halted, backPressure: pressure, dependencies: states }
     },
     async progress() {
       // In this order: what was emitted on the way to these positions has been handed to the relay.
@@ -244,6 +279,8 @@ export function createService(
       joining()
       pulse.start()
       lookout.start()
+      backPressure.start()
+      forgets.start()
       if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
     } finally {
       patience.unlink()
@@ -256,6 +293,11 @@ export function createService(
   }
 
   return running
+}
+
+/** Undefined: for ever. */
+function hoursInMs(hours = retentionHours): number | undefined {
+  return hours === 0 ? undefined : hours * 3_600_000
 }
 
 /** Partitions whose position Kafka does not have: their events wait for a person. */

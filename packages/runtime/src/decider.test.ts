@@ -12,8 +12,12 @@ function open(change: Partial<DeciderOptions> = {}) {
     ...bench,
     batchCommandsMax: 100,
     waitingMax: 1_000,
-    unpublishedMax: 1_000,
-    unpublishedBytesMax: 1_000_000,
+    outboxLimits: {
+      eventsMax: 1_000,
+      eventsBytesMax: 1_000_000,
+      commandsMax: 1_000,
+      commandsBytesMax: 1_000_000,
+    },
     ...change,
   })
   const pay = (cents: number, idempotencyKey?: string, change: object = {}) =>
@@ -169,7 +173,9 @@ describe('too many commands', () => {
   })
 
   it('are refused while too many events wait for Kafka, and taken again when it takes them', async () => {
-    const { pay, relay } = open({ unpublishedMax: 2 })
+    const { pay, relay } = open({
+      outboxLimits: { eventsMax: 1, eventsBytesMax: 1_000, commandsMax: 2, commandsBytesMax: 1_000 },
+    })
     relay.close()
     await pay(1)
     await pay(2)

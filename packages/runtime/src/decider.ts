@@ -25,6 +25,7 @@ import {
   type WorkingSet,
   nameLengthMax,
 } from '@troupe/core'
+import { heldBackAt, type OutboxLimits } from './back-pressure.ts'
 import { inputHashOf, newIdempotencyKey } from './ids.ts'
 import { recallAndSettle, type SettleOptions } from './settle.ts'
 import { caller } from './tracing-context.ts'
@@ -38,9 +39,8 @@ export interface DeciderOptions extends SettleOptions {
   readonly batchCommandsMax: number
   /** How many commands may wait before new ones are refused. */
   readonly waitingMax: number
-  /** How many events may wait for Kafka before new commands are refused. */
-  readonly unpublishedMax: number
-  readonly unpublishedBytesMax: number
+  /** How much may wait for Kafka before new commands are refused. */
+  readonly outboxLimits: OutboxLimits
   readonly tracing?: Tracing | undefined
 }
 
@@ -213,21 +213,18 @@ function refuseReusedKey({ name, idempotencyKey }: Request): never {
   )
 }
 
-function refuseOverload(
-  waiting: number,
-  { service, relay, waitingMax, unpublishedMax, unpublishedBytesMax }: DeciderOptions,
-): void {
+function refuseOverload(waiting: number, { service, relay, waitingMax, outboxLimits }: DeciderOptions): void {
   if (waiting >= waitingMax) {
     throw new TroupeError(
       'TROUPE_OVERLOADED',
       `${service.name} has ${waiting} commands waiting already. Ask again in a moment.`,
     )
   }
-  const { queued, queuedBytes } = relay.state
-  if (queued >= unpublishedMax || queuedBytes >= unpublishedBytesMax) {
+  const { state } = relay
+  if (heldBackAt(state, outboxLimits) === 'events and commands') {
     throw new TroupeError(
       'TROUPE_OVERLOADED',
-      `${service.name} has ${queued} events waiting for Kafka already. Ask again when Kafka takes them.`,
+      `${service.name} has ${state.queued} events waiting for Kafka already. Ask again when Kafka takes them.`,
     )
   }
 }

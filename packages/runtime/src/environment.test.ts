@@ -30,6 +30,8 @@ describe('environment', () => {
         performTimeoutMs: 30_000,
         sessionTimeoutMs: 10_000,
         onDataLoss: 'halt',
+        inboxRetentionHours: 720,
+        answerRetentionHours: 720,
         isStoppedWithParent: false,
       },
     })

@@ -39,9 +39,19 @@ export interface Settings extends SecureSettings {
    * it until a person has decided, `skip` goes on with the first event that is left. Default: `halt`.
    */
   readonly onDataLoss?: 'halt' | 'skip' | undefined
+  /**
+   * How long it is remembered that an event came before; 0: for ever. Longer than the age of the oldest backup
+   * that an upstream service may ever be restored from. Default: 720, thirty days.
+   */
+  readonly inboxRetentionHours?: number | undefined
+  /** How long a command's answer is kept for its idempotency key; 0: for ever. Default: 720. */
+  readonly answerRetentionHours?: number | undefined
   /** Stop when the process that started this one goes away. */
   readonly isStoppedWithParent: boolean
 }
+
+/** Unless a setting says otherwise. */
+export const retentionHours = 720
 
 /** Settings, or what is wrong with them: `run` refuses to start on the latter. */
 export type Environment = { readonly settings: Settings } | { readonly problems: readonly string[] }
@@ -86,6 +96,8 @@ const variables = z.object({
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
   TROUPE_ON_DATA_LOSS: z.enum(['halt', 'skip']).default('halt'),
+  TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
+  TROUPE_ANSWER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
 })
 
@@ -128,6 +140,8 @@ export function environment(
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
       sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
       onDataLoss: of.TROUPE_ON_DATA_LOSS,
+      inboxRetentionHours: of.TROUPE_INBOX_RETENTION_HOURS,
+      answerRetentionHours: of.TROUPE_ANSWER_RETENTION_HOURS,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },
   }

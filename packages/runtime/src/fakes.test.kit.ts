@@ -164,6 +164,13 @@ export function fakeLedger(): FakeLedger {
       const next = from + page.length
       return { found: page, next: next < found.length ? BigInt(next) : undefined }
     },
+    async forget(what, olderThanMs) {
+      await enter('forget')
+      const all = what === 'inbox' ? inbox : answers
+      const forgotten = olderThanMs === 0 ? all.size : 0
+      if (olderThanMs === 0) all.clear()
+      return { forgotten, next: undefined }
+    },
     document: async (name) => documentsByName.get(documentName(name)),
     documents: async () => [],
     ping: async () => {},

@@ -18,7 +18,7 @@ const bodyBytesMax = 262_144
  * Serves `/livez`, `/readyz`, `/metrics` and the service's own routes.
  *
  * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs, while the
- * database or Kafka is away, and while a partition is halted; it says which dependency answers, and since
+ * database or Kafka is away, while a partition is halted, and while commands are held back; it says which dependency answers, and since
  * when. `/metrics` answers in every state.
  */
 export async function serveHttp(
@@ -47,16 +47,21 @@ export async function serveHttp(
   http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
-    const { isReady, state, halted, dependencies } = running.status()
+    const { isReady, state, halted, backPressure, dependencies } = running.status()
     const since = Object.fromEntries(
       Object.entries(dependencies).map(([name, { state: its, sinceMs, error }]) => [
         name,
         { state: its, since: new Date(sinceMs).toISOString(), ...(error === undefined ? {} : { error }) },
       ]),
     )
+    const { sinceMs, ...pressure } = backPressure
+    const outbox = {
+      ...pressure,
+      ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+    }
     return reply
       .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, dependencies: since })
+      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, outbox, dependencies: since })
   })
   if (metrics) {
     http.get('/metrics', async (_request, reply) =>

@@ -1,3 +1,4 @@
+export type { BackPressure } from './back-pressure.ts'
 export { createService, type ServiceOptions } from './create-service.ts'
 export type { ListPage, Progress, Routes, RunningService, ServiceState, Status } from './running-service.ts'
 export { type DecideCommandOptions, isPassing } from './decider.ts'

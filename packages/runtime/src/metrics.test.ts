@@ -46,6 +46,9 @@ function open() {
     onWire: (topic) => `review.${topic}`,
     dependencies,
     relay,
+    backPressure: {
+      state: () => ({ holdsBack: 'events', sinceMs: 0, unpublished: 7, unpublishedBytes: 70 }),
+    },
     receiver: { state, lag: () => [{ topic: 'order.events', partition: 1, lag: 5n }] },
     now: () => 3_500,
   })
@@ -55,6 +58,20 @@ function open() {
 }
 
 describe('the metrics of a service', () => {
+  it('tell what is held back, and what the ledger forgets', async () => {
+    const { metrics, lines } = open()
+    metrics.meter.forgot('inbox', 3)
+    metrics.meter.forgot('inbox', 4)
+    expect(await lines('troupe_held_back')).toEqual([
+      'troupe_held_back{what="events"} 1',
+      'troupe_held_back{what="commands"} 0',
+    ])
+    expect(await lines('troupe_outbox_unpublished_bytes')).toEqual(['troupe_outbox_unpublished_bytes 70'])
+    expect(await lines('troupe_ledger_forgotten_total')).toEqual([
+      'troupe_ledger_forgotten_total{table="inbox"} 7',
+    ])
+  })
+
   it('count what became of events, by type, also of those that cannot be read', async () => {
     const { metrics, lines } = open()
     expect(await lines('troupe_events_handled_total')).toEqual([])
@@ -92,7 +109,7 @@ describe('the metrics of a service', () => {
 
   it('tell what waits for Kafka, and since when', async () => {
     const { lines, relay } = open()
-    expect(await lines('troupe_outbox_unpublished')).toEqual(['troupe_outbox_unpublished 7'])
+    expect(await lines('troupe_outbox_unpublished ')).toEqual(['troupe_outbox_unpublished 7'])
     expect(await lines('troupe_relay')).toEqual([
       'troupe_relay_oldest_unpublished_seconds 2.5',
       'troupe_relay_refused 2',

@@ -3,9 +3,10 @@
 // On the way of an event nothing is done but adding to numbers; everything else is asked for when somebody
 // reads the metrics.
 
-import type { InboxEntry, OutgoingRecord, Service } from '@troupe/core'
+import type { Forgettable, InboxEntry, OutgoingRecord, Service } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { BackPressureWatch } from './back-pressure.ts'
 import { type Dependencies, dependencyNames } from './dependencies.ts'
 
 /** Names are kept as they are: dashboards and alerts know them. */
@@ -14,6 +15,9 @@ export const metricNames = {
   handled: 'troupe_events_handled_total',
   batchSeconds: 'troupe_batch_seconds',
   unpublished: 'troupe_outbox_unpublished',
+  unpublishedBytes: 'troupe_outbox_unpublished_bytes',
+  heldBack: 'troupe_held_back',
+  forgotten: 'troupe_ledger_forgotten_total',
   oldestUnpublishedSeconds: 'troupe_relay_oldest_unpublished_seconds',
   refused: 'troupe_relay_refused',
   dependencyUp: 'troupe_dependency_up',
@@ -31,6 +35,8 @@ export interface Meter {
   blocked(reaction: string, seconds: number): void
   /** Told how long a batch took, from its handing over to its last commit. */
   tookSeconds(seconds: number): void
+  /** Told how many rows the ledger has forgotten. */
+  forgot(what: Forgettable, count: number): void
 }
 
 export interface Metrics {
@@ -48,6 +54,7 @@ export interface MetricsOptions {
   readonly onWire: (topic: string) => string
   readonly dependencies: Dependencies
   readonly relay: Pick<Relay, 'state'>
+  readonly backPressure: Pick<BackPressureWatch, 'state'>
   readonly receiver: Pick<Receiver, 'state' | 'lag'> | undefined
   readonly now: () => number
 }
@@ -75,12 +82,20 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: ['reaction'],
     registers: [],
   })
+  const forgotten = new Counter({
+    name: metricNames.forgotten,
+    help: 'Rows that the ledger has forgotten because they are older than their retention',
+    labelNames: ['table'],
+    registers: [],
+  })
   const measured = [
     batchSeconds,
     blockedSeconds,
     countHandled(service, handled),
     ...measureKafka(options),
     ...measureRelay(options),
+    measureBackPressure(options),
+    forgotten,
     measureDependencies(options),
   ]
   for (const metric of measured) registry.registerMetric<string>(metric)
@@ -106,6 +121,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         if (deadLetters > 0) count(unknownType, 'dead-lettered', deadLetters)
       },
       blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
+      forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
     },
     text() {
@@ -188,6 +204,14 @@ function measureRelay({ relay, now }: MetricsOptions) {
       this.set(relay.state.queued)
     },
   })
+  const bytes = new Gauge({
+    name: metricNames.unpublishedBytes,
+    help: 'About how many bytes these events are',
+    registers: [],
+    collect() {
+      this.set(relay.state.queuedBytes)
+    },
+  })
   const oldest = new Gauge({
     name: metricNames.oldestUnpublishedSeconds,
     help: 'How long the oldest of them has waited; 0 if there is none',
@@ -207,7 +231,21 @@ function measureRelay({ relay, now }: MetricsOptions) {
       this.set(relay.state.refusedCount)
     },
   })
-  return [unpublished, oldest, refused]
+  return [unpublished, bytes, oldest, refused]
+}
+
+function measureBackPressure({ backPressure }: MetricsOptions) {
+  return new Gauge({
+    name: metricNames.heldBack,
+    help: '1 for what is held back because too much waits for Kafka',
+    labelNames: ['what'],
+    registers: [],
+    collect() {
+      const { holdsBack } = backPressure.state()
+      this.set({ what: 'events' }, holdsBack === 'nothing' ? 0 : 1)
+      this.set({ what: 'commands' }, holdsBack === 'events and commands' ? 1 : 0)
+    },
+  })
 }
 
 function measureDependencies({ dependencies }: MetricsOptions) {

@@ -1,5 +1,6 @@
 import type { Command, DocumentRef, DocumentType, Service, TopicPartition } from '@troupe/core'
 import type { FastifyInstance } from 'fastify'
+import type { BackPressure } from './back-pressure.ts'
 import type { DecideCommandOptions } from './decider.ts'
 import type { DependencyName, DependencyState } from './dependencies.ts'
 
@@ -10,6 +11,7 @@ export interface Status {
   readonly isReady: boolean
   /** Partitions, as `topic/partition`, whose position Kafka does not have: they wait for a person. */
   readonly halted: readonly string[]
+  readonly backPressure: BackPressure
   readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
 }
 

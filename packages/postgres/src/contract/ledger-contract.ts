@@ -1,5 +1,6 @@
 import type { Ledger } from '@troupe/core'
 import { documentCases } from './document-cases.ts'
+import { forgetCases } from './forget-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { positionCases } from './position-cases.ts'
 import { recallCases } from './recall-cases.ts'
@@ -41,6 +42,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...documentCases,
   ...recallCases,
   ...outboxCases,
+  ...forgetCases,
 ]
 
 async function inStore(makeStore: () => Promise<OpenLedger>, holds: LedgerCase['holds']): Promise<void> {
