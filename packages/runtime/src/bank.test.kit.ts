@@ -199,4 +199,12 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
   } as Bench
 }
 
+/** Far beyond what a test lets pile up. */
+export const outboxLimits = {
+  eventsMax: 1_000,
+  eventsBytesMax: 1_000_000,
+  commandsMax: 1_000,
+  commandsBytesMax: 1_000_000,
+}
+
 export const place = { topic: PaidIn.topic, partition: 0 }

@@ -16,7 +16,7 @@ import { createDecider } from './decider.ts'
 import { createBlocking } from './blocking.ts'
 import { createDependencies, type DependencyName } from './dependencies.ts'
 import { retentionHours, type Settings } from './environment.ts'
-import { createForgetting } from './forgetting.ts'
+import { createRetention } from './retention.ts'
 import { type HttpServer, serveHttp } from './http.ts'
 import { forgetPublished, sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
@@ -46,7 +46,7 @@ const outboxLimits = {
 }
 const backPressureEveryMs = 1_000
 /** Between two portions, and between two walks through all of what may be forgotten. */
-const forgetting = { everyMs: 1_000, restMs: 600_000 }
+const retentionPace = { everyMs: 1_000, restMs: 600_000 }
 /** How long published records may stay in an idle service's outbox. */
 const outboxIdleMs = 200
 const forgetTimeoutMs = 2_000
@@ -175,8 +175,8 @@ export function createService(
   const probes = probesOf({ ledger, receiver, relay, connection, registry })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
   const lookout = createLookout(settling, { everyMs: staleAfterMs, staleAfterMs })
-  const forgets = createForgetting({
-    ...forgetting,
+  const retention = createRetention({
+    ...retentionPace,
     ledger,
     log,
     retentionMs: {
@@ -199,7 +199,7 @@ export function createService(
       pulse.stop()
       lookout.stop()
       backPressure.stop()
-      forgets.stop()
+      retention.stop()
       const parts = { http, decider, receiver, relay, sweeper, ledger }
       const canForget = was === 'running' || was === 'joining'
       const forget = canForget ? (timeoutMs: number) => forgetPublished(settling, timeoutMs) : undefined
@@ -280,7 +280,7 @@ export function createService(
       pulse.start()
       lookout.start()
       backPressure.start()
-      forgets.start()
+      retention.start()
       if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
     } finally {
       patience.unlink()

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { command, type Json, service, TroupeError } from '@troupe/core'
 import { createDecider, type DeciderOptions, isPassing } from './decider.ts'
-import { benchFor, payIn, tricks } from './bank.test.kit.ts'
+import { benchFor, outboxLimits, payIn, tricks } from './bank.test.kit.ts'
 import { deferred, unreachable, until } from './fakes.test.kit.ts'
 
 afterEach(() => tricks.clear())
@@ -12,12 +12,7 @@ function open(change: Partial<DeciderOptions> = {}) {
     ...bench,
     batchCommandsMax: 100,
     waitingMax: 1_000,
-    outboxLimits: {
-      eventsMax: 1_000,
-      eventsBytesMax: 1_000_000,
-      commandsMax: 1_000,
-      commandsBytesMax: 1_000_000,
-    },
+    outboxLimits,
     ...change,
   })
   const pay = (cents: number, idempotencyKey?: string, change: object = {}) =>

@@ -13,6 +13,7 @@ import {
   payments,
   place,
   tricks,
+  outboxLimits,
 } from './bank.test.kit.ts'
 import { createDecider } from './decider.ts'
 import { claimPartition, type PartitionOptions } from './partition.ts'
@@ -35,8 +36,8 @@ async function open(change: Partial<PartitionOptions> = {}) {
 }
 
 function decider(bench = benchFor({ tracing: tracingOfBank() })) {
-  const limits = { unpublishedMax: 1_000, unpublishedBytesMax: 1_000_000 }
-  const { decide } = createDecider({ ...bench, batchCommandsMax: 100, waitingMax: 1_000, ...limits })
+  const limits = { waitingMax: 1_000, outboxLimits }
+  const { decide } = createDecider({ ...bench, batchCommandsMax: 100, ...limits })
   return { ...bench, decide }
 }
 

@@ -6,7 +6,7 @@
 // 2. A process that is stopped neither sends nor hears until it goes on.
 import { commandLane, type Ledger, type Log, type Service, type Settlement, TroupeError } from '@troupe/core'
 import { createRelay, type KafkaConnection, type Relay } from '@troupe/kafka'
-import { jsonCodec } from '../bank.test.kit.ts'
+import { jsonCodec, outboxLimits } from '../bank.test.kit.ts'
 import { createBlocking } from '../blocking.ts'
 import { createDecider, type Decider } from '../decider.ts'
 import { createDependencies } from '../dependencies.ts'
@@ -180,8 +180,7 @@ export function createInstance(
     now,
     batchCommandsMax: 4,
     waitingMax: 100,
-    unpublishedMax: 1_000,
-    unpublishedBytesMax: 1_000_000,
+    outboxLimits,
   })
   const partitionOptions: PartitionOptions = {
     ...settling,

@@ -10,7 +10,7 @@
 
 import { type Forgettable, type Ledger, type Log, messageOf } from '@troupe/core'
 
-export interface ForgettingOptions {
+export interface RetentionOptions {
   readonly ledger: Pick<Ledger, 'forget'>
   readonly log: Log
   /** Undefined: for ever. */
@@ -22,7 +22,7 @@ export interface ForgettingOptions {
   readonly onForgotten: (what: Forgettable, count: number) => void
 }
 
-export interface Forgetting {
+export interface Retention {
   start(): void
   stop(): void
 }
@@ -30,7 +30,7 @@ export interface Forgetting {
 const kinds: readonly Forgettable[] = ['inbox', 'answers']
 
 /** Creates it, resting. */
-export function createForgetting(options: ForgettingOptions): Forgetting {
+export function createRetention(options: RetentionOptions): Retention {
   const { ledger, log, retentionMs, everyMs, restMs, onForgotten } = options
   const due = kinds.flatMap((what) => {
     const olderThanMs = retentionMs[what]

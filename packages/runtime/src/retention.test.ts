@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Forgettable } from '@troupe/core'
 import { keepingLog, unreachable, until } from './fakes.test.kit.ts'
-import { createForgetting } from './forgetting.ts'
+import { createRetention } from './retention.ts'
 
 const quick = { everyMs: 1, restMs: 1 }
 
-describe('forgetting', () => {
+describe('retention', () => {
   it('walks through each kind to its end, again and again, and counts what went', async () => {
     const asked: string[] = []
     const counts = new Map<Forgettable, number>()
     let trouble = 1
-    const forgetting = createForgetting({
+    const walking = createRetention({
       ...quick,
       ledger: {
         async forget(what, olderThanMs, from = 0n) {
@@ -23,10 +23,10 @@ describe('forgetting', () => {
       retentionMs: { inbox: 10, answers: 20 },
       onForgotten: (what, count) => void counts.set(what, (counts.get(what) ?? 0) + count),
     })
-    forgetting.start()
-    forgetting.start()
+    walking.start()
+    walking.start()
     await until(() => asked.length >= 5)
-    forgetting.stop()
+    walking.stop()
     expect(asked.slice(0, 5)).toEqual([
       'inbox 10 0',
       'inbox 10 128',
@@ -42,7 +42,7 @@ describe('forgetting', () => {
 
   it('leaves alone what is kept for ever', async () => {
     const asked = new Set<Forgettable>()
-    const walking = createForgetting({
+    const walking = createRetention({
       ...quick,
       ledger: {
         async forget(what) {
