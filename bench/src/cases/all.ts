@@ -6,6 +6,7 @@ import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
 import { plainKafkajs } from './plain-kafkajs.ts'
 import { sagaLatency } from './saga-latency.ts'
+import { stages } from './stages.ts'
 import { stackStart } from './stack-start.ts'
 import { throughput } from './throughput.ts'
 
@@ -19,5 +20,6 @@ export const allCases: readonly BenchCase[] = [
   throughput,
   plainKafkajs,
   hops,
+  stages,
   baseline,
 ]

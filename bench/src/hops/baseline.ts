@@ -19,7 +19,7 @@ export const baselinePayment: Contender = {
       value: JSON.stringify({ ...order, orderId, totalCents, placedAtMs: Date.now() }),
     })
   },
-  start: (stack, databaseUrl, signal) =>
+  start: (stack, { databaseUrl, ...options }) =>
     startChild({
       name: 'baseline',
       main: baselineMain(),
@@ -30,7 +30,7 @@ export const baselinePayment: Contender = {
         OUT_TOPIC: 'payments',
         PARTITIONS: String(partitions),
       },
-      signal,
+      ...options,
     }),
 }
 

@@ -15,6 +15,13 @@ export interface Contender {
   readonly outTopic: string
   /** Gets ready to write messages. */
   prepare(stack: Stack): Promise<(orderId: string) => Message>
-  /** Starts an instance; its topics exist. `number` tells instances that run beside each other apart. */
-  start(stack: Stack, databaseUrl: string, signal: AbortSignal): Promise<Child>
+  /** Starts an instance; its topics exist. */
+  start(stack: Stack, options: StartOptions): Promise<Child>
+}
+
+export interface StartOptions {
+  readonly databaseUrl: string
+  /** A module that is loaded before its own. */
+  readonly preload?: string
+  readonly signal: AbortSignal
 }

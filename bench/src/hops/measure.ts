@@ -33,7 +33,7 @@ export async function measureHops(
   const rig = await openRig(contender, stack, signal)
   let child: Child | undefined
   try {
-    child = await contender.start(stack, databaseUrl, signal)
+    child = await contender.start(stack, { databaseUrl, signal })
     const cast = castOf({ [contender.name]: child.pid }, stack.postgres.pid)
     await pileUp(rig, child, cast, size('warm-up'))
     note(`warm after ${size('warm-up')} hops`)
@@ -72,13 +72,14 @@ function aimOf(aim: Aim | undefined): { readonly aim?: Aim } {
   return aim ? { aim } : {}
 }
 
-interface PileUp {
+/** One pile that was worked off. */
+export interface PileUp {
   readonly perSecond: number
   readonly spent: Spent
 }
 
 /** Lets hops pile up before a process that is frozen; then, how many of them it does a second. */
-async function pileUp(rig: Rig, child: Child, cast: Cast, count: number): Promise<PileUp> {
+export async function pileUp(rig: Rig, child: Child, cast: Cast, count: number): Promise<PileUp> {
   child.freeze()
   try {
     await rig.feed(count)

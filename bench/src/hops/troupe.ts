@@ -39,7 +39,7 @@ export const troupePayment: Contender = {
       }
     }
   },
-  start: (stack, databaseUrl, signal) =>
+  start: (stack, { databaseUrl, ...options }) =>
     startChild({
       name: 'payment',
       main: paymentMain(),
@@ -52,7 +52,7 @@ export const troupePayment: Contender = {
         TROUPE_TOPIC_PARTITIONS: String(partitions),
         TROUPE_STOP_WITH_PARENT: '1',
       },
-      signal,
+      ...options,
     }),
 }
 

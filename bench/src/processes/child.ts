@@ -4,8 +4,12 @@ import { type ChildProcess, fork } from 'node:child_process'
 export interface Child {
   readonly name: string
   readonly pid: number
+  /** What it said when it was ready. */
+  readonly said: unknown
   /** Rejects when it ends although nobody stopped it; else stays pending. */
   readonly failed: Promise<never>
+  /** Sends it a message, and resolves to what it says next. */
+  ask(message: string): Promise<unknown>
   /** Keeps it from running until it is `woken`: what it is to do piles up meanwhile. */
   freeze(): void
   wake(): void
@@ -20,6 +24,8 @@ export interface ChildOptions {
   /** The module that Node runs; its first message says that it is ready. */
   readonly main: string
   readonly words?: readonly string[]
+  /** A module that is loaded before it. */
+  readonly preload?: string
   /** Added to this process's own environment. */
   readonly environment?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
@@ -38,12 +44,14 @@ export async function startChild({
   name,
   main,
   words = [],
+  preload,
   environment,
   signal,
 }: ChildOptions): Promise<Child> {
   signal.throwIfAborted()
   const child = fork(main, [...words], {
     stdio: ['ignore', 2, 2, 'ipc'],
+    execArgv: preload === undefined ? [] : ['--import', preload],
     env: { ...process.env, ...environment },
   })
   alive.add(child)
@@ -68,8 +76,10 @@ export async function startChild({
     child.kill('SIGKILL')
     if (alive.has(child)) await gone
   }
+  const next = () => Promise.race([new Promise((resolve) => child.once('message', resolve)), failed])
+  let said: unknown
   try {
-    await Promise.race([new Promise((resolve) => child.once('message', resolve)), failed])
+    said = await next()
   } catch (error) {
     await kill()
     throw error
@@ -77,7 +87,13 @@ export async function startChild({
   return {
     name,
     pid: child.pid ?? 0,
+    said,
     failed,
+    ask(message) {
+      const answer = next()
+      child.send(message)
+      return answer
+    },
     freeze: () => void child.kill('SIGSTOP'),
     wake: () => void child.kill('SIGCONT'),
     async stop() {

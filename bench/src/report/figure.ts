@@ -1,5 +1,5 @@
 /** What a figure counts. Times are milliseconds, memory is MiB, a share is of one core. */
-export type Unit = 'ms' | 'sagas/s' | 'hops/s' | 'MiB' | 'share' | 'sagas' | 'ratio'
+export type Unit = 'ms' | 'sagas/s' | 'hops/s' | 'MiB' | 'share' | 'sagas' | 'µs' | 'ratio'
 
 /** One number, and what it counts. */
 export interface Figure {

@@ -20,15 +20,40 @@ export function tableOf({ machine, versions, cases, ratios, ...run }: BenchDocum
   return lines.join('\n')
 }
 
+/** A figure that is named `row [column]` stands in that column of its row; the others have a row each. */
+const inColumn = /^(.*) \[(.*)\]$/
+
 function rows(figures: Figures): string {
-  const table = new Table({
+  const plain = tableWith(4)
+  const columns = [...new Set(Object.keys(figures).flatMap((name) => inColumn.exec(name)?.[2] ?? []))]
+  const inRows = new Map<string, Map<string, Figure>>()
+  for (const [name, figure] of Object.entries(figures)) {
+    const [, row, column] = inColumn.exec(name) ?? []
+    if (row === undefined || column === undefined) {
+      plain.push([name, text(figure), unitText(figure), aimText(figure)])
+    } else inRows.set(row, (inRows.get(row) ?? new Map<string, Figure>()).set(column, figure))
+  }
+  const wide = tableWith(columns.length + 1)
+  wide.push(['', ...columns])
+  for (const [row, cells] of inRows) wide.push([row, ...columns.map((column) => cellText(cells.get(column)))])
+  return [
+    ...(inRows.size > 0 ? [wide.toString()] : []),
+    ...(plain.length > 0 ? [plain.toString()] : []),
+  ].join('\n')
+}
+
+function tableWith(columns: number) {
+  return new Table({
     chars: { ...noLines },
     style: { head: [], border: [], compact: true, 'padding-left': 2, 'padding-right': 0 },
-    colAligns: ['left', 'right', 'left', 'left'],
+    colAligns: Array.from({ length: columns }, (_, at) =>
+      at === 0 || (columns === 4 && at > 1) ? 'left' : 'right',
+    ),
   })
-  for (const [name, figure] of Object.entries(figures))
-    table.push([name, text(figure), unitText(figure), aimText(figure)])
-  return table.toString()
+}
+
+function cellText(figure: Figure | undefined): string {
+  return figure ? `${text(figure)} ${unitText(figure)} ${aimText(figure)}`.trimEnd() : ''
 }
 
 function aimText(figure: Figure): string {

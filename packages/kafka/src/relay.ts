@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly log: Log
   readonly tuning?: RelayTuning
   readonly around?: AroundRequest
+  /** Told at every acknowledgement how long the oldest record of the request has waited for it. */
+  readonly onAcknowledged?: (afterMs: number) => void
 }
 
 export interface RelayTuning {
@@ -259,9 +261,10 @@ class OutboxRelay implements Relay {
       bytesMax: this.#tuning.requestBytesMax,
       stopping: this.#stopping.signal,
       around: this.#options.around,
-      onPublished: (records, bytes) => {
+      onPublished: (records, bytes, afterMs) => {
         for (const { id } of records) this.#ids.publish(id)
         this.#published += records.length
+        this.#options.onAcknowledged?.(afterMs)
         this.#left(records.length, bytes)
       },
       onRefused: (record, bytes, { message }) => {

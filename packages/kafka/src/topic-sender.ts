@@ -42,7 +42,7 @@ export interface SenderOptions {
   /** Aborted: begin no other request. */
   readonly stopping: AbortSignal
   readonly around: AroundRequest | undefined
-  onPublished(records: readonly OutgoingRecord[], bytes: number): void
+  onPublished(records: readonly OutgoingRecord[], bytes: number, afterMs: number): void
   onRefused(record: OutgoingRecord, bytes: number, error: TroupeError): void
 }
 
@@ -174,6 +174,7 @@ export class TopicSender {
     this.#options.onPublished(
       front.map(({ record }) => record),
       bytesOf(front),
+      Date.now() - (front[0]?.pushedAtMs ?? Date.now()),
     )
     this.#leave(front.length)
   }

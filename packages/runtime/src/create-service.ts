@@ -31,6 +31,7 @@ import { isOpen, type Progress, type Routes, type RunningService } from './runni
 import type { Work } from './settle.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { letGoInOrder } from './stopping.ts'
+import type { Stage } from './stages.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTracing } from './tracing.ts'
 
@@ -95,6 +96,7 @@ export function createService(
     connection,
     log,
     tuning: { queueRecordsMax: outboxLimits.eventsMax, queueBytesMax: outboxLimits.eventsBytesMax },
+    onAcknowledged: (afterMs) => onStage('relay', afterMs / 1_000),
     ...(tracing ? { around: tracing.sending } : {}),
   })
   const backPressure = watchBackPressure({
@@ -108,7 +110,7 @@ export function createService(
   const sweep = () => sweepOutbox(settling, forgetTimeoutMs)
   const sweeper = createSweeper(() => context.with(ROOT_CONTEXT, sweep), outboxIdleMs)
   const locks = createLocks()
-  const settling = { ledger, relay, sweeper, dependencies, locks, signal, log, onSettled, tracing }
+  const settling = { ledger, relay, sweeper, dependencies, locks, signal, log, onSettled, onStage, tracing }
   const deciding = {
     service: service.name,
     deriveId,
@@ -286,6 +288,10 @@ export function createService(
       patience.unlink()
     }
     log.info({ startMs: now() - sinceMs, http: http?.url }, `${service.name} is running`)
+  }
+
+  function onStage(stage: Stage, seconds: number): void {
+    metrics.meter.stageTook(stage, seconds)
   }
 
   function onSettled(work: Work): void {

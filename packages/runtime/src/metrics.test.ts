@@ -119,7 +119,7 @@ describe('the metrics of a service', () => {
     expect(await lines('troupe_relay_oldest')).toEqual(['troupe_relay_oldest_unpublished_seconds 0'])
   })
 
-  it('tell which dependency answers, and how long batches took', async () => {
+  it('tell which dependency answers, and how long batches and their stages took', async () => {
     const { metrics, dependencies, lines } = open()
     dependencies.report('database', undefined)
     dependencies.report('kafka', new Error('away'))
@@ -127,6 +127,13 @@ describe('the metrics of a service', () => {
       'troupe_dependency_up{dependency="database"} 1',
       'troupe_dependency_up{dependency="kafka"} 0',
       'troupe_dependency_up{dependency="registry"} 0',
+    ])
+    metrics.meter.stageTook('recall', 0.5)
+    metrics.meter.stageTook('settle', 0.25)
+    metrics.meter.stageTook('settle', 0.25)
+    expect(await lines('troupe_stage_seconds_sum')).toEqual([
+      'troupe_stage_seconds_sum{stage="recall"} 0.5',
+      'troupe_stage_seconds_sum{stage="settle"} 0.5',
     ])
     metrics.meter.tookSeconds(0.02)
     expect(await lines('troupe_batch_seconds_bucket{le="0.01"}')).toEqual([

@@ -8,12 +8,14 @@ import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { BackPressureWatch } from './back-pressure.ts'
 import { type Dependencies, dependencyNames } from './dependencies.ts'
+import type { Stage } from './stages.ts'
 
 /** Names are kept as they are: dashboards and alerts know them. */
 export const metricNames = {
   lag: 'kafka_consumergroup_lag',
   handled: 'troupe_events_handled_total',
   batchSeconds: 'troupe_batch_seconds',
+  stageSeconds: 'troupe_stage_seconds',
   unpublished: 'troupe_outbox_unpublished',
   unpublishedBytes: 'troupe_outbox_unpublished_bytes',
   heldBack: 'troupe_held_back',
@@ -37,6 +39,8 @@ export interface Meter {
   tookSeconds(seconds: number): void
   /** Told how many rows the ledger has forgotten. */
   forgot(what: Forgettable, count: number): void
+  /** Told how long one stage of a batch took. */
+  stageTook(stage: Stage, seconds: number): void
 }
 
 export interface Metrics {
@@ -88,8 +92,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: ['table'],
     registers: [],
   })
+  const stageSeconds = new Histogram({
+    name: metricNames.stageSeconds,
+    help: 'How long each stage of a batch took; receive: since its oldest record was made',
+    labelNames: ['stage'],
+    buckets: batchBucketsSeconds,
+    registers: [],
+  })
   const measured = [
     batchSeconds,
+    stageSeconds,
     blockedSeconds,
     countHandled(service, handled),
     ...measureKafka(options),
@@ -123,6 +135,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
       forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
+      stageTook: (stage, seconds) => stageSeconds.observe({ stage }, seconds),
     },
     text() {
       // Only where somebody reads them: watching the event loop is not free.

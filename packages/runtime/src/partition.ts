@@ -32,6 +32,7 @@ import { publishLeftovers } from './leftovers.ts'
 import type { Outcomes } from './perform.ts'
 import type { Tracing, WorkSpan } from './tracing.ts'
 import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.ts'
+import { timed } from './stages.ts'
 
 export interface PartitionOptions
   extends SettleOptions,
@@ -129,12 +130,16 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
   async function handleAll(batch: ReceivedBatch, signal: AbortSignal): Promise<void> {
     const due = stored ?? batch.from
     const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
-    const heard = await options.dependencies.insist(
-      'registry',
-      'decode a batch',
-      () => decode(options.service, options.codec, fresh),
-      signal,
-      { isProof: false },
+    const [oldest] = fresh
+    if (oldest) options.onStage?.('receive', Math.max(0, options.now() - oldest.timestampMs) / 1_000)
+    const heard = await timed('decode', options.onStage, () =>
+      options.dependencies.insist(
+        'registry',
+        'decode a batch',
+        () => decode(options.service, options.codec, fresh),
+        signal,
+        { isProof: false },
+      ),
     )
     const outcomes: Outcomes = new WeakMap()
     for (let start = 0; start < heard.length; start += options.batchEventsMax) {

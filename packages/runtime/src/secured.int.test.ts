@@ -17,6 +17,7 @@ import type { Settings } from './environment.ts'
 import { keepingLog, until } from './fakes.test.kit.ts'
 import type { RunningService } from './running-service.ts'
 import { type Front, startKafkaFront, startRegistryFront, startSecurePostgres } from './secured.test.kit.ts'
+import { stages } from './stages.ts'
 
 const registryAuth = { username: 'order', password: 'registry-secret' }
 
@@ -134,6 +135,8 @@ describe('a service whose stack asks for TLS and passwords', () => {
     }
     expect(text).toContain('troupe_dependency_up{dependency="registry"} 1')
     expect(text).toMatch(/troupe_batch_seconds_count [1-9]/)
+    for (const stage of stages)
+      expect(text).toMatch(new RegExp(`troupe_stage_seconds_count\\{stage="${stage}"\\} [1-9]`))
     expect(await (await fetch(`${bank.httpUrl}/readyz`)).json()).toMatchObject({ status: 'ok', halted: [] })
     expect(everythingSaid([])).not.toMatch(secrets)
   }, 40_000)

@@ -18,6 +18,7 @@ import type { Relay } from '@troupe/kafka'
 import { pause } from './abort.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Locks } from './locks.ts'
+import { type OnStage, timed } from './stages.ts'
 import type { Sweeper } from './sweeper.ts'
 
 export interface SettleOptions {
@@ -29,6 +30,7 @@ export interface SettleOptions {
   readonly signal: AbortSignal
   /** Told of what was written, once, as soon as it is known to be. */
   readonly onSettled?: (work: Work) => void
+  readonly onStage?: OnStage
 }
 
 /** What is to be written; the ids of published records are added here. */
@@ -78,16 +80,18 @@ export async function recallAndSettle(
   decide: Decide,
   options: SettleOptions & { readonly callsOutside?: boolean },
 ): Promise<void> {
-  const { ledger, dependencies, locks, signal, callsOutside = false } = options
+  const { ledger, dependencies, locks, signal, onStage, callsOutside = false } = options
   let mayWait = callsOutside
   for (let conflicts = 0; ; ) {
     let release = mayWait ? undefined : await locks.acquire(lockNames(request), signal)
     try {
-      const recalled = await dependencies.insist('database', 'recall', () => ledger.recall(request), signal)
+      const recalled = await timed('recall', onStage, () =>
+        dependencies.insist('database', 'recall', () => ledger.recall(request), signal),
+      )
       const set = workingSet(recalled)
-      await decide(set, mayWait)
+      await timed('react', onStage, () => decide(set, mayWait))
       release ??= await locks.acquire(lockNames(request), signal)
-      await settle({ position, ...set.writes() }, options)
+      await timed('settle', onStage, () => settle({ position, ...set.writes() }, options))
       return
     } catch (error) {
       const isDue = error === mustWait
