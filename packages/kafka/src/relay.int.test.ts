@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import { isTroupeError, type OutgoingRecord, type RawRecord } from '@troupe/core'
 import type { Producer } from 'kafkajs'
@@ -129,7 +130,7 @@ describe('a relay', () => {
       await relay.start()
       relay.push([
         ...events(numbered('a', 20)),
-        outgoing('huge', { value: Buffer.alloc(20_000) }),
+        outgoing('huge', { value: randomBytes(20_000) }),
         ...events(numbered('b', 20)),
       ])
       await relay.drained()

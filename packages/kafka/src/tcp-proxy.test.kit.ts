@@ -7,6 +7,8 @@ export interface TcpProxy {
   readonly connections: number
   /** Swallow everything in both directions from now on: to the client, the broker has fallen silent. */
   hush(): void
+  /** Loses the next answer of the broker: breaks its connection in place of passing it on. */
+  cutNextAnswer(): void
   /** Breaks every connection and refuses new ones. */
   refuse(): Promise<void>
   /** Listens again, where it did before. */
@@ -32,6 +34,7 @@ export async function startTcpProxy(
   const sockets = new Set<net.Socket>()
   let connections = 0
   let isHushed = false
+  let isToCut = false
   const server = net.createServer((client) => {
     connections += 1
     const broker = net.connect(target)
@@ -45,7 +48,11 @@ export async function startTcpProxy(
       })
     }
     client.on('data', (chunk) => isHushed || broker.write(chunk))
-    broker.on('data', (chunk) => isHushed || client.write(rewrite ? rewrite(chunk) : chunk))
+    broker.on('data', (chunk) => {
+      if (isToCut) client.destroy()
+      else if (!isHushed) client.write(rewrite ? rewrite(chunk) : chunk)
+      isToCut = false
+    })
   })
   const listen = (port: number): Promise<void> =>
     new Promise((resolve) => server.listen(port, target.host, resolve))
@@ -63,6 +70,9 @@ export async function startTcpProxy(
     },
     hush() {
       isHushed = true
+    },
+    cutNextAnswer() {
+      isToCut = true
     },
     refuse,
     accept: () => listen(port),

@@ -5,7 +5,7 @@ import {
   TroupeError,
   type TroupeErrorCode,
 } from '@troupe/core'
-import type { Producer } from 'kafkajs'
+import type { CompressionTypes, Producer } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { denialOf } from './denial.ts'
@@ -28,6 +28,7 @@ import { isAnswer, publishVerdictOf } from './refusal.ts'
  * acknowledged                  | next
  * trouble                       | wait with backoff, then the same again
  * refused, several records      | half as many, until the guilty one is alone
+ * too large, one record         | the same once more, compressed
  * refused, one record           | aside with it; next
  * topic is impossible           | aside with all of them; next
  */
@@ -63,6 +64,9 @@ export interface SenderProblem {
   readonly sinceMs: number
 }
 
+/** `CompressionTypes.GZIP`, the one that every client can read: kafkajs, a CommonJS module, hides that name from Node. */
+const gzip = 1 as unknown as CompressionTypes
+
 const backoffs = { initialDelayMs: 50, maxDelayMs: 5_000 }
 
 export class TopicSender {
@@ -72,6 +76,8 @@ export class TopicSender {
   #isPumping = false
   #recordsMax: number
   #bytesMax: number
+  /** The record at the front is too large as it is. */
+  #isCompressing = false
   #problem: SenderProblem | undefined
   #pushed = 0
   #done = 0
@@ -135,7 +141,7 @@ export class TopicSender {
       const connected = await this.#options.link.connected()
       producer = connected
       // Only now, so that all that is pushed in one go travels together.
-      front = this.#front()
+      front = this.#isCompressing ? this.#queue.slice(0, 1) : this.#front()
       await this.#send(connected, front)
       this.#acknowledged(front)
     } catch (error) {
@@ -147,7 +153,12 @@ export class TopicSender {
   #send(producer: Producer, front: readonly Queued[]): Promise<unknown> {
     const { topic, around } = this.#options
     const send = () =>
-      producer.send({ topic, acks: -1, messages: front.map(({ record }) => messageOf(record)) })
+      producer.send({
+        topic,
+        acks: -1,
+        messages: front.map(({ record }) => messageOf(record)),
+        ...(this.#isCompressing && { compression: gzip }),
+      })
     return around ? around({ topic, records: front.map(({ record }) => record) }, send) : send()
   }
 
@@ -170,6 +181,7 @@ export class TopicSender {
       log.info({ topic, attempt, failedForMs: Date.now() - sinceMs }, `publishing to ${topic} works again`)
     }
     this.#problem = undefined
+    this.#isCompressing = false
     this.#backoff.reset()
     this.#options.onPublished(
       front.map(({ record }) => record),
@@ -193,6 +205,11 @@ export class TopicSender {
       // Kafka limits a partition's share of a request, not only the single record.
       this.#recordsMax = Math.ceil(front.length / 2)
       this.#bytesMax = Math.ceil(bytesOf(front) / 2)
+      return
+    }
+    if (!this.#isCompressing && codeOf(error) === 'TROUPE_EVENT_TOO_LARGE') {
+      // What came compressed and is passed on as a dead letter may only fit the same way.
+      this.#isCompressing = true
       return
     }
     if (verdict === 'retry') await this.#tryAgain(error)
@@ -228,6 +245,7 @@ export class TopicSender {
       )
       onRefused(record, bytes, refusal)
     }
+    this.#isCompressing = false
     // The guilty one is out: the others may travel in full company again.
     this.#recordsMax = this.#options.recordsMax
     this.#bytesMax = this.#options.bytesMax

@@ -42,7 +42,8 @@ export function createDispatcher(services: Services): Answer {
         connection.close()
         return null
       }
-      return response instanceof Promise ? response.then(encode).catch(failed) : encode(response)
+      const answer = (said: unknown) => encode(fault?.kind === 'change' ? fault.change(said) : said)
+      return response instanceof Promise ? response.then(answer).catch(failed) : answer(response)
     } catch (error) {
       return failed(error)
     }

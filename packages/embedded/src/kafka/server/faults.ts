@@ -14,9 +14,11 @@ export interface FaultyCall {
  * - `silence`: it is read and nothing more; no later answer of its connection goes out either
  * - `lost-answer`: it is handled, and its connection cut before the client learns of it
  * - `answer`: it is not handled; this is what the client gets to hear
+ * - `change`: it is handled, and the client gets to hear something else
  */
 export type Fault =
   | { readonly kind: 'silence' | 'lost-answer' }
+  | { readonly kind: 'change'; change(response: unknown): unknown }
   | { readonly kind: 'answer'; readonly response: unknown }
 
 /** Asked for every request; undefined where nothing is to go wrong. */
