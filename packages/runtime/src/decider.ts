@@ -6,7 +6,6 @@
 // 3. The answer is given after the commit, never before.
 // 4. What is emitted waits in memory for Kafka, so commands are refused while too much of it does.
 
-import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import {
   type Command,
   decideOn,
@@ -135,8 +134,7 @@ export function createDecider(options: DeciderOptions): Decider {
             reject(error)
           },
         })
-        // It decides on others' commands too, in no caller's trace.
-        running ??= context.with(ROOT_CONTEXT, work)
+        running ??= work()
       })
     },
     async stop() {

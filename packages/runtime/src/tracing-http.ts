@@ -17,7 +17,7 @@ import {
 import { messageOf, type TraceContext, traceOf } from '@troupe/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { caller, traceIdOf } from './tracing-context.ts'
-import { attributes as names } from './tracing-names.ts'
+import { attributes as names, ofRequest } from './tracing-names.ts'
 
 /** What is known of requests under way, for as long as they are. */
 const inSpans = new WeakMap<FastifyRequest, Context>()
@@ -52,20 +52,11 @@ function spanRequests(http: FastifyInstance, service: string): void {
   const tracer = trace.getTracer('@troupe/runtime')
   http.addHook('onRequest', (request, _reply, done) => {
     if (trace.getActiveSpan()) return done()
-    const { method, url, protocol, routeOptions } = request
+    const { method, routeOptions } = request
     const route = routeOptions.url
     const span = tracer.startSpan(
       route === undefined ? method : `${method} ${route}`,
-      {
-        kind: SpanKind.SERVER,
-        attributes: {
-          [names.httpMethod]: method,
-          [names.urlPath]: url.split('?', 1)[0] ?? '',
-          [names.urlScheme]: protocol,
-          [names.service]: service,
-          ...(route === undefined ? {} : { [names.httpRoute]: route }),
-        },
-      },
+      { kind: SpanKind.SERVER, attributes: ofRequest(request, route, service) },
       propagation.extract(ROOT_CONTEXT, request.headers),
     )
     inSpans.set(request, trace.setSpan(ROOT_CONTEXT, span))

@@ -32,7 +32,16 @@ import {
 } from '@troupe/core'
 import type { Heard } from './decode.ts'
 import { parentOf, spanContextOf, suppressed, traceContextOf } from './tracing-context.ts'
-import { attributes as names } from './tracing-names.ts'
+import {
+  attributes as names,
+  ofBatch,
+  ofCommand,
+  ofCommands,
+  ofEmitted,
+  ofHeard,
+  ofPerform,
+  ofSending,
+} from './tracing-names.ts'
 
 export interface TracingOptions {
   readonly service: string
@@ -83,40 +92,31 @@ function tracingWith(tracer: Tracer, options: TracingOptions): Tracing {
       const topic = onWire(heard.record.topic)
       const span = tracer.startSpan(
         `process ${topic}`,
-        { kind: SpanKind.CONSUMER, attributes: processAttributes(heard, topic, options) },
+        { kind: SpanKind.CONSUMER, attributes: ofHeard(heard, { topic, service, consumerGroup }) },
         parentOf(heard.delivery?.event ?? traceOf(heard.record.headers)),
       )
       return new WorkSpan(span, tracer, options)
     },
     command: (name) => {
-      const attributes = { [names.service]: service, [names.command]: name }
-      return new WorkSpan(tracer.startSpan(`decide ${name}`, { attributes }), tracer, options)
+      const span = tracer.startSpan(`decide ${name}`, { attributes: ofCommand(name, service) })
+      return new WorkSpan(span, tracer, options)
     },
     batch(of, parts, work) {
       const links = parts.flatMap(({ link }) => link ?? [])
       const count = parts.length
-      const isOfCommands = of === 'commands'
-      const attributes: Attributes = isOfCommands
-        ? { [names.service]: service, [names.commandCount]: count }
-        : {
-            ...messaging('batch', 'process', onWire(of.topic)),
-            [names.partition]: String(of.partition),
-            [names.consumerGroup]: consumerGroup,
-            [names.batchCount]: count,
-            [names.service]: service,
-          }
-      const name = isOfCommands ? 'batch commands' : `batch ${onWire(of.topic)}`
+      const topic = of === 'commands' ? undefined : onWire(of.topic)
+      const name = `batch ${topic ?? 'commands'}`
+      const attributes =
+        of === 'commands' || topic === undefined
+          ? ofCommands(service, count)
+          : ofBatch({ topic, partition: of.partition }, { service, consumerGroup, count })
       return linked(tracer, { name, kind: SpanKind.INTERNAL, attributes, links }, (inside) =>
         context.with(inside, work),
       )
     },
     sending({ topic, records }, send) {
       const links = records.flatMap(({ headers }) => linkTo(traceOf(headers)) ?? [])
-      const attributes = {
-        ...messaging('send', 'send', topic),
-        [names.batchCount]: records.length,
-        [names.service]: service,
-      }
+      const attributes = ofSending(topic, service, records.length)
       // Whoever instruments kafkajs too would write other contexts over those that the records carry.
       return linked(tracer, { name: `send ${topic}`, kind: SpanKind.CLIENT, attributes, links }, (inside) =>
         context.with(suppressed(inside), send),
@@ -197,11 +197,7 @@ export class WorkSpan {
 
   /** One attempt at a call to the outside, within a span of its own: whoever instruments the call nests there. */
   async perform<T>(reaction: string, attempt: number, call: () => Promise<T>): Promise<T> {
-    const attributes = {
-      [names.service]: this.#options.service,
-      [names.reaction]: reaction,
-      [names.attempt]: attempt,
-    }
+    const attributes = ofPerform(reaction, this.#options.service, attempt)
     const parent = trace.setSpan(ROOT_CONTEXT, this.#span)
     const span = this.#tracer.startSpan(`perform ${reaction}`, { attributes }, parent)
     try {
@@ -238,62 +234,16 @@ export class WorkSpan {
     this.committed()
   }
 
-  #create({ id, type, topic, key, correlationId }: Emitted): TraceContext {
-    const wire = this.#options.onWire(topic)
+  #create(emitted: Emitted): TraceContext {
+    const { service, onWire } = this.#options
+    const topic = onWire(emitted.topic)
     const producer = this.#tracer.startSpan(
-      `create ${wire}`,
-      {
-        kind: SpanKind.PRODUCER,
-        attributes: {
-          ...messaging('create', 'create', wire),
-          [names.messageId]: id,
-          [names.conversationId]: correlationId,
-          [names.key]: key,
-          [names.service]: this.#options.service,
-          [names.eventType]: type,
-          [names.eventId]: id,
-          [names.saga]: correlationId,
-        },
-      },
+      `create ${topic}`,
+      { kind: SpanKind.PRODUCER, attributes: ofEmitted(emitted, { topic, service }) },
       trace.setSpan(ROOT_CONTEXT, this.#span),
     )
     this.#producers.push(producer)
     return traceContextOf(producer.spanContext())
-  }
-}
-
-function processAttributes(
-  { record, delivery }: Heard,
-  topic: string,
-  { service, consumerGroup }: TracingOptions,
-): Attributes {
-  const all: Attributes = {
-    ...messaging('process', 'process', topic),
-    [names.partition]: String(record.partition),
-    [names.offset]: Number(record.offset),
-    [names.consumerGroup]: consumerGroup,
-    [names.bodyBytes]: record.value?.length ?? 0,
-    [names.service]: service,
-  }
-  if (record.value === null) all[names.tombstone] = true
-  if (!delivery) return all
-  const { event, bound } = delivery
-  all[names.messageId] = event.id
-  all[names.conversationId] = event.correlationId
-  all[names.key] = event.key
-  all[names.reaction] = bound.name
-  all[names.saga] = event.correlationId
-  all[names.eventType] = event.type
-  all[names.eventId] = event.id
-  return all
-}
-
-function messaging(name: string, type: string, topic: string): Attributes {
-  return {
-    [names.system]: 'kafka',
-    [names.operationName]: name,
-    [names.operationType]: type,
-    [names.topic]: topic,
   }
 }
 
