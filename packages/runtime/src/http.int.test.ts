@@ -65,7 +65,7 @@ describe('the HTTP server of a service', () => {
         }),
       )
     })
-    const pay = (body: string, key = 'k1') =>
+    const pay = (body: string | Uint8Array<ArrayBuffer>, key = 'k1') =>
       fetch(`${url}/pay`, {
         method: 'POST',
         body,
@@ -79,6 +79,21 @@ describe('the HTTP server of a service', () => {
     expect((await pay(paid, 'k'.repeat(600))).status).toBe(400)
     expect((await pay(JSON.stringify({ account: 'x'.repeat(300_000) }))).status).toBe(413)
     expect((await fetch(`${url}/nowhere`)).status).toBe(404)
+    for (const body of [
+      Buffer.from([...Buffer.from('{"account":"'), 0xff, ...Buffer.from('","number":1}')]),
+      '{"account":"a","number":1,"more":{"__proto__":{"x":1}}}',
+      '{"account":"a","number":1,"constructor":{"prototype":{}}}',
+      '['.repeat(100_000),
+      '',
+    ]) {
+      const refused = await pay(body, 'k2')
+      expect(refused.status).toBe(400)
+      expect(refused.headers.get('content-type')).toContain('application/problem+json')
+    }
+    expect(await (await pay('{"account":"a","m/n":[{"\\u005f_proto__":1}]}', 'k2')).json()).toMatchObject({
+      detail: expect.stringContaining('A field cannot be named __proto__'),
+      errors: [{ pointer: '#/m~1n/0/__proto__' }],
+    })
     for (const path of ['/crash', '/undefined']) {
       const crashed = await fetch(`${url}${path}`)
       expect(crashed.status).toBe(500)
@@ -86,6 +101,26 @@ describe('the HTTP server of a service', () => {
       expect(await crashed.text()).not.toContain('secret')
     }
     expect(log.lines.some(({ message }) => message.includes('secret detail'))).toBe(true)
+    await running.stop()
+  })
+
+  it('answers with a problem what never became a request', async () => {
+    const { running, url } = await serve('unreadable', () => {})
+    const huge = `GET /livez HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`
+    for (const [sent, status] of [
+      [huge, 431],
+      ['what is this\r\n\r\n', 400],
+    ] as const) {
+      const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+      socket.on('error', () => {})
+      let answer = ''
+      socket.on('data', (part) => (answer += String(part)))
+      socket.write(sent)
+      await once(socket, 'close')
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+      expect(answer).toContain('content-type: application/problem+json')
+      expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ status })
+    }
     await running.stop()
   })
 

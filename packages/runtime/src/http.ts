@@ -1,8 +1,9 @@
 import type { Log } from '@troupe/core'
 import { messageOf, TroupeError } from '@troupe/core'
 import { fastify } from 'fastify'
+import { jsonBody } from './json-body.ts'
 import type { Metrics } from './metrics.ts'
-import { notFoundHandler, problem, problemHandler } from './problem.ts'
+import { answerUnreadable, notFoundHandler, problem, problemHandler } from './problem.ts'
 import { isOpen, type Routes, type RunningService } from './running-service.ts'
 import { traceRequests } from './tracing-http.ts'
 
@@ -18,8 +19,9 @@ const bodyBytesMax = 262_144
  * Serves `/livez`, `/readyz`, `/metrics` and the service's own routes.
  *
  * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs, while the
- * database or Kafka is away, while a partition is halted, and while commands are held back; it says which dependency answers, and since
- * when. `/metrics` answers in every state.
+ * database or Kafka is away, while a partition is halted, while commands are held back, and while a schema
+ * that the service needs is not registered; it says which dependency answers, since when, and which schemas
+ * wait. `/metrics` answers in every state.
  */
 export async function serveHttp(
   running: RunningService,
@@ -42,12 +44,18 @@ export async function serveHttp(
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     frameworkErrors: failed,
+    clientErrorHandler: answerUnreadable,
   })
+  http.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => jsonBody(body),
+  )
   http.setErrorHandler(failed)
   http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
-    const { isReady, state, halted, backPressure, dependencies } = running.status()
+    const { isReady, state, halted, backPressure, dependencies, schemas } = running.status()
     const since = Object.fromEntries(
       Object.entries(dependencies).map(([name, { state: its, sinceMs, error }]) => [
         name,
@@ -61,7 +69,7 @@ export async function serveHttp(
     }
     return reply
       .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, outbox, dependencies: since })
+      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, outbox, dependencies: since, schemas })
   })
   if (metrics) {
     http.get('/metrics', async (_request, reply) =>

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { isTroupeError, type Log, messageOf, retryVerdictOf, type TroupeError } from '@troupe/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
@@ -68,6 +69,22 @@ export function problemHandler(
   }
 }
 
+/** Answers what never became a request: for fastify's `clientErrorHandler`. */
+export function answerUnreadable(error: { readonly code?: unknown }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, detail] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'The headers are too large. Send fewer or smaller ones.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'The request did not come to its end in time. Send it again.']
+        : [400, 'This is no HTTP request. Correct what sends it.']
+  const title = STATUS_CODES[status] ?? 'Error'
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail })
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
 /** Answers what no route takes: for fastify's `setNotFoundHandler`. */
 export function notFoundHandler({ method, url }: FastifyRequest, reply: FastifyReply): void {
   sendProblem(reply, { status: 404, detail: `Nothing here answers ${method} ${url}.` })
@@ -105,8 +122,8 @@ function placesOf(issue: z.core.$ZodIssue, place: 'body' | 'parameter' | 'header
   )
 }
 
-/** Source: RFC 6901, sections 3 and 6. */
-function pointerTo(path: readonly PropertyKey[]): string {
+/** A JSON pointer as a URI fragment. Source: RFC 6901, sections 3 and 6. */
+export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((step) => `/${encodeURIComponent(String(step).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('')}`
 }
 
