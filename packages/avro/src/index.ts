@@ -1,5 +1,5 @@
-export { pingRegistry } from './codec/ask-registry.ts'
-export { createCodec, type CodecOptions } from './codec/create-codec.ts'
+export { type AvroCodec, createCodec, type CodecOptions } from './codec/create-codec.ts'
 export type { Compatibility } from './codec/registry.ts'
 export type { RegistryAccess } from './codec/registry-address.ts'
 export { avroEvent, type AvroEventDeclaration } from './event/avro-event.ts'
+export type { UnregisteredSchema } from './codec/writing.ts'

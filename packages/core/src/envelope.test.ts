@@ -82,7 +82,7 @@ describe('an envelope as headers', () => {
 describe('the envelope of a record', () => {
   it('takes from the record what its producer did not say', () => {
     expect(envelopeOf({ ce_type: 'OrderReceived' }, place)).toEqual({
-      id: 'order.events/2/41',
+      id: 'order.events/2/41@5',
       type: 'OrderReceived',
       source: 'order.events',
       timeMs: 5,
@@ -94,16 +94,16 @@ describe('the envelope of a record', () => {
     })
   })
 
-  it('takes an empty header for an absent one, and the first of several', () => {
+  it('takes an empty header for an absent one, and the same twice for once', () => {
     const headers = {
-      ce_type: ['OrderReceived', 'Other'],
+      ce_type: ['OrderReceived', new TextEncoder().encode('OrderReceived')],
       ce_id: '',
       ce_source: new Uint8Array(0),
       ce_time: [],
     }
     expect(envelopeOf(headers, place)).toMatchObject({
       type: 'OrderReceived',
-      id: 'order.events/2/41',
+      id: 'order.events/2/41@5',
       source: 'order.events',
       timeMs: 5,
     })
@@ -116,6 +116,31 @@ describe('the envelope of a record', () => {
       key: 's1',
       correlationId: 's1',
     })
+  })
+
+  it('takes type, key and saga from the schema where headers do not say', () => {
+    const facts = { type: 'Parcel', key: () => 'p1' }
+    const binaryKey = { ...place, key: '\0\uFFFD' }
+    expect(envelopeOf({}, binaryKey, facts)).toMatchObject({ type: 'Parcel', key: 'p1', correlationId: 'p1' })
+    expect(envelopeOf({ ce_correlationid: 's' }, binaryKey, facts)).toMatchObject({
+      key: 'p1',
+      correlationId: 's',
+    })
+    expect(envelopeOf({ ce_type: 'T' }, place, facts)).toMatchObject({
+      type: 'T',
+      key: 'o1',
+      correlationId: 'o1',
+    })
+    expect(envelopeOf({ ce_type: 'T' }, { ...place, key: null }, facts)).toMatchObject({
+      key: 'p1',
+      correlationId: 'p1',
+    })
+  })
+
+  it('tells the records of a topic that was made again from those before, and knows one that comes again', () => {
+    const idAt = (timestampMs: number) => envelopeOf({ ce_type: 'T' }, { ...place, timestampMs }).id
+    expect(idAt(5)).toBe(idAt(5))
+    expect(idAt(6)).not.toBe(idAt(5))
   })
 
   it('takes the record’s own time for one that nobody can read', () => {
@@ -158,6 +183,8 @@ describe('the envelope of a record', () => {
     ['without a type', {}, {}, /order\.events\[2\]@41 has no ce_type header/],
     ['with an empty type', { ce_type: '' }, {}, /no ce_type header/],
     ['of no saga', { ce_type: 'T' }, { key: null }, /^T at .* neither a ce_correlationid header nor a key/],
+    ['with two types', { ce_type: ['T', 'U'] }, {}, /the header ce_type 2 times, with different values/],
+    ['with two ids', { ce_type: 'T', ce_id: ['a', 'b', 'a'] }, {}, /ce_id 3 times/],
     ['of an empty key', { ce_type: 'T' }, { key: '' }, /belongs to no saga/],
     ['with a NUL in its id', { ce_type: 'T', ce_id: 'a\0' }, {}, /^The id of .* holds a NUL/],
     [

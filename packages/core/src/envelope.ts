@@ -1,4 +1,5 @@
 import { TroupeError } from './errors.ts'
+import type { Event } from './event-type.ts'
 import { flawOfName } from './name.ts'
 
 /**
@@ -42,6 +43,7 @@ export const headerNames = {
   correlationId: 'ce_correlationid',
   causationId: 'ce_causationid',
   contentType: 'content-type',
+  dataSchema: 'ce_dataschema',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
 } as const
@@ -49,8 +51,13 @@ export const headerNames = {
 /** The content type of an Avro payload in Confluent wire format. */
 export const avroContentType = 'application/avro'
 
-/** The envelope as record headers; the key travels as the record's key. */
-export function headersOf(envelope: Envelope): Record<string, string> {
+/**
+ * The envelope as record headers; the key travels as the record's key.
+ *
+ * @param schemaName by which schema the data was written, as the codec names it: ids are the registry's, and
+ *   mean something else when it was emptied
+ */
+export function headersOf(envelope: Envelope, schemaName?: string): Record<string, string> {
   const headers: Record<string, string> = {
     [headerNames.specVersion]: '1.0',
     [headerNames.id]: envelope.id,
@@ -60,6 +67,7 @@ export function headersOf(envelope: Envelope): Record<string, string> {
     [headerNames.correlationId]: envelope.correlationId,
     [headerNames.contentType]: avroContentType,
   }
+  if (schemaName !== undefined) headers[headerNames.dataSchema] = schemaName
   if (envelope.causationId !== undefined) headers[headerNames.causationId] = envelope.causationId
   if (envelope.traceparent !== undefined) headers[headerNames.traceparent] = envelope.traceparent
   if (envelope.tracestate !== undefined) headers[headerNames.tracestate] = envelope.tracestate
@@ -69,6 +77,12 @@ export function headersOf(envelope: Envelope): Record<string, string> {
 /** The event type a record claims to carry, without looking at anything else; undefined if it has none. */
 export function typeHeaderOf(headers: RecordHeaders): string | undefined {
   return textOf(headers[headerNames.type])
+}
+
+/** By which schema a record says that it was written: as it came, to be compared and no more; undefined if it does not say. */
+export function schemaNameIn(headers: RecordHeaders): HeaderValue | undefined {
+  const value = headers[headerNames.dataSchema]
+  return Array.isArray(value) ? (value[0] as HeaderValue | undefined) : (value as HeaderValue | undefined)
 }
 
 /** Where a record without an id stands: its identity, if its emitter gave it none. */
@@ -82,19 +96,30 @@ export interface RecordPlace {
   readonly timestampMs: number
 }
 
+/** What an event's schema says of a record whose headers do not. */
+export interface SchemaFacts {
+  /** The event type that goes by the name of the record's schema. */
+  readonly type: string
+  /** The field that the schema names as the key. */
+  readonly key: () => string
+}
+
 /**
  * Reads the envelope of a record.
  *
- * Only the type is required. A missing id becomes `topic/partition/offset`, a missing source the
- * topic, a missing correlation id the key: an event of another team's producer is as welcome as
- * Troupe's own.
+ * Another team's record is as welcome as Troupe's own. A missing id becomes the record's place and time: a
+ * topic that was deleted and made again gives out the same offsets once more, and only the time tells
+ * the records apart. A missing source becomes the topic. Where headers name no saga, the record's key does,
+ * and the field that the schema names as the key where there is none. Without a type header it is that
+ * field that counts: what others put into a record's key need not be text.
  *
  * @throws TroupeError `TROUPE_ENVELOPE_INVALID` when there is no type, neither a correlation id nor a key, or
- *   one of the names in it could not be kept apart from another's in a ledger.
+ *   one of the names in it could not be kept apart from another's in a ledger, or is there twice.
  */
-export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope {
+export function envelopeOf(headers: RecordHeaders, place: RecordPlace, facts?: SchemaFacts): Envelope {
   const at = `${place.topic}[${place.partition}]@${place.offset}`
-  const type = typeHeaderOf(headers)
+  const said = soleTextOf(headers, headerNames.type, at, place)
+  const type = said ?? facts?.type
   if (type === undefined) {
     throw new TroupeError(
       'TROUPE_ENVELOPE_INVALID',
@@ -103,16 +128,19 @@ export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope
     )
   }
   refuseUnfit('type', type, at, place)
-  const correlationId = textOf(headers[headerNames.correlationId]) ?? place.key
-  if (correlationId === null || correlationId === '') {
+  const key = (said === undefined && facts ? facts.key() : place.key) || facts?.key()
+  const correlationId = soleTextOf(headers, headerNames.correlationId, at, place) ?? key
+  if (correlationId === undefined || correlationId === '') {
     throw new TroupeError(
       'TROUPE_ENVELOPE_INVALID',
       `${type} at ${at} has neither a ${headerNames.correlationId} header nor a key, so it belongs to no saga. Let its producer set one of them.`,
       { details: { ...whereIs(place), type } },
     )
   }
-  const id = textOf(headers[headerNames.id]) ?? `${place.topic}/${place.partition}/${place.offset}`
-  const source = textOf(headers[headerNames.source]) ?? place.topic
+  const id =
+    soleTextOf(headers, headerNames.id, at, place) ??
+    `${place.topic}/${place.partition}/${place.offset}@${place.timestampMs}`
+  const source = soleTextOf(headers, headerNames.source, at, place) ?? place.topic
   refuseUnfit('id', id, at, place)
   refuseUnfit('source', source, at, place)
   refuseUnfit('correlation id', correlationId, at, place)
@@ -122,11 +150,17 @@ export function envelopeOf(headers: RecordHeaders, place: RecordPlace): Envelope
     type,
     source,
     timeMs: Number.isNaN(time) ? place.timestampMs : time,
-    key: place.key ?? correlationId,
+    key: key ?? correlationId,
     correlationId,
     causationId: textOf(headers[headerNames.causationId]),
     ...traceOf(headers),
   }
+}
+
+/** Field by field: to spread the envelope costs more than to decode the data. */
+export function eventOf(envelope: Envelope, data: object): Event {
+  const { id, type, source, timeMs, key, correlationId, causationId, traceparent, tracestate } = envelope
+  return { id, type, source, timeMs, key, correlationId, causationId, traceparent, tracestate, data }
 }
 
 /**
@@ -161,6 +195,24 @@ function refuseUnfit(name: string, text: string, at: string, place: RecordPlace)
 /** Without the key, which may be as large as a record. */
 function whereIs({ topic, partition, offset }: RecordPlace): Omit<RecordPlace, 'key' | 'timestampMs'> {
   return { topic, partition, offset }
+}
+
+/** Of a name that is there twice nobody knows which one counts. */
+function soleTextOf(
+  headers: RecordHeaders,
+  name: string,
+  at: string,
+  place: RecordPlace,
+): string | undefined {
+  const value = headers[name]
+  if (Array.isArray(value) && new Set(value.map(textOf)).size > 1) {
+    throw new TroupeError(
+      'TROUPE_ENVELOPE_INVALID',
+      `The record at ${at} has the header ${name} ${value.length} times, with different values. Let its producer set it once.`,
+      { details: { ...whereIs(place), header: name } },
+    )
+  }
+  return textOf(value)
 }
 
 function textOf(value: RecordHeaders[string]): string | undefined {

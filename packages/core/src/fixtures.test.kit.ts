@@ -132,6 +132,7 @@ export const ids = (causeId: string) => (name?: string) => deriveId('inventory',
 export const deciding: Deciding = {
   service: 'inventory',
   deriveId,
+  schemaNameOf: (type) => `json:${type.type}`,
   encode: (_type, data) => new TextEncoder().encode(JSON.stringify(data)),
   timeMs: Date.UTC(2026, 0, 2),
   eventBytesMax: 100_000,

@@ -13,6 +13,7 @@ export interface Deciding {
   readonly service: string
   readonly deriveId: DeriveId
   readonly encode: Codec['encode']
+  readonly schemaNameOf: Codec['schemaNameOf']
   /** Now, in milliseconds since the epoch. */
   readonly timeMs: number
   /** The largest record batch that the broker takes (`message.max.bytes`): an event alone must fit, headers included. */
@@ -122,17 +123,20 @@ function recordOf(
   const correlationId = cause.correlationId ?? key
   const trace = cause.traceEmitted?.({ id, type: type.type, topic: type.topic, key, correlationId })
   const { traceparent, tracestate } = trace ?? cause.trace
-  const headers = headersOf({
-    id,
-    type: type.type,
-    source: deciding.service,
-    timeMs: deciding.timeMs,
-    key,
-    correlationId,
-    causationId: cause.causationId,
-    traceparent,
-    tracestate,
-  })
+  const headers = headersOf(
+    {
+      id,
+      type: type.type,
+      source: deciding.service,
+      timeMs: deciding.timeMs,
+      key,
+      correlationId,
+      causationId: cause.causationId,
+      traceparent,
+      tracestate,
+    },
+    deciding.schemaNameOf(type),
+  )
   refuseTooLarge(type.type, { value, key, headers }, deciding.eventBytesMax)
   return { id, lane: cause.lane, topic: type.topic, key, headers, value }
 }

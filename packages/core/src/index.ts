@@ -23,6 +23,7 @@ export {
   avroContentType,
   type Envelope,
   envelopeOf,
+  eventOf,
   headerNames,
   headersOf,
   type HeaderValue,
@@ -30,6 +31,8 @@ export {
   type RecordPlace,
   type TraceContext,
   traceOf,
+  type SchemaFacts,
+  schemaNameIn,
   typeHeaderOf,
 } from './envelope.ts'
 export {
@@ -80,6 +83,7 @@ export {
   type StepWrite,
   type StoredAnswer,
   type StoredDocument,
+  type StoredSchema,
   type StoredStep,
   type TopicPartition,
 } from './ports.ts'

@@ -1,5 +1,5 @@
 import type { AnyEventType, DataOf } from './event-type.ts'
-import type { RecordHeaders } from './envelope.ts'
+import type { HeaderValue, RecordHeaders } from './envelope.ts'
 import type { Json } from './json.ts'
 
 /** A log line's facts come first, as in pino. */
@@ -24,18 +24,31 @@ export interface TopicPartition {
 export interface Codec {
   /** Registers the schemas of the types this service emits. Safe to call again. @throws TroupeError `TROUPE_SCHEMA_INCOMPATIBLE`, `TROUPE_REGISTRY_UNREACHABLE` */
   register(types: readonly AnyEventType[]): Promise<void>
+  /** What names the schema that events of a type are written with, whatever a registry calls it: goes into the `ce_dataschema` header. */
+  schemaNameOf(type: AnyEventType): string
   /**
    * Synchronous: the reaction that emits learns at once that its event cannot be written. The bytes are
    * the caller's to keep: no later call writes into them.
-   * @throws TroupeError `TROUPE_EVENT_INVALID`
+   * @throws TroupeError `TROUPE_EVENT_INVALID`; `TROUPE_SCHEMA_AWAITED` as long as its schema is not registered
    */
   encode(type: AnyEventType, data: object): Uint8Array
   /**
    * Resolves synchronously where the writer's schema is known, so that a batch costs no await per event.
+   * @param schemaName the record's `ce_dataschema` header, if it has one: wins over the id in the bytes
    * @throws TroupeError `TROUPE_WIRE_FORMAT_FOREIGN`, `TROUPE_WIRE_FORMAT_TRUNCATED`, `TROUPE_SCHEMA_ID_UNKNOWN`,
-   *   `TROUPE_SCHEMA_MISMATCH` for bytes that will never decode; `TROUPE_REGISTRY_UNREACHABLE` where trying again may help.
+   *   `TROUPE_SCHEMA_MISMATCH` for bytes that will never decode; `TROUPE_REGISTRY_UNREACHABLE` and
+   *   `TROUPE_SCHEMA_AWAITED` where trying again may help.
    */
-  decode<Type extends AnyEventType>(type: Type, bytes: Uint8Array): DataOf<Type> | Promise<DataOf<Type>>
+  decode<Type extends AnyEventType>(
+    type: Type,
+    bytes: Uint8Array,
+    schemaName?: HeaderValue,
+  ): DataOf<Type> | Promise<DataOf<Type>>
+  /**
+   * The full name of the record schema that the bytes were written with: what another team's record is
+   * recognised by; empty for one that is not Avro, or has none. Synchronous and @throws as {@link decode}.
+   */
+  recordNameIn(bytes: Uint8Array): string | Promise<string>
 }
 
 /** A record on its way to Kafka, as the outbox keeps it. */
@@ -101,6 +114,16 @@ export interface StoredAnswer {
   /** Hash of the input that was answered: another input under the same key is refused. */
   readonly inputHash: string
   readonly answer: Json | undefined
+}
+
+/** A schema of the registry's, as a service remembers it for when the registry cannot be asked. */
+export interface StoredSchema {
+  /** The registry's. One id may have had several schemas: a registry that was emptied gives its ids out anew. */
+  readonly id: number
+  /** Tells schemas apart whatever their ids: the codec's to make, and to compare. */
+  readonly fingerprint: string
+  /** The schema itself, as JSON text. */
+  readonly schema: string
 }
 
 /** What a batch needs to know before it can decide. */
@@ -253,6 +276,10 @@ export interface Ledger {
     olderThanMs: number,
     from?: bigint,
   ): Promise<{ readonly forgotten: number; readonly next: bigint | undefined }>
+  /** All schemas that were kept; what was kept last comes last. */
+  schemas(): Promise<readonly StoredSchema[]>
+  /** Keeps schemas, in this order; one that is there, by id and fingerprint, becomes the last. */
+  keepSchemas(schemas: readonly StoredSchema[]): Promise<void>
   document(name: DocumentName): Promise<StoredDocument | undefined>
   documents(kind: string, page: DocumentPage): Promise<readonly StoredDocument[]>
   /** Resolves if the database answers. */

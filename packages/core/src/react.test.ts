@@ -83,6 +83,7 @@ describe('what a reaction emits', () => {
           ce_source: 'inventory',
           ce_time: '2026-01-02T00:00:00.000Z',
           ce_correlationid: 's1',
+          ce_dataschema: 'json:InventoryFailed',
           ce_causationid: 'e1',
           'content-type': 'application/avro',
           traceparent,

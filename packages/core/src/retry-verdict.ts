@@ -14,6 +14,8 @@ const verdicts: Partial<Record<TroupeErrorCode, RetryVerdict>> = {
   TROUPE_DATABASE_UNREACHABLE: 'wait',
   TROUPE_KAFKA_UNREACHABLE: 'wait',
   TROUPE_REGISTRY_UNREACHABLE: 'wait',
+  // Somebody is about to register it; the codec says when that has been believed for long enough.
+  TROUPE_SCHEMA_AWAITED: 'wait',
   // A right that was taken away, or credentials that are being changed: the work is not to blame.
   TROUPE_ACCESS_DENIED: 'wait',
   TROUPE_CONFLICT: 'decide-again',

@@ -82,6 +82,12 @@ export function service(declaration: ServiceDeclaration): Service {
       `Service ${name} emits ${foreign.type}, which ${foreign.owner} owns. Emit an event of its own instead, and let others react to that.`,
     )
   }
+  const elsewhere = says.find(({ topic }) => topic !== topicOf(name))
+  if (elsewhere) {
+    refuse(
+      `Service ${name} emits ${elsewhere.type}, whose schema names the topic ${elsewhere.topic}. Take \`topic\` out of the schema: what a service emits goes to its own topic, ${topicOf(name)}.`,
+    )
+  }
   const reactions = new Map<string, BoundReaction>()
   for (const [reactionName, reaction] of declared) {
     const bound = bind(name, reactionName, reaction, declared)

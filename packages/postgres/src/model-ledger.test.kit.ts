@@ -6,6 +6,7 @@ import {
   type OutgoingRecord,
   type StoredAnswer,
   type StoredDocument,
+  type StoredSchema,
   type StoredStep,
   TroupeError,
   type TroupeErrorCode,
@@ -22,6 +23,7 @@ export function modelLedger(): () => Ledger {
   const steps = new Map<string, StoredStep>()
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
+  const schemas = new Map<string, StoredSchema>()
 
   return () => {
     let isOpen = true
@@ -140,6 +142,14 @@ export function modelLedger(): () => Ledger {
           const forgotten = olderThanMs === 0 ? all.size : 0
           if (olderThanMs === 0) all.clear()
           return { forgotten, next: undefined }
+        }),
+      schemas: () => whileOpen(() => [...schemas.values()]),
+      keepSchemas: (kept) =>
+        whileOpen(() => {
+          for (const one of kept) {
+            schemas.delete(name(one.id, one.fingerprint))
+            schemas.set(name(one.id, one.fingerprint), one)
+          }
         }),
       document: (one) =>
         whileOpen(() => {

@@ -18,6 +18,7 @@ import { quoted, settingsOf } from './settings.ts'
 import { settleCalls } from './settle.ts'
 import { claimPosition } from './statements/claim-position.ts'
 import { forgetOld } from './statements/forget-old.ts'
+import { keepSchemas } from './statements/keep-schemas.ts'
 import { listDocuments } from './statements/list-documents.ts'
 import { listOutgoing } from './statements/list-outgoing.ts'
 import {
@@ -25,6 +26,7 @@ import {
   listUnpublishedInLane,
   unpublishedIdsMax,
 } from './statements/list-unpublished.ts'
+import { listSchemas } from './statements/list-schemas.ts'
 import { ping } from './statements/ping.ts'
 import { readDocument } from './statements/read-document.ts'
 import { readPosition } from './statements/read-position.ts'
@@ -117,6 +119,11 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       const [portion] = await rowsOf(forgetOld(what), { olderThanMs, from })
       if (!portion) throw new Error(`Forgetting ${what} returned no row.`)
       return portion
+    },
+    schemas: () => rowsOf(listSchemas, undefined),
+    async keepSchemas(schemas) {
+      const each = new Map(schemas.map((one) => [`${one.id} ${one.fingerprint}`, one]))
+      if (each.size > 0) await rowsOf(keepSchemas, [...each.values()])
     },
     document: async ({ kind, key }) => (await rowsOf(readDocument, { kind, key }))[0],
     async documents(kind, page) {

@@ -18,12 +18,15 @@ import { type FakeLedger, fakeLedger, type FakeRelay, fakeRelay, keepingLog } fr
 import { deriveId } from './ids.ts'
 import { createLocks } from './locks.ts'
 import type { PartitionOptions } from './partition.ts'
+import { createSparingLog } from './sparing-log.ts'
 
 const text = { encode: new TextEncoder(), decode: new TextDecoder() }
 
 /** JSON in place of Avro. */
 export const jsonCodec: Codec = {
   register: async () => {},
+  schemaNameOf: (type) => `json:${type.type}`,
+  recordNameIn: () => '',
   encode: (_type, data) => text.encode.encode(JSON.stringify(data)),
   decode(type, bytes) {
     try {
@@ -182,10 +185,17 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
     service: bank,
     codec: jsonCodec,
     log,
+    sparingLog: createSparingLog(log, { linesMax: Infinity }),
     callOff,
     signal: callOff.signal,
     stopping: new AbortController().signal,
-    deciding: { service: 'bank', deriveId, encode: jsonCodec.encode, eventBytesMax: 100_000 },
+    deciding: {
+      service: 'bank',
+      deriveId,
+      encode: jsonCodec.encode,
+      schemaNameOf: jsonCodec.schemaNameOf,
+      eventBytesMax: 100_000,
+    },
     blocking: { watch: (_reaction, run) => run() },
     now: () => 1,
     batchEventsMax: 500,

@@ -25,10 +25,13 @@ import { createLifecycle } from './lifecycle.ts'
 import { createLocks } from './locks.ts'
 import { claimPartition } from './partition.ts'
 import { createMetrics } from './metrics.ts'
+import { sayPassedOver } from './passed-over.ts'
 import { probesOf } from './probes.ts'
 import { createPulse } from './pulse.ts'
 import { isOpen, type Progress, type Routes, type RunningService } from './running-service.ts'
+import { createSchemaKeeping } from './schema-keeping.ts'
 import type { Work } from './settle.ts'
+import { createSparingLog } from './sparing-log.ts'
 import { allOrFirstRefusal, insistUntil, whereIs } from './starting.ts'
 import { letGoInOrder } from './stopping.ts'
 import type { Stage } from './stages.ts'
@@ -58,6 +61,8 @@ const staleAfterMs = 30_000
 const pulseEveryMs = 2_000
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 const attemptTimeoutMs = 3_000
+/** How long an event waits for a schema that the registry does not have. */
+const unknownSchemaWaitMsDefault = 30_000
 
 export interface ServiceOptions {
   readonly log: Log
@@ -84,7 +89,10 @@ export function createService(
   const registry = registryAccess(settings)
   const within = settings.namespace === undefined ? {} : { namespace: settings.namespace }
   const ledger = postgresLedger({ ...databaseAccess(settings), log })
-  const codec = createCodec({ ...registry, ...within, log })
+  const { unknownSchemaWaitMs = unknownSchemaWaitMsDefault } = settings
+  const codec = createCodec({ ...registry, ...within, unknownSchemaWaitMs, timeoutMs: attemptTimeoutMs, log })
+  const schemas = createSchemaKeeping({ service, codec, ledger, log, now })
+  const sparingLog = createSparingLog(log)
   const connection = connectKafka(kafkaSettings(service, settings), log)
   const tracing = createTracing({
     service: service.name,
@@ -115,6 +123,7 @@ export function createService(
     service: service.name,
     deriveId,
     encode: codec.encode,
+    schemaNameOf: codec.schemaNameOf,
     eventBytesMax: settings.eventBytesMax,
   }
   const decider = createDecider({
@@ -138,6 +147,7 @@ export function createService(
       ...settling,
       service,
       codec,
+      sparingLog,
       deciding,
       blocking,
       now,
@@ -150,6 +160,11 @@ export function createService(
       onTook: (seconds) => metrics.meter.tookSeconds(seconds),
       onReached: (next) => reached.set(laneOf(place), { ...place, next }),
       onReleased: () => reached.delete(laneOf(place)),
+      onPassedOver: (why, record) => {
+        metrics.meter.passedOver(why)
+        sayPassedOver(why, record, { service, sparingLog })
+      },
+      onWaitingForSchema: (isWaiting) => metrics.meter.waitingForSchema(isWaiting),
     })
   const tuning = { sessionTimeoutMs: settings.sessionTimeoutMs }
   const { onDataLoss } = settings
@@ -172,9 +187,10 @@ export function createService(
     relay,
     backPressure,
     receiver,
+    schemas,
     now,
   })
-  const probes = probesOf({ ledger, receiver, relay, connection, registry })
+  const probes = probesOf({ ledger, receiver, relay, connection, schemas })
   const pulse = createPulse({ dependencies, probes, everyMs: pulseEveryMs, log })
   const lookout = createLookout(settling, { everyMs: staleAfterMs, staleAfterMs })
   const retention = createRetention({
@@ -222,9 +238,17 @@ export function createService(
       const halted = haltedIn(receiver)
       const isUp = states.database.state === 'up' && states.kafka.state === 'up'
       const pressure = backPressure.state()
+      const unregistered = schemas.unregistered()
+      const isWritable = unregistered.every(({ state }) => state !== 'awaited')
       const isTaking = halted.length === 0 && pressure.holdsBack !== 'events and commands'
-      const isReady = isOpen(lifecycle.state) && isUp && isTaking
-      return { state: lifecycle.state, isReady, halted, backPressure: pressure, dependencies: states }
+      return {
+        state: lifecycle.state,
+        isReady: isOpen(lifecycle.state) && isUp && isWritable && isTaking,
+        halted,
+        backPressure: pressure,
+        dependencies: states,
+        schemas: unregistered,
+      }
     },
     async progress() {
       // In this order: what was emitted on the way to these positions has been handed to the relay.
@@ -248,14 +272,22 @@ export function createService(
     const deadline = AbortSignal.timeout(settings.startTimeoutMs)
     const failing = new AbortController()
     const patience = linked(deadline, failing.signal, signal)
-    const need = <T>(name: DependencyName, doing: string, attempt: () => Promise<T>) =>
+    const need = <T>(
+      name: DependencyName,
+      doing: string,
+      attempt: () => Promise<T>,
+      canDoWithout?: (error: unknown) => boolean,
+    ) =>
       insistUntil({ signal: patience.signal, deadline }, dependencies, {
         name,
         doing,
         attempt,
         sinceMs,
         where: whereIs(name, settings),
+        ...(canDoWithout ? { canDoWithout } : {}),
       })
+    const register = () =>
+      need('registry', 'register the schemas', schemas.register, schemas.canDoWithout).catch(goOnWithout)
     try {
       if (settings.http)
         http = await serveHttp(running, settings.http, {
@@ -266,8 +298,11 @@ export function createService(
         })
       await allOrFirstRefusal(
         [
-          need('database', 'prepare the ledger', () => ledger.migrate()),
-          need('registry', 'register the schemas', () => codec.register(service.says)),
+          need('database', 'prepare the ledger', async () => {
+            await ledger.migrate()
+            await schemas.recall()
+          }),
+          register(),
           need('kafka', 'prepare the topics', () =>
             prepareTopics(connection, service, settings, attemptTimeoutMs),
           ),
@@ -292,6 +327,13 @@ export function createService(
 
   function onStage(stage: Stage, seconds: number): void {
     metrics.meter.stageTook(stage, seconds)
+  }
+
+  /** The registry is away, and what the ledger remembers is enough to start with. */
+  function goOnWithout(error: unknown): void {
+    if (!schemas.canDoWithout(error)) throw error
+    dependencies.report('registry', error)
+    schemas.sayDoneWithout()
   }
 
   function onSettled(work: Work): void {

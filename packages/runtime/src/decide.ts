@@ -6,6 +6,7 @@ import {
   type Deciding,
   type Delivery,
   type DocumentName,
+  isTroupeError,
   laneOf,
   type Log,
   messageOf,
@@ -20,6 +21,7 @@ import {
 } from '@troupe/core'
 import { factsOf, type Heard } from './decode.ts'
 import { performFor, type PerformOptions } from './perform.ts'
+import type { SparingLog } from './sparing-log.ts'
 import type { WorkSpan } from './tracing.ts'
 
 /** A record to decide on, with the documents that its reaction's `reads` named. */
@@ -36,6 +38,8 @@ export interface DecideOptions extends PerformOptions {
   readonly service: Service
   readonly codec: Codec
   readonly log: Log
+  /** For dead letters: a bug makes as many as there are events. */
+  readonly sparingLog: SparingLog
   readonly deciding: Deciding
   /** How many calls to the outside may be under way at once. */
   readonly performsMax: number
@@ -179,6 +183,8 @@ function react(
     )
     turn.span?.became('applied')
   } catch (error) {
+    // A schema that is not registered yet is not the event's fault.
+    if (isTroupeError(error, 'TROUPE_SCHEMA_AWAITED')) throw error
     set.apply(setAside(turn, error, options))
   }
 }
@@ -210,12 +216,14 @@ function doneOf(delivery: Delivery, set: WorkingSet, codec: Codec): Done | Promi
 function setAside(
   { heard, span }: Turn,
   error: unknown,
-  { service, deciding, log }: DecideOptions,
+  { service, deciding, sparingLog }: DecideOptions,
   attempts = 1,
 ): Changes {
   const reaction = heard.delivery?.bound.name
   span?.became('dead-lettered', error, attempts)
-  log.error(
+  sparingLog.say(
+    'error',
+    `dead letter, ${reaction ?? 'unreadable'}: ${isTroupeError(error) ? error.code : 'thrown'}`,
     {
       ...factsOf(heard, span?.traceId),
       ...(reaction === undefined ? {} : { reaction }),

@@ -1,11 +1,15 @@
 import { traceIdOf } from './tracing-context.ts'
 import {
+  type AnyEventType,
+  type BoundReaction,
   type Codec,
   type Delivery,
   envelopeOf,
+  eventOf,
   freeze,
   type RawRecord,
   retryVerdictOf,
+  schemaNameIn,
   type Service,
   traceOf,
   typeHeaderOf,
@@ -17,8 +21,19 @@ export type Heard =
   | { readonly record: RawRecord; readonly delivery?: undefined; readonly failure: unknown }
 
 /**
+ * Why a record was passed over: its type is not heard; it has no type header, and nobody here hears its
+ * schema; or it has neither type nor value, as a key that was deleted from a compacted topic leaves it.
+ */
+export type PassedOver = 'type-not-heard' | 'schema-not-heard' | 'tombstone'
+
+interface Hearing {
+  readonly eventType: AnyEventType
+  readonly bound: BoundReaction
+}
+
+/**
  * Picks out of a batch what the service hears, and decodes it. What it does not hear is passed over by
- * its type header, undecoded.
+ * its type header, undecoded; without one, by the name of its schema.
  *
  * @throws what the codec throws where waiting may help; bytes that will never decode come back as `failure`
  */
@@ -26,36 +41,77 @@ export async function decode(
   service: Service,
   codec: Codec,
   records: readonly RawRecord[],
+  onPassedOver: (why: PassedOver, record: RawRecord) => void,
 ): Promise<readonly Heard[]> {
   const heard: Heard[] = []
   for (const record of records) {
-    const one = decodeOne(service, codec, record)
-    if (one) heard.push(one instanceof Promise ? await one : one)
+    const found = decodeOne(service, codec, record)
+    const one = found instanceof Promise ? await found : found
+    if (typeof one === 'string') onPassedOver(one, record)
+    else heard.push(one)
   }
   return heard
 }
 
-function decodeOne(service: Service, codec: Codec, record: RawRecord): Heard | Promise<Heard> | undefined {
+type Decoded = Heard | PassedOver
+
+function decodeOne(service: Service, codec: Codec, record: RawRecord): Decoded | Promise<Decoded> {
   const type = typeHeaderOf(record.headers)
-  const bound = type === undefined ? undefined : service.reactions.get(type)
+  if (type === undefined) return decodeForeign(service, codec, record)
+  const bound = service.reactions.get(type)
   // The same name on another topic is another owner's event.
   const eventType = bound?.reaction.on.find((on) => on.type === type && on.topic === record.topic)
-  if (type !== undefined && !eventType) return undefined
+  return bound && eventType ? read(codec, record, { eventType, bound }) : 'type-not-heard'
+}
+
+/** Another team's record, without Troupe's headers: heard by the full name of its schema. */
+function decodeForeign(service: Service, codec: Codec, record: RawRecord): Decoded | Promise<Decoded> {
+  if (record.value === null) return 'tombstone'
+  const heardAs = (name: string) => {
+    const hearing = hearingOf(service, record.topic, name)
+    return hearing ? read(codec, record, hearing) : 'schema-not-heard'
+  }
   try {
-    const envelope = envelopeOf(record.headers, {
-      topic: record.topic,
-      partition: record.partition,
-      offset: String(record.offset),
-      key: record.key === null ? null : decoder.decode(record.key),
-      timestampMs: record.timestampMs,
-    })
-    if (!bound || !eventType) throw new Error(`Nothing hears ${envelope.type}`)
-    // Frozen: a batch may be decided more than once, and each time on the same events.
-    const heardWith = (data: object): Heard => ({
-      record,
-      delivery: { form: 'event', event: Object.freeze({ ...envelope, data: freeze(data) }), bound },
-    })
-    const data: unknown = codec.decode(eventType, record.value ?? nothing)
+    const name = codec.recordNameIn(record.value)
+    if (typeof name === 'string') return heardAs(name)
+    return name.then(heardAs, (error: unknown) => failed(record, error))
+  } catch (error) {
+    return failed(record, error)
+  }
+}
+
+function hearingOf(service: Service, topic: string, recordName: string): Hearing | undefined {
+  for (const eventType of service.hears) {
+    const bound = service.reactions.get(eventType.type)
+    if (bound && eventType.topic === topic && fullNameOf(eventType) === recordName)
+      return { eventType, bound }
+  }
+  return undefined
+}
+
+function fullNameOf({ schema: { name, namespace } }: AnyEventType): string {
+  return namespace === undefined || name.includes('.') ? name : `${namespace}.${name}`
+}
+
+function read(codec: Codec, record: RawRecord, { eventType, bound }: Hearing): Heard | Promise<Heard> {
+  const heardWith = (data: object): Heard => {
+    try {
+      const { headers, topic, partition, offset, timestampMs } = record
+      const key = record.key === null ? null : decoder.decode(record.key)
+      const envelope = envelopeOf(
+        headers,
+        { topic, partition, offset: String(offset), key, timestampMs },
+        { type: eventType.type, key: () => eventType.keyOf(data) },
+      )
+      // Frozen: a batch may be decided more than once, and each time on the same events.
+      const event = Object.freeze(eventOf(envelope, freeze(data)))
+      return { record, delivery: { form: 'event', event, bound } }
+    } catch (error) {
+      return failed(record, error)
+    }
+  }
+  try {
+    const data: unknown = codec.decode(eventType, record.value ?? nothing, schemaNameIn(record.headers))
     if (!(data instanceof Promise)) return heardWith(data as object)
     return (data as Promise<object>).then(heardWith, (error: unknown) => failed(record, error))
   } catch (error) {

@@ -1,7 +1,7 @@
 // A small ecosystem on a real stack: a counter where money is paid in, by command, and a bank that books it.
 // Every test gets types, topics, groups and databases of its own, so that one stack serves a whole file.
 import { avroEvent } from '@troupe/avro'
-import { command, document, type PerformContext, reaction, service } from '@troupe/core'
+import { command, document, type EventType, type PerformContext, reaction, service } from '@troupe/core'
 import { createService, type ServiceOptions } from './create-service.ts'
 import type { Settings } from './environment.ts'
 import { keepingLog } from './fakes.test.kit.ts'
@@ -26,11 +26,15 @@ const fields = [
 ] as const
 
 export interface EcosystemOptions {
+  /** An event that the bank says besides, as a later version of it might. Default: none. */
+  readonly says?: string
+  /** An event of somebody else that the bank books as well. Default: none. */
+  readonly hears?: EventType<string, PaidInData>
   readonly perform?: (data: PaidInData, context: PerformContext) => Promise<string>
 }
 
 /** Types and services named after a test. */
-export function ecosystem(name: string, { perform }: EcosystemOptions = {}) {
+export function ecosystem(name: string, { perform, says, hears }: EcosystemOptions = {}) {
   const event = <const Type extends string>(type: Type, owner: string) =>
     avroEvent<Type, PaidInData, Omit<PaidInData, 'trick'> & { trick?: string }>({
       owner,
@@ -38,6 +42,7 @@ export function ecosystem(name: string, { perform }: EcosystemOptions = {}) {
     })
   const PaidIn = event('PaidIn', `${name}-counter`)
   const Booked = event('Booked', `${name}-bank`)
+  const More = event(says ?? 'BookedMore', `${name}-bank`)
   const account = document<Booking>({ name: 'account', initial: () => ({ booked: [] }) })
 
   const payIn = command({
@@ -50,14 +55,15 @@ export function ecosystem(name: string, { perform }: EcosystemOptions = {}) {
     },
   })
   const book = reaction({
-    on: PaidIn,
-    emits: [Booked],
+    on: hears ? [PaidIn, hears] : PaidIn,
+    emits: says === undefined ? [Booked] : [Booked, More],
     reads: ({ data }) => [account(data.account)],
     perform: ({ data }, context) => perform?.(data, context) ?? Promise.resolve(''),
     react({ data }, { get, put, emit }) {
       if (data.trick === 'throw') throw new Error('could not tell')
       put(account(data.account), { booked: [...get(account(data.account)).booked, data.number] })
       emit(Booked, { account: data.account, number: data.number })
+      if (says !== undefined) emit(More, { account: data.account, number: data.number })
     },
   })
   // Without a call to the outside, it is the normal form.
@@ -75,6 +81,8 @@ export interface TestStack {
   readonly kafka: Part
   readonly registry: Part
   readonly postgres: Part
+  /** The registry forgets everything, and goes on. */
+  emptyRegistry(): Promise<void>
   /** Settings of a service, with a database of its own. */
   settings(name: string, change?: Partial<Settings>): Promise<Settings>
   /** A service that is stopped with the stack, if nobody stops it before; its log keeps every line. */
@@ -94,6 +102,7 @@ export async function startTestStack(): Promise<TestStack> {
     kafka,
     registry,
     postgres,
+    emptyRegistry: () => registry.empty(),
     async settings(name, change = {}) {
       return {
         kafkaBrokers: [kafka.address],
@@ -107,6 +116,7 @@ export async function startTestStack(): Promise<TestStack> {
         startTimeoutMs: 20_000,
         stopTimeoutMs: 3_000,
         eventBytesMax: 900_000,
+        unknownSchemaWaitMs: 1_000,
         performTimeoutMs: 10_000,
         sessionTimeoutMs: 2_000,
         isStoppedWithParent: false,

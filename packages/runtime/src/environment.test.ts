@@ -27,6 +27,7 @@ describe('environment', () => {
         startTimeoutMs: 60_000,
         stopTimeoutMs: 10_000,
         eventBytesMax: 900_000,
+        unknownSchemaWaitMs: 30_000,
         performTimeoutMs: 30_000,
         sessionTimeoutMs: 10_000,
         onDataLoss: 'halt',

@@ -30,6 +30,11 @@ export interface Settings extends SecureSettings {
   readonly stopTimeoutMs: number
   /** The largest record batch that the broker takes. */
   readonly eventBytesMax: number
+  /**
+   * How long the events of a partition wait for a schema that the registry does not have, before they are
+   * dead-lettered. Default: 30,000.
+   */
+  readonly unknownSchemaWaitMs?: number | undefined
   /** How long one attempt at a `perform` may take; its event is dead-lettered after the fifth. */
   readonly performTimeoutMs: number
   /** How soon another instance takes over the partitions of one that died. */
@@ -93,6 +98,7 @@ const variables = z.object({
   TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
   TROUPE_STOP_TIMEOUT_MS: wholeNumber(100, 3_600_000).default(10_000),
   TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
+  TROUPE_UNKNOWN_SCHEMA_WAIT_MS: wholeNumber(0, 3_600_000).default(30_000),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
   TROUPE_ON_DATA_LOSS: z.enum(['halt', 'skip']).default('halt'),
@@ -137,6 +143,7 @@ export function environment(
       startTimeoutMs: of.TROUPE_START_TIMEOUT_MS,
       stopTimeoutMs: of.TROUPE_STOP_TIMEOUT_MS,
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
+      unknownSchemaWaitMs: of.TROUPE_UNKNOWN_SCHEMA_WAIT_MS,
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
       sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
       onDataLoss: of.TROUPE_ON_DATA_LOSS,

@@ -10,6 +10,7 @@ import {
   type Settlement,
   type StoredAnswer,
   type StoredDocument,
+  type StoredSchema,
   type StoredStep,
   TroupeError,
 } from '@troupe/core'
@@ -39,6 +40,7 @@ export interface FakeLedger extends Ledger {
   readonly outbox: Map<string, OutgoingRecord>
   readonly documentsByName: Map<string, StoredDocument>
   readonly positions: Map<string, Claim>
+  readonly kept: StoredSchema[]
   readonly inbox: Map<string, string>
   /** Called before a method does anything; throws to make it fail, or waits. */
   before: (method: string, settlement?: Settlement) => Promise<void> | void
@@ -59,6 +61,7 @@ export function fakeLedger(): FakeLedger {
   const outbox = new Map<string, OutgoingRecord>()
   const positions = new Map<string, Claim>()
   const settled: Settlement[] = []
+  const kept: StoredSchema[] = []
   const pair = (...names: string[]) => JSON.stringify(names)
   const answerName = (one: { command: string; idempotencyKey: string }) =>
     pair(one.command, one.idempotencyKey)
@@ -105,6 +108,7 @@ export function fakeLedger(): FakeLedger {
     outbox,
     documentsByName,
     positions,
+    kept,
     inbox,
     calls: [],
     stale: new Set(),
@@ -170,6 +174,14 @@ export function fakeLedger(): FakeLedger {
       const forgotten = olderThanMs === 0 ? all.size : 0
       if (olderThanMs === 0) all.clear()
       return { forgotten, next: undefined }
+    },
+    async schemas() {
+      await enter('schemas')
+      return [...kept]
+    },
+    async keepSchemas(schemas) {
+      await enter('keepSchemas')
+      kept.push(...schemas)
     },
     document: async (name) => documentsByName.get(documentName(name)),
     documents: async () => [],

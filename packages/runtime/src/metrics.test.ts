@@ -50,6 +50,10 @@ function open() {
       state: () => ({ holdsBack: 'events', sinceMs: 0, unpublished: 7, unpublishedBytes: 70 }),
     },
     receiver: { state, lag: () => [{ topic: 'order.events', partition: 1, lag: 5n }] },
+    schemas: {
+      unregistered: () => [{ type: 'Paid', state: 'remembered' }],
+      losses: () => 2,
+    },
     now: () => 3_500,
   })
   const lines = async (start: string) =>
@@ -99,7 +103,7 @@ describe('the metrics of a service', () => {
     expect(await lines('kafka_consumergroup_lag')).toEqual([
       'kafka_consumergroup_lag{consumergroup="review.payment",topic="review.order.events",partition="1"} 5',
     ])
-    expect(await lines('troupe_partitions')).toEqual([
+    expect(await lines('troupe_partitions{')).toEqual([
       'troupe_partitions{phase="claiming"} 0',
       'troupe_partitions{phase="reading"} 2',
       'troupe_partitions{phase="checking"} 0',

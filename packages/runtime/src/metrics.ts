@@ -7,7 +7,9 @@ import type { Forgettable, InboxEntry, OutgoingRecord, Service } from '@troupe/c
 import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { BackPressureWatch } from './back-pressure.ts'
+import type { PassedOver } from './decode.ts'
 import { type Dependencies, dependencyNames } from './dependencies.ts'
+import type { SchemaKeeping } from './schema-keeping.ts'
 import type { Stage } from './stages.ts'
 
 /** Names are kept as they are: dashboards and alerts know them. */
@@ -27,6 +29,10 @@ export const metricNames = {
   recordsLost: 'troupe_records_lost',
   consumerRestarts: 'troupe_consumer_restarts_total',
   blockedSeconds: 'troupe_event_loop_blocked_seconds_total',
+  passedOver: 'troupe_events_passed_over_total',
+  schemaWaits: 'troupe_partitions_waiting_for_schema',
+  unregistered: 'troupe_schemas_unregistered',
+  losses: 'troupe_registry_losses_total',
 } as const
 
 /** What is told on the way of an event. */
@@ -41,6 +47,10 @@ export interface Meter {
   forgot(what: Forgettable, count: number): void
   /** Told how long one stage of a batch took. */
   stageTook(stage: Stage, seconds: number): void
+  /** Told of each record that does not concern the service. */
+  passedOver(why: PassedOver): void
+  /** Told when a partition begins to wait for a schema, and when it is done with that. */
+  waitingForSchema(isWaiting: boolean): void
 }
 
 export interface Metrics {
@@ -60,6 +70,7 @@ export interface MetricsOptions {
   readonly relay: Pick<Relay, 'state'>
   readonly backPressure: Pick<BackPressureWatch, 'state'>
   readonly receiver: Pick<Receiver, 'state' | 'lag'> | undefined
+  readonly schemas: Pick<SchemaKeeping, 'unregistered' | 'losses'>
   readonly now: () => number
 }
 
@@ -74,6 +85,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const { service } = options
   const registry = new Registry()
   const handled = new Map<string, Map<string, number>>()
+  const passed = new Map<string, number>()
+  const waiting = { count: 0 }
   const batchSeconds = new Histogram({
     name: metricNames.batchSeconds,
     help: 'How long batches of events took, from their handing over to their last commit',
@@ -109,6 +122,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     measureBackPressure(options),
     forgotten,
     measureDependencies(options),
+    ...measureSchemas(options, passed, waiting),
   ]
   for (const metric of measured) registry.registerMetric<string>(metric)
   let isProcessMeasured = false
@@ -136,6 +150,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
       stageTook: (stage, seconds) => stageSeconds.observe({ stage }, seconds),
+      passedOver: (why) => void passed.set(why, (passed.get(why) ?? 0) + 1),
+      waitingForSchema: (isWaiting) => void (waiting.count += isWaiting ? 1 : -1),
     },
     text() {
       // Only where somebody reads them: watching the event loop is not free.
@@ -273,4 +289,50 @@ function measureDependencies({ dependencies }: MetricsOptions) {
         this.set({ dependency }, states[dependency].state === 'up' ? 1 : 0)
     },
   })
+}
+
+function measureSchemas(
+  { schemas }: MetricsOptions,
+  passed: ReadonlyMap<string, number>,
+  waiting: { readonly count: number },
+) {
+  const passedOver = new Counter({
+    name: metricNames.passedOver,
+    help: 'Records that do not concern the service, by why not',
+    labelNames: ['reason'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const [reason, count] of passed) this.inc({ reason }, count)
+    },
+  })
+  const waits = new Gauge({
+    name: metricNames.schemaWaits,
+    help: 'Partitions that wait for a schema which the registry does not have',
+    registers: [],
+    collect() {
+      this.set(waiting.count)
+    },
+  })
+  const unregistered = new Gauge({
+    name: metricNames.unregistered,
+    help: 'Schemas of this service that the registry has not confirmed: remembered ones are in use, awaited ones cannot be',
+    labelNames: ['state'],
+    registers: [],
+    collect() {
+      const all = schemas.unregistered()
+      for (const state of ['remembered', 'awaited'] as const)
+        this.set({ state }, all.filter((one) => one.state === state).length)
+    },
+  })
+  const losses = new Counter({
+    name: metricNames.losses,
+    help: 'How often the registry was found to have lost a schema, or to have another one under its id',
+    registers: [],
+    collect() {
+      this.reset()
+      this.inc(schemas.losses())
+    },
+  })
+  return [passedOver, waits, unregistered, losses]
 }

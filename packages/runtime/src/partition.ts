@@ -19,6 +19,7 @@ import {
   idsOf,
   isTroupeError,
   laneOf,
+  type RawRecord,
   recallFor,
   retryVerdictOf,
   type TopicPartition,
@@ -26,8 +27,9 @@ import {
 } from '@troupe/core'
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
+import { awaitSchemas } from './await-schemas.ts'
 import { callsOutside, decideAll, type DecideOptions, type Turn } from './decide.ts'
-import { decode, type Heard } from './decode.ts'
+import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
 import type { Outcomes } from './perform.ts'
 import type { Tracing, WorkSpan } from './tracing.ts'
@@ -50,6 +52,10 @@ export interface PartitionOptions
   readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */
   readonly onReached: (reached: bigint | undefined) => void
+  /** Told of each record that does not concern the service. */
+  readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
+  /** Told when a wait for a schema begins, and when it ends. */
+  readonly onWaitingForSchema?: (isWaiting: boolean) => void
   /** Told that the partition is let go of. */
   readonly onReleased: () => void
 }
@@ -132,14 +138,13 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
     const [oldest] = fresh
     if (oldest) options.onStage?.('receive', Math.max(0, options.now() - oldest.timestampMs) / 1_000)
+    const decoding = () =>
+      options.dependencies.insist('registry', 'decode a batch', () => decodeFresh(fresh), signal, {
+        isProof: false,
+        isFatal: (error) => isTroupeError(error, 'TROUPE_SCHEMA_AWAITED'),
+      })
     const heard = await timed('decode', options.onStage, () =>
-      options.dependencies.insist(
-        'registry',
-        'decode a batch',
-        () => decode(options.service, options.codec, fresh),
-        signal,
-        { isProof: false },
-      ),
+      withSchemas('decode a batch', decoding, signal),
     )
     const outcomes: Outcomes = new WeakMap()
     for (let start = 0; start < heard.length; start += options.batchEventsMax) {
@@ -164,6 +169,19 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     }
   }
 
+  function withSchemas<T>(doing: string, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { onWaitingForSchema: onWaiting } = options
+    return awaitSchemas(doing, attempt, signal, { ...options, facts: { topic, partition }, onWaiting })
+  }
+
+  /** Passed over once: a batch is decoded again where a schema was waited for. */
+  async function decodeFresh(fresh: ReceivedBatch['records']): Promise<readonly Heard[]> {
+    const passed: [PassedOver, RawRecord][] = []
+    const heard = await decode(options.service, options.codec, fresh, (...one) => void passed.push(one))
+    for (const one of passed) options.onPassedOver?.(...one)
+    return heard
+  }
+
   /** Settles a chunk. If the database refuses it, halves it until the guilty event stands alone. */
   async function handle(
     chunk: readonly Heard[],
@@ -174,7 +192,8 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     const { tracing } = options
     const spans = batch.spans && chunk.flatMap((heard) => batch.spans?.get(heard) ?? [])
     try {
-      const work = () => settleChunk(chunk, to, batch, refusal)
+      const settling = () => settleChunk(chunk, to, batch, refusal)
+      const work = () => withSchemas('decide on a batch', settling, batch.signal)
       await (tracing && spans ? tracing.batch({ topic, partition }, spans, work) : work())
       stored = to
       reached = to

@@ -1,7 +1,7 @@
-import { pingRegistry, type RegistryAccess } from '@troupe/avro'
 import { type Ledger, TroupeError } from '@troupe/core'
 import { type KafkaConnection, ping, type Receiver, type ReceiverState, type Relay } from '@troupe/kafka'
 import type { PulseOptions } from './pulse.ts'
+import type { SchemaKeeping } from './schema-keeping.ts'
 
 /** One question to a dependency is given this long. */
 const answerTimeoutMs = 3_000
@@ -12,19 +12,19 @@ export function probesOf({
   receiver,
   relay,
   connection,
-  registry,
+  schemas,
 }: {
   readonly ledger: Pick<Ledger, 'ping'>
   /** Undefined where nothing is heard. */
   readonly receiver: Receiver | undefined
   readonly relay: Relay
   readonly connection: KafkaConnection
-  readonly registry: RegistryAccess
+  readonly schemas: Pick<SchemaKeeping, 'check'>
 }): PulseOptions['probes'] {
   return {
     database: () => within(answerTimeoutMs, 'TROUPE_DATABASE_UNREACHABLE', ledger.ping()),
     kafka: () => probeKafka(receiver, relay, connection),
-    registry: () => pingRegistry(registry, { timeoutMs: answerTimeoutMs }),
+    registry: () => schemas.check(),
   }
 }
 

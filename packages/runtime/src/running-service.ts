@@ -1,3 +1,4 @@
+import type { UnregisteredSchema } from '@troupe/avro'
 import type { Command, DocumentRef, DocumentType, Service, TopicPartition } from '@troupe/core'
 import type { FastifyInstance } from 'fastify'
 import type { BackPressure } from './back-pressure.ts'
@@ -13,6 +14,11 @@ export interface Status {
   readonly halted: readonly string[]
   readonly backPressure: BackPressure
   readonly dependencies: Readonly<Record<DependencyName, DependencyState>>
+  /**
+   * Event types of this service whose schemas the registry has not confirmed: `remembered` ones are written
+   * under the id of last time, `awaited` ones cannot be written, and make the service not ready.
+   */
+  readonly schemas: readonly UnregisteredSchema[]
 }
 
 /** How far this process has handled a partition: `next` is the offset it handles next. */

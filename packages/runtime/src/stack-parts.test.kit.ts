@@ -25,7 +25,8 @@ export interface Part {
 
 export interface StackParts {
   readonly kafka: Part & { readonly address: string }
-  readonly registry: Part & { readonly url: string }
+  /** `empty` makes it forget every schema of these tests. */
+  readonly registry: Part & { readonly url: string; empty(): Promise<void> }
   readonly postgres: Part & { createDatabase(name: string): Promise<string> }
   /** Of everything that these tests make where others are too. */
   readonly namespace: string | undefined
@@ -50,7 +51,7 @@ async function embeddedParts(): Promise<StackParts> {
   ])
   return {
     kafka: { ...kafka, address: kafka.now().address },
-    registry: { ...registry, url: registry.now().url },
+    registry: { ...registry, url: registry.now().url, empty: () => registry.now().empty() },
     postgres: { ...postgres, createDatabase: (name) => postgres.now().createDatabase({ name }) },
     namespace: undefined,
     async close() {
@@ -93,7 +94,11 @@ async function externalParts(
   const databases = new Map<string, Promise<string>>()
   return {
     kafka: { ...partOf(kafka), address: `${host}:${kafka.port}` },
-    registry: { ...partOf(registry), url: throughPort(registryUrl, registry.port) },
+    registry: {
+      ...partOf(registry),
+      url: throughPort(registryUrl, registry.port),
+      empty: () => deleteSubjects(registryUrl, namespace),
+    },
     postgres: {
       ...partOf(postgres),
       async createDatabase(name) {
@@ -126,8 +131,12 @@ async function tidy(kafkaAddress: string, registryUrl: string, namespace: string
   if (topics.length > 0) await admin.deleteTopics({ topics })
   await admin.disconnect()
   client.destroy()
+  await deleteSubjects(registryUrl, namespace)
+}
+
+async function deleteSubjects(registryUrl: string, namespace: string): Promise<void> {
   const subjects = (await (await fetch(`${registryUrl}/subjects`)).json()) as readonly string[]
-  for (const subject of subjects.filter(isOwn))
+  for (const subject of subjects.filter((name) => name.startsWith(`${namespace}.`)))
     for (const how of ['', '?permanent=true'])
       await fetch(`${registryUrl}/subjects/${encodeURIComponent(subject)}${how}`, { method: 'DELETE' })
 }

@@ -21,6 +21,8 @@ interface Need<T> {
   readonly sinceMs: number
   /** The address, without a password. */
   readonly where: string
+  /** True for what the start can do without: it is thrown as it is. */
+  readonly canDoWithout?: (error: unknown) => boolean
 }
 
 /** When a start is given up. */
@@ -39,11 +41,11 @@ export interface Patience {
 export async function insistUntil<T>(
   { signal, deadline }: Patience,
   dependencies: Dependencies,
-  { name, doing, attempt, sinceMs, where }: Need<T>,
+  { name, doing, attempt, sinceMs, where, canDoWithout = () => false }: Need<T>,
 ): Promise<T> {
   try {
     return await dependencies.insist(name, doing, attempt, signal, {
-      isFatal: (error) => isTroupeError(error, 'TROUPE_ACCESS_DENIED'),
+      isFatal: (error) => isTroupeError(error, 'TROUPE_ACCESS_DENIED') || canDoWithout(error),
     })
   } catch (error) {
     if (isTroupeError(error, 'TROUPE_ACCESS_DENIED')) throw deniedBy(name, error)

@@ -58,6 +58,7 @@ export function createCompany(
       startTimeoutMs: 20_000,
       stopTimeoutMs: 5_000,
       eventBytesMax: 900_000,
+      unknownSchemaWaitMs: 500,
       performTimeoutMs: 30_000,
       sessionTimeoutMs: 10_000,
       isStoppedWithParent: false,

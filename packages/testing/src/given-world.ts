@@ -179,13 +179,18 @@ function decidingFor(service: Service, { timeMs, ids }: Circumstances): Deciding
     const [, , kind, name] = parts
     return (kind === 'id' && name !== undefined ? ids[name] : undefined) ?? deriveId(...parts)
   }
-  return { service: service.name, deriveId: deriveGiven, encode, timeMs, eventBytesMax }
+  return { service: service.name, deriveId: deriveGiven, encode, schemaNameOf, timeMs, eventBytesMax }
 }
 
 /** A UUID out of its parts: the same parts, the same id. */
 function deriveId(...parts: readonly string[]): string {
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-a${digest.slice(17, 20)}-${digest.slice(20, 32)}`
+}
+
+/** Nobody reads it: there are no records here. */
+function schemaNameOf(): string {
+  return 'given'
 }
 
 /** The data behind bytes that {@link encode} made: no registry is needed to read them again. */

@@ -199,17 +199,20 @@ async function recordOf(
   const known = eventType as AnyEventType
   await codec.register([known])
   const key = known.keyOf(data)
-  const headers = headersOf({
-    id,
-    type,
-    source: known.owner,
-    timeMs: Date.now(),
-    key,
-    correlationId: correlationId ?? key,
-    causationId: undefined,
-    traceparent: undefined,
-    tracestate: undefined,
-  })
+  const headers = headersOf(
+    {
+      id,
+      type,
+      source: known.owner,
+      timeMs: Date.now(),
+      key,
+      correlationId: correlationId ?? key,
+      causationId: undefined,
+      traceparent: undefined,
+      tracestate: undefined,
+    },
+    codec.schemaNameOf(known),
+  )
   return {
     id: `${id}/${randomUUID()}`,
     lane: commandLane,

@@ -10,7 +10,9 @@ import {
   deadLetterHeaders,
   type Event,
   envelopeOf,
+  eventOf,
   type RawRecord,
+  schemaNameIn,
   typeHeaderOf,
 } from '@troupe/core'
 import { inspect } from 'node:util'
@@ -73,14 +75,13 @@ async function look(
     return { ...place, event: undefined, description: describeForeign(record, type) }
   try {
     const key = record.key === null ? null : Buffer.from(record.key).toString()
-    const envelope = envelopeOf(record.headers, {
-      ...place,
-      offset: String(offset),
-      key,
-      timestampMs: record.timestampMs,
-    })
-    const data = (await codec.decode(eventType, record.value)) as object
-    const event: Event = { ...envelope, data }
+    const data = (await codec.decode(eventType, record.value, schemaNameIn(record.headers))) as object
+    const envelope = envelopeOf(
+      record.headers,
+      { ...place, offset: String(offset), key, timestampMs: record.timestampMs },
+      { type: eventType.type, key: () => eventType.keyOf(data) },
+    )
+    const event = eventOf(envelope, data)
     return { ...place, event, description: describe(event) }
   } catch (error) {
     return {

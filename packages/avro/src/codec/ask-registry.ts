@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { messageOf, TroupeError } from '@troupe/core'
-import { registryAddress, type RegistryAccess, type RegistryAddress } from './registry-address.ts'
+import type { RegistryAddress } from './registry-address.ts'
 
 /** What came back: `body` is undefined if it is not JSON. */
 export interface RegistryAnswer {
@@ -65,14 +65,6 @@ function jsonOf(text: string): unknown {
  * @throws TroupeError `TROUPE_REGISTRY_UNREACHABLE`, also where something else answers;
  *   `TROUPE_ACCESS_DENIED`; `TROUPE_SETTING_INVALID` for an address that is none
  */
-export async function pingRegistry(
-  access: RegistryAccess,
-  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
-): Promise<void> {
-  await pingAddress(registryAddress(access), timeoutMs)
-}
-
-/** As {@link pingRegistry}. */
 export async function pingAddress(address: RegistryAddress, timeoutMs: number): Promise<void> {
   let answer: RegistryAnswer
   try {

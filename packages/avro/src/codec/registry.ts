@@ -27,8 +27,16 @@ export interface Registry {
 
 /** A Schema Registry through its HTTP API. Connects when it is first asked. */
 export function registryAt(options: RegistryOptions): Registry {
-  const { url, auth, agent } = options.address
-  const client = new SchemaRegistry({
+  return {
+    register: (type) => register(clientOf(options), type, options),
+    schema: (id) => schemaOf(clientOf(options), id, options),
+  }
+}
+
+/** A new one for each question: a client believes for ever what it was told once, and registries are emptied. */
+function clientOf({ address, timeoutMs }: RegistryOptions): SchemaRegistry {
+  const { url, auth, agent } = address
+  return new SchemaRegistry({
     host: url,
     clientId: 'troupe',
     ...(auth ? { auth } : {}),
@@ -37,15 +45,10 @@ export function registryAt(options: RegistryOptions): Registry {
     retry: { retries: 2, initialRetryTimeInSecs: 0.05, maxRetryTimeInSecs: 0.5 },
     middlewares: [
       () => ({
-        prepareRequest: async (next) =>
-          (await next()).enhance({ signal: AbortSignal.timeout(options.timeoutMs) }),
+        prepareRequest: async (next) => (await next()).enhance({ signal: AbortSignal.timeout(timeoutMs) }),
       }),
     ],
   })
-  return {
-    register: (type) => register(client, type, options),
-    schema: (id) => schemaOf(client, id, options),
-  }
 }
 
 /** TopicRecordNameStrategy: several event types share their owner's topic. */
@@ -154,7 +157,7 @@ function notAvro(id: number, problem: string, cause: unknown): TroupeError {
   return new TroupeError(
     'TROUPE_SCHEMA_MISMATCH',
     `The schema of id ${id} cannot be read as Avro: ${problem}. Let the producer of the event register an Avro schema.`,
-    { cause, details: { schemaId: id } },
+    { cause, details: { schemaId: id, isAvro: false } },
   )
 }
 

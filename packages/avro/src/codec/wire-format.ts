@@ -1,7 +1,11 @@
-import { type AnyEventType, TroupeError } from '@troupe/core'
+import { TroupeError } from '@troupe/core'
 
 /** Confluent wire format: a zero byte, the schema's id as int32 in network order, the Avro payload. */
 export const headerBytes = 5
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
 
 export function writeHeader(buffer: Buffer, id: number): void {
   buffer[0] = 0
@@ -13,7 +17,7 @@ export function writeHeader(buffer: Buffer, id: number): void {
  *
  * @throws TroupeError `TROUPE_WIRE_FORMAT_FOREIGN`, `TROUPE_WIRE_FORMAT_TRUNCATED`
  */
-export function schemaIdOf(bytes: Buffer, { type }: AnyEventType): number {
+export function schemaIdOf(bytes: Buffer, type: string): number {
   const magic = bytes[0]
   if (magic !== undefined && magic !== 0) {
     throw new TroupeError(

@@ -14,7 +14,11 @@ import { type RecordShape, shortName } from '../schema/shape.ts'
 export interface AvroEventDeclaration {
   /** The service that alone emits the event; its topic is the event's. */
   readonly owner: string
-  /** The Avro record schema as parsed JSON, with the attribute `key`: the field that becomes the record's key. */
+  /**
+   * The Avro record schema as parsed JSON, with the attribute `key`: the field that becomes the record's key.
+   * Of another team's event the attribute `topic` names the topic that it comes on; Troupe's own come on
+   * their owner's.
+   */
   readonly schema: AvroRecordSchema
 }
 
@@ -56,7 +60,7 @@ export function avroEvent<Type extends string, Data extends object, Input extend
     {
       type,
       owner,
-      topic: topicOf(owner),
+      topic: topicIn(schema, type) ?? topicOf(owner),
       schema,
       keyOf: (data: Data): string => (data as Record<string, string>)[keyField] as string,
       complete,
@@ -97,6 +101,16 @@ export function readEventSchema(schema: unknown, where: string): EventSchema {
 function nameIn(schema: unknown): string {
   const name = (schema as { name?: unknown } | undefined)?.name
   return typeof name === 'string' ? name : 'an event without a name'
+}
+
+function topicIn({ topic }: AvroRecordSchema, type: string): string | undefined {
+  if (topic === undefined) return undefined
+  if (typeof topic === 'string' && /^[a-zA-Z0-9._-]{1,249}$/.test(topic)) return topic
+  return refuseSchema(
+    `The schema of ${type}`,
+    '',
+    `names the topic ${JSON.stringify(topic)}, which Kafka does not allow. Name the one that the event comes on: up to 249 letters, digits, dots, dashes and underscores.`,
+  )
 }
 
 function fill(check: Check, input: unknown, type: string): unknown {

@@ -15,12 +15,14 @@ import {
   deadLetterHeaders,
   type Event,
   envelopeOf,
+  eventOf,
   isTroupeError,
   laneOf,
   type Log,
   messageOf,
   type RawRecord,
   retryVerdictOf,
+  schemaNameIn,
   type Service,
   topologyOf,
   TroupeError,
@@ -177,6 +179,7 @@ async function read(record: RawRecord, { types, codec, deadLetterTopics }: Readi
   }
   const key = record.key === null ? null : Buffer.from(record.key).toString()
   const place = { topic, partition, offset: String(offset), key, timestampMs }
-  const data = (await codec.decode(type, record.value)) as object
-  return { ...envelopeOf(record.headers, place), data }
+  const data = (await codec.decode(type, record.value, schemaNameIn(record.headers))) as object
+  const facts = { type: type.type, key: () => type.keyOf(data) }
+  return eventOf(envelopeOf(record.headers, place, facts), data)
 }

@@ -3,6 +3,7 @@ import { EmbeddedError, messageOf, propertyOf, systemCodeOf } from '../embedded-
 import type { EmbeddedLog } from '../stack/log.ts'
 import { RegistryError } from './registry-error.ts'
 import { addRoutes } from './routes.ts'
+import { emptyState } from './state.ts'
 import { openStore } from './store.ts'
 
 export interface RegistryOptions {
@@ -21,6 +22,8 @@ export interface EmbeddedRegistry {
   readonly url: string
   readonly host: string
   readonly port: number
+  /** Forgets everything, as a registry does whose storage was lost: ids begin anew. */
+  empty(): Promise<void>
   /** Answers what is being asked, stops listening, gives the folder free. Harmless when called twice. */
   stop(): Promise<void>
 }
@@ -55,6 +58,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
     url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${actualPort}`,
     host,
     port: actualPort,
+    empty: () => store.change(() => ({ state: emptyState, answer: undefined })),
     stop: () => {
       stopped ??= server.close().then(() => store.close())
       return stopped

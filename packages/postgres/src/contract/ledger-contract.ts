@@ -4,6 +4,7 @@ import { forgetCases } from './forget-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { positionCases } from './position-cases.ts'
 import { recallCases } from './recall-cases.ts'
+import { schemaCases } from './schema-cases.ts'
 import { settleCases } from './settle-cases.ts'
 
 /** Opens another instance on the one store of a test; the store starts empty and not migrated. */
@@ -43,6 +44,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...recallCases,
   ...outboxCases,
   ...forgetCases,
+  ...schemaCases,
 ]
 
 async function inStore(makeStore: () => Promise<OpenLedger>, holds: LedgerCase['holds']): Promise<void> {

@@ -1,6 +1,7 @@
 import { ledger } from './0001-ledger.ts'
 import { orderOfKeys } from './0002-order-of-keys.ts'
+import { schemas } from './0003-schemas.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger, orderOfKeys]
+export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas]

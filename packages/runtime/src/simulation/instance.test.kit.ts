@@ -17,6 +17,7 @@ import { createLookout, publishLeftovers } from '../leftovers.ts'
 import { createLocks } from '../locks.ts'
 import type { PartitionOptions } from '../partition.ts'
 import { letGoInOrder } from '../stopping.ts'
+import { createSparingLog } from '../sparing-log.ts'
 import { createSweeper } from '../sweeper.ts'
 import type { World } from './world.test.kit.ts'
 
@@ -170,6 +171,7 @@ export function createInstance(
     service: service.name,
     deriveId,
     encode: jsonCodec.encode,
+    schemaNameOf: jsonCodec.schemaNameOf,
     eventBytesMax: 100_000,
   }
   const lookout = createLookout(settling, { everyMs: 1_000, staleAfterMs: 1_000 })
@@ -186,6 +188,7 @@ export function createInstance(
     ...settling,
     service,
     codec: jsonCodec,
+    sparingLog: createSparingLog(log),
     deciding,
     now,
     batchEventsMax: 8,
