@@ -27,7 +27,10 @@ export interface DocumentDeclaration<State extends object> {
   readonly name: string
   /** What a document holds before its first write. Pure. */
   readonly initial: (key: string) => State
-  /** Turns what is stored into today's type, and throws if it cannot. Default: what is stored is trusted. */
+  /**
+   * Turns what is stored into today's type, and throws if it cannot. What a schema library throws, with a list
+   * of `issues`, is told field by field. Default: what is stored is trusted.
+   */
   readonly parse?: (stored: unknown) => State
 }
 
@@ -60,7 +63,7 @@ export function document<State extends object>(declaration: DocumentDeclaration<
         } catch (cause) {
           throw new TroupeError(
             'TROUPE_DOCUMENT_INVALID',
-            `The stored document ${name}/${key} does not fit its type: ${messageOf(cause)} Teach its \`parse\` the older form.`,
+            `The stored document ${name}/${key} does not fit its type: ${flawsIn(cause)} Teach its \`parse\` the older form; the document is left as it is.`,
             { cause, details: { kind: name, key } },
           )
         }
@@ -73,6 +76,29 @@ export function document<State extends object>(declaration: DocumentDeclaration<
 /** The name of one document as a single string, for maps. */
 export function documentName(ref: { readonly kind: string; readonly key: string }): string {
   return `${ref.kind}/${ref.key}`
+}
+
+const flawsMax = 5
+
+/** What a `parse` threw, as sentences: of a schema library (zod, valibot and others) each issue with its path. */
+function flawsIn(error: unknown): string {
+  const issues = typeof error === 'object' && error !== null && 'issues' in error ? error.issues : undefined
+  if (!Array.isArray(issues) || issues.length === 0) return sentence(messageOf(error))
+  return issues
+    .slice(0, flawsMax)
+    .map((issue: { readonly path?: readonly unknown[]; readonly message?: unknown }) => {
+      const path = (issue.path ?? []).map((step) => String(isStep(step) ? step.key : step)).join('.')
+      return sentence(`${path === '' ? 'it' : path}: ${String(issue.message)}`)
+    })
+    .join(' ')
+}
+
+function isStep(step: unknown): step is { readonly key: unknown } {
+  return typeof step === 'object' && step !== null && 'key' in step
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 function refuseUnfitKey(kind: string, key: string): void {

@@ -28,8 +28,11 @@ export function databaseAccess({ databaseUrl, databaseCa }: Settings) {
   return { url: databaseUrl, ...(databaseCa === undefined ? {} : { ca: databaseCa }) }
 }
 
-/** Nobody may lose a dead letter because nobody looked in time. */
-const deadLettersStay = { 'retention.ms': '-1' }
+/**
+ * Nobody may lose a dead letter because nobody looked in time; and what is too large for the service's own
+ * topics may have come on another team's.
+ */
+const deadLetterConfig = { 'retention.ms': '-1', 'max.message.bytes': String(16 * 1024 * 1024) }
 
 /**
  * Sees to a service's topics, as the settings say: creates those that are missing, or only checks them.
@@ -74,7 +77,7 @@ function specsOf(service: Service, { topicPartitions, topicReplication }: Settin
     const spec = { topic, partitions: topicPartitions, replicationFactor: topicReplication }
     if (topic === service.deadLetterTopic) {
       const replicationFactor = declared.replicationFactor ?? topicReplication
-      return { ...spec, replicationFactor, config: deadLettersStay }
+      return { ...spec, replicationFactor, config: deadLetterConfig }
     }
     if (topic !== service.topic) return spec
     return {

@@ -2,6 +2,7 @@
 // Every test gets types, topics, groups and databases of its own, so that one stack serves a whole file.
 import { avroEvent } from '@troupe/avro'
 import { command, document, type EventType, type PerformContext, reaction, service } from '@troupe/core'
+import { z } from 'zod'
 import { createService, type ServiceOptions } from './create-service.ts'
 import type { Settings } from './environment.ts'
 import { keepingLog } from './fakes.test.kit.ts'
@@ -25,6 +26,8 @@ const fields = [
   { name: 'trick', type: 'string', default: '' },
 ] as const
 
+const booking = z.object({ booked: z.array(z.int()) })
+
 export interface EcosystemOptions {
   /** An event that the bank says besides, as a later version of it might. Default: none. */
   readonly says?: string
@@ -43,7 +46,11 @@ export function ecosystem(name: string, { perform, says, hears }: EcosystemOptio
   const PaidIn = event('PaidIn', `${name}-counter`)
   const Booked = event('Booked', `${name}-bank`)
   const More = event(says ?? 'BookedMore', `${name}-bank`)
-  const account = document<Booking>({ name: 'account', initial: () => ({ booked: [] }) })
+  const account = document<Booking>({
+    name: 'account',
+    initial: () => ({ booked: [] }),
+    parse: (stored) => booking.parse(stored),
+  })
 
   const payIn = command({
     emits: [PaidIn],

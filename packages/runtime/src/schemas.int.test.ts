@@ -1,14 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
-import { type AnyEventType, type OutgoingRecord, reaction, type RawRecord, service } from '@troupe/core'
-import { connectKafka, createReceiver, createRelay } from '@troupe/kafka'
+import { type AnyEventType, reaction, type RawRecord, service } from '@troupe/core'
 import { ecosystem, startTestStack, type TestStack } from './ecosystem.test.kit.ts'
-import { keepingLog, until } from './fakes.test.kit.ts'
+import { until } from './fakes.test.kit.ts'
 import type { Settings } from './environment.ts'
+import {
+  type Closing,
+  describeOnEmbedded,
+  foreignProducer,
+  register,
+  registerJson,
+  tape,
+} from './records.test.kit.ts'
 import type { RunningService } from './running-service.ts'
 
 let stack: TestStack
-const closing: (() => Promise<unknown>)[] = []
+const closing: Closing = []
 beforeAll(async () => {
   stack = await startTestStack()
 }, 60_000)
@@ -64,53 +71,9 @@ async function idOf({ registryUrl }: Settings, type: AnyEventType): Promise<numb
   return ((await answer.json()) as { id: number }).id
 }
 
-/** Registers a schema as somebody else's, and gives its id. */
-async function register({ registryUrl }: Settings, subject: string, schema: object): Promise<number> {
-  const answer = await fetch(`${registryUrl}/subjects/${subject}/versions`, {
-    method: 'POST',
-    body: JSON.stringify({ schema: JSON.stringify(schema) }),
-    headers: { 'content-type': 'application/json' },
-  })
-  return ((await answer.json()) as { id: number }).id
-}
-
-/** Publishes records as another team would. */
-async function foreignProducer({ kafkaBrokers }: Settings) {
-  const log = keepingLog()
-  const connection = connectKafka({ clientId: 'foreign', brokers: [...kafkaBrokers] }, log)
-  const relay = createRelay({ connection, log })
-  await relay.start()
-  closing.push(() => relay.stop({ graceMs: 1_000 }))
-  let count = 0
-  return async (record: Pick<OutgoingRecord, 'topic' | 'value'> & Partial<OutgoingRecord>) => {
-    relay.push([{ id: `foreign-${count++}`, lane: 'foreign', key: null, headers: {}, ...record }])
-    await relay.drained()
-  }
-}
-
-/** Everything that a topic holds, as it comes. */
-async function tape({ kafkaBrokers }: Settings, topic: string): Promise<RawRecord[]> {
-  const records: RawRecord[] = []
-  const log = keepingLog()
-  const receiver = createReceiver({
-    connection: connectKafka({ clientId: 'tape', brokers: [...kafkaBrokers] }, log),
-    groupId: `tape-${topic}`,
-    topics: [topic],
-    log,
-    assign: async () => ({
-      next: 0n,
-      take: async (batch) => void records.push(...batch.records),
-      release: async () => {},
-    }),
-  })
-  await receiver.start()
-  closing.push(() => receiver.stop())
-  return records
-}
-
 const wireId = ({ value }: RawRecord) => Buffer.from(value ?? []).readInt32BE(1)
 
-describe('a registry that is away', () => {
+describeOnEmbedded('a registry that is away', () => {
   it('failure 20: keeps nobody from starting again with the schemas that it had confirmed', async () => {
     const { settings, start, started } = await running('away')
     await pay(started, 1)
@@ -178,11 +141,11 @@ describe('a registry that is away', () => {
   }, 60_000)
 })
 
-describe('a registry that was emptied under running services', () => {
+describeOnEmbedded('a registry that was emptied under running services', () => {
   it('is filled again by the owners, whose new ids are taken into use, and costs no event', async () => {
     const { settings, started } = await running('emptied')
     const { PaidIn, Booked } = started.own
-    const seen = await tape(settings.bank, Booked.topic)
+    const seen = await tape(settings.bank, Booked.topic, closing)
     await pay(started, 1)
     await booked(started, [1])
     const before = await idOf(settings.bank, Booked)
@@ -250,7 +213,7 @@ describe('a registry that was emptied under running services', () => {
     })
     const { running: bank, log } = stack.create(own.bank, settings)
     await bank.start()
-    const publish = await foreignProducer(settings)
+    const publish = await foreignProducer(settings, closing)
     const id = 1 + (await register(settings, 'probe', { type: 'record', name: 'Probe', fields: [] }))
     await publish({ topic: Parcel.topic, value: bytesOf(Parcel, id, 1) })
     await until(
@@ -267,7 +230,7 @@ describe('a registry that was emptied under running services', () => {
   }, 60_000)
 })
 
-describe('another team’s event, without Troupe’s headers', () => {
+describeOnEmbedded('another team’s event, without Troupe’s headers', () => {
   it('is heard by the name of its schema; what nobody here hears is passed over, and garbage dead-lettered', async () => {
     const Parcel = foreignEvent('acme.Parcel', 'acme-parcels')
     const own = ecosystem('acme', { hears: Parcel })
@@ -278,8 +241,8 @@ describe('another team’s event, without Troupe’s headers', () => {
     })
     const { running: bank, log } = stack.create(own.bank, settings)
     await bank.start()
-    const dead = await tape(settings, own.bank.deadLetterTopic)
-    const publish = await foreignProducer(settings)
+    const dead = await tape(settings, own.bank.deadLetterTopic, closing)
+    const publish = await foreignProducer(settings, closing)
     const id = await register(settings, 'acme-parcels-value', Parcel.schema)
     const sameName = await register(settings, 'acme-other', { ...Parcel.schema, namespace: 'other' })
     const json = await registerJson(settings, 'acme-json')
@@ -334,13 +297,4 @@ function bytesOf(_type: AnyEventType, id: number, number: number): Uint8Array {
   const header = Buffer.alloc(5)
   header.writeInt32BE(id, 1)
   return Buffer.concat([header, Buffer.from([2, 'a'.charCodeAt(0), number * 2, 0])])
-}
-
-async function registerJson({ registryUrl }: Settings, subject: string): Promise<number> {
-  const answer = await fetch(`${registryUrl}/subjects/${subject}/versions`, {
-    method: 'POST',
-    body: JSON.stringify({ schemaType: 'JSON', schema: '{"type":"object"}' }),
-    headers: { 'content-type': 'application/json' },
-  })
-  return ((await answer.json()) as { id: number }).id
 }
