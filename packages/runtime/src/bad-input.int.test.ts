@@ -181,7 +181,7 @@ describeOnEmbedded('a record that nobody can make an event of', () => {
     else if (sent.value) expect(bytesOf(letter?.value).equals(sent.value)).toBe(true)
     const id = sent.headers?.['ce_id']
     if (id instanceof Uint8Array) expect(bytesOf(letter?.headers['ce_id']).equals(id)).toBe(true)
-    expect(lines.filter(({ level }) => level === 'error').at(-1)?.message).toContain('goes to bad-bank.dlq')
+    expect(lines.findLast(({ level }) => level === 'error')?.message).toContain('goes to bad-bank.dlq')
   })
 })
 
@@ -221,8 +221,7 @@ describeOnEmbedded('an event that must not be emitted', () => {
     const counterSettings = await stack.settings('bad-counter', { eventBytesMax: 10_000 })
     const { running: counter } = stack.create(own.counter, counterSettings)
     await counter.start()
-    const refused = (input: object) =>
-      counter.decide(own.payIn, { account: 'a', number: 1, ...input } as never)
+    const refused = (input: object) => counter.decide(own.payIn, { account: 'a', number: 1, ...input })
     await expect(refused({ number: 1.5 })).rejects.toMatchObject({
       code: 'TROUPE_EVENT_INVALID',
       message: expect.stringContaining('number must be an int'),
