@@ -87,6 +87,12 @@ export function connectKafka(settings: KafkaSettings, log: Log): KafkaConnection
     )
   }
   if (settings.namespace !== undefined) checkNamespace(settings.namespace)
+  if (settings.sasl?.mechanism === 'plain' && !settings.ssl) {
+    log.warn(
+      { user: settings.sasl.username, brokers: settings.brokers },
+      `The password of ${settings.sasl.username} goes to Kafka as it is, for anybody on the way to read: SASL plain is without TLS. Use TLS (KAFKA_TLS=1), or scram-sha-512.`,
+    )
+  }
   return { settings, log, open: (options = {}) => openClient(settings, log, options) }
 }
 

@@ -65,6 +65,21 @@ describe('a denial', () => {
   })
 })
 
+describe('a password that anybody on the way could read', () => {
+  it.each([
+    ['plain', undefined, ['warn']],
+    ['plain', true, []],
+    ['scram-sha-256', undefined, []],
+  ] as const)('is warned of, and never shown (%s, TLS: %s)', (mechanism, ssl, levels) => {
+    const log = recordingLog()
+    const credentials = { mechanism, username: 'order', password: 'hunter2' }
+    const settings = { clientId: 'x', brokers: ['kafka:9093'], sasl: credentials, ...(ssl ? { ssl } : {}) }
+    connectKafka(settings, log)
+    expect(log.lines.map(({ level }) => level)).toEqual(levels)
+    expect(JSON.stringify(log.lines)).not.toContain('hunter2')
+  })
+})
+
 describe('advice on TLS', () => {
   it.each([
     ['self-signed certificate in certificate chain', 'SELF_SIGNED_CERT_IN_CHAIN', /authority that signed it/],

@@ -4,6 +4,7 @@ export type { ListPage, Progress, Routes, RunningService, ServiceState, Status }
 export { type DecideCommandOptions, isPassing } from './decider.ts'
 export type { DependencyName, DependencyState } from './dependencies.ts'
 export { type Environment, environment, type Settings } from './environment.ts'
+export { type KafkaTls, secureSettings } from './secure-settings.ts'
 export { deriveId } from './ids.ts'
 export { run, type RunOptions, type StartTracing } from './run.ts'
 export {

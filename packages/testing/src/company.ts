@@ -1,6 +1,7 @@
 import { type Service, TroupeError } from '@troupe/core'
 import { createService, type RunningService, type Settings } from '@troupe/runtime'
 import type { HarnessLog } from './harness-log.ts'
+import { kafkaAccess } from './stack/kafka-access.ts'
 import type { Stack } from './stack/stack.ts'
 
 /** The services of a harness, each with a database of its own. */
@@ -23,12 +24,10 @@ export function createCompany(
   {
     log,
     partitions,
-    brokers,
     namespace,
   }: {
     readonly log: HarnessLog
     readonly partitions: number
-    readonly brokers: readonly string[]
     readonly namespace?: string
   },
 ): Company {
@@ -47,7 +46,9 @@ export function createCompany(
     const database = databases.get(databaseName) ?? stack.postgres.createDatabase({ name: databaseName })
     databases.set(databaseName, database)
     return {
-      kafkaBrokers: brokers,
+      kafkaBrokers: kafkaAccess(stack).brokers,
+      kafkaTls: stack.kafka.tls,
+      kafkaSasl: stack.kafka.sasl,
       namespace,
       registryUrl: stack.registry.url,
       databaseUrl: await database,

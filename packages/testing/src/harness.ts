@@ -29,6 +29,7 @@ import type { Part } from './match.ts'
 import { createRecorder, type Seen } from './recorder.ts'
 import { comeToRest } from './rest.ts'
 import { chooseStack, type ChosenStack } from './stack/choose-stack.ts'
+import { kafkaAccess } from './stack/kafka-access.ts'
 import type { Stack, StackName } from './stack/stack.ts'
 import { tidy } from './stack/tidy.ts'
 import { createTape } from './tape.ts'
@@ -132,10 +133,9 @@ async function startOn(
   const specs = topicsOf(services, partitions)
   const topics = specs.map(({ topic }) => topic)
   const within = isShared ? { namespace: `t${randomUUID().slice(0, 8)}` } : {}
-  const brokers = stack.kafka.address.split(',').map((one) => one.trim())
-  const connection = connectKafka({ clientId: 'troupe-harness', brokers, ...within }, log)
+  const connection = connectKafka({ clientId: 'troupe-harness', ...kafkaAccess(stack), ...within }, log)
   const codec = createCodec({ registryUrl: stack.registry.url, ...within, log })
-  const company = createCompany(services, stack, { log, partitions, brokers, ...within })
+  const company = createCompany(services, stack, { log, partitions, ...within })
   const { namespace } = within
   if (namespace !== undefined)
     undo.push(() => tidy(stack, { namespace, connection, databases: company.databases(), log }))

@@ -39,6 +39,21 @@ describe('the stack of a harness', () => {
     await expect(refusal).rejects.not.toThrow(/hunter2/)
   })
 
+  it('needs what a secured Kafka asks for, whole: what is missing is named by the variable that is read', async () => {
+    const refusal = chooseStack('external', {
+      TROUPE_EXTERNAL_KAFKA: '127.0.0.1:1',
+      TROUPE_EXTERNAL_REGISTRY: 'http://127.0.0.1:1',
+      TROUPE_EXTERNAL_POSTGRES: 'postgres://postgres:x@127.0.0.1:1/postgres',
+      TROUPE_EXTERNAL_KAFKA_TLS_CA_FILE: '/nowhere.pem',
+      TROUPE_EXTERNAL_KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      TROUPE_EXTERNAL_KAFKA_SASL_PASSWORD: 'hunter2',
+    })
+    await expect(refusal).rejects.toThrow(
+      /TROUPE_EXTERNAL_KAFKA_TLS_CA_FILE: TROUPE_EXTERNAL_KAFKA_TLS is not 1.*TROUPE_EXTERNAL_KAFKA_SASL_USERNAME is missing: TROUPE_EXTERNAL_KAFKA_SASL_PASSWORD needs it/,
+    )
+    await expect(refusal).rejects.not.toThrow(/hunter2/)
+  })
+
   it('is a stack that the test gives, which is shared and stays', async () => {
     const stack = {
       kafka: { address: 'a:1' },

@@ -3,6 +3,7 @@
 
 import { TroupeError } from '@troupe/core'
 import { startStack } from '@troupe/embedded'
+import { secureSettings } from '@troupe/runtime'
 import { connectStack, type StackAddresses } from './connect-stack.ts'
 import type { Stack, StackName } from './stack.ts'
 
@@ -66,7 +67,7 @@ export const addressVariables = {
   postgres: 'TROUPE_EXTERNAL_POSTGRES',
 } as const
 
-const examples: StackAddresses = {
+const examples = {
   kafka: '127.0.0.1:9092',
   registry: 'http://127.0.0.1:8081',
   postgres: 'postgres://postgres:secret@127.0.0.1:5432/postgres',
@@ -74,7 +75,7 @@ const examples: StackAddresses = {
 
 function addressesIn(variables: Variables): StackAddresses {
   const problems: string[] = []
-  const read = (part: keyof StackAddresses, isFine: (text: string) => boolean): string => {
+  const read = (part: keyof typeof addressVariables, isFine: (text: string) => boolean): string => {
     const variable = addressVariables[part]
     const text = variables[variable] ?? ''
     if (text === '')
@@ -88,8 +89,23 @@ function addressesIn(variables: Variables): StackAddresses {
     registry: read('registry', (text) => hasProtocol(text, ['http:', 'https:'])),
     postgres: read('postgres', (text) => hasProtocol(text, ['postgres:', 'postgresql:'])),
   }
+  const { kafkaTls, kafkaSasl } = kafkaSecrets(variables, problems)
   if (problems.length > 0) refuse(`The external stack is not known: ${problems.join('; ')}`)
-  return addresses
+  return { ...addresses, kafkaTls, kafkaSasl }
+}
+
+const secretVariable = /^TROUPE_EXTERNAL_(KAFKA_(?:TLS|SASL)\w*)$/
+
+/** TLS and credentials, under the names that services know them by, after `TROUPE_EXTERNAL_`. */
+function kafkaSecrets(variables: Variables, problems: string[]) {
+  const given = Object.entries(variables).flatMap(([name, value]) => {
+    const own = secretVariable.exec(name)?.[1]
+    return own === undefined || value === undefined || value === '' ? [] : [[own, value] as const]
+  })
+  const secure = secureSettings(Object.fromEntries(given))
+  for (const problem of secure.problems)
+    problems.push(problem.replace(/\bKAFKA_(?:TLS|SASL)/g, (name) => `TROUPE_EXTERNAL_${name}`))
+  return secure.settings
 }
 
 function hasProtocol(text: string, protocols: readonly string[]): boolean {

@@ -1,6 +1,8 @@
 import { messageOf, TroupeError } from '@troupe/core'
 import { createDatabaseAt, dropDatabaseAt } from '@troupe/embedded'
-import { connectKafka, ping } from '@troupe/kafka'
+import { connectKafka, type KafkaCredentials, ping } from '@troupe/kafka'
+import type { KafkaTls } from '@troupe/runtime'
+import { kafkaAccess } from './kafka-access.ts'
 import { registryRequest } from './registry-request.ts'
 import type { Stack } from './stack.ts'
 
@@ -8,7 +10,9 @@ import type { Stack } from './stack.ts'
 export interface StackAddresses {
   /** `host:port`, several separated by commas. */
   readonly kafka: string
-  /** `http://host:port`, with the path of the Confluent API, if it is not the root. */
+  readonly kafkaTls?: KafkaTls | undefined
+  readonly kafkaSasl?: KafkaCredentials | undefined
+  /** `http://user:password@host:port`, with the path of the Confluent API, if it is not the root. */
   readonly registry: string
   /** Of a role that may create roles and databases: `postgres://postgres:secret@host:5432/postgres`. */
   readonly postgres: string
@@ -18,9 +22,9 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const patienceMs = 5_000
 
 /** A stack at these addresses, unseen. */
-export function stackAt({ kafka, registry, postgres }: StackAddresses): Stack {
+export function stackAt({ kafka, kafkaTls, kafkaSasl, registry, postgres }: StackAddresses): Stack {
   return {
-    kafka: { address: kafka },
+    kafka: { address: kafka, tls: kafkaTls, sasl: kafkaSasl },
     registry: { url: registry },
     postgres: {
       createDatabase: ({ name }) => makeDatabase(postgres, name),
@@ -35,15 +39,17 @@ export function stackAt({ kafka, registry, postgres }: StackAddresses): Stack {
  * shows it with the first database.
  *
  * @throws TroupeError `TROUPE_KAFKA_UNREACHABLE` or `TROUPE_REGISTRY_UNREACHABLE`, saying which address does
- *   not answer, and why
+ *   not answer, and why; `TROUPE_ACCESS_DENIED`, naming the user that Kafka does not let in
  */
 export async function connectStack(addresses: StackAddresses): Promise<Stack> {
-  const brokers = addresses.kafka.split(',').map((one) => one.trim())
+  const stack = stackAt(addresses)
   await Promise.all([
-    ping(connectKafka({ clientId: 'troupe-harness', brokers }, silent), { timeoutMs: patienceMs }),
+    ping(connectKafka({ clientId: 'troupe-harness', ...kafkaAccess(stack) }, silent), {
+      timeoutMs: patienceMs,
+    }),
     checkRegistry(addresses.registry),
   ])
-  return stackAt(addresses)
+  return stack
 }
 
 async function checkRegistry(url: string): Promise<void> {

@@ -1,11 +1,20 @@
+import type { KafkaCredentials } from '@troupe/kafka'
+import type { KafkaTls } from '@troupe/runtime'
+
 /**
  * Kafka, a Schema Registry and PostgreSQL, wherever they run. An `EmbeddedStack` is one, and so is what
  * `startRealStack` and `connectStack` resolve to. It may serve several harnesses at the same time: each of
  * them keeps to names of its own.
  */
 export interface Stack {
-  /** `host:port` of a broker; several separated by commas. */
-  readonly kafka: { readonly address: string }
+  readonly kafka: {
+    /** `host:port` of a broker; several separated by commas. */
+    readonly address: string
+    /** How it is spoken to over TLS. Default: without. */
+    readonly tls?: KafkaTls | undefined
+    /** Who a client is. Default: nobody is asked. */
+    readonly sasl?: KafkaCredentials | undefined
+  }
   /** With the path of the Confluent API, if it is not the root. */
   readonly registry: { readonly url: string }
   readonly postgres: {

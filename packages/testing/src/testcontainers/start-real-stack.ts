@@ -68,7 +68,7 @@ export async function startRealStack(options: RealStackOptions = {}): Promise<Re
   const startedAtMs = performance.now()
   const running: StartedPart[] = []
   let failure: { readonly error: unknown } | undefined
-  const timed = async (key: keyof StackAddresses, start: typeof startKafka) => {
+  const timed = async (key: keyof typeof addressVariables, start: typeof startKafka) => {
     const part = partOf(key, options[key])
     try {
       const started = await start(part, { reuse })
