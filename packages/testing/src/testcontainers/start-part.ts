@@ -2,6 +2,7 @@ import { messageOf, TroupeError } from '@troupe/core'
 import { getContainerRuntimeClient, type GenericContainer, type StartedTestContainer } from 'testcontainers'
 import type { Readable } from 'node:stream'
 import type { Part } from './images.ts'
+import { hasBeenKilledForMemory } from './killed-for-memory.ts'
 
 const linesMax = 20
 /** Below this an engine is likely to kill what it starts: Kafka and the registry are Java. */
@@ -24,6 +25,7 @@ export async function startPart<Started extends StartedTestContainer>(
 ): Promise<Started> {
   const lines: string[] = []
   let output: Readable | undefined
+  const startedAtMs = Date.now()
   try {
     const container = make()
     container.withLogConsumer((stream) => {
@@ -40,7 +42,7 @@ export async function startPart<Started extends StartedTestContainer>(
     if (reuse) container.withReuse()
     return await container.start()
   } catch (cause) {
-    throw new TroupeError('TROUPE_STACK_UNAVAILABLE', await messageFor(part, cause, lines), {
+    throw new TroupeError('TROUPE_STACK_UNAVAILABLE', await messageFor(part, cause, lines, startedAtMs), {
       cause,
       details: { image: part.image },
     })
@@ -54,12 +56,16 @@ async function messageFor(
   { name, image, variable }: Part,
   cause: unknown,
   lines: readonly string[],
+  startedAtMs: number,
 ): Promise<string> {
   const reason = messageOf(cause).split('\n')[0] ?? ''
   if (isAboutImage(reason)) {
     return `${name} cannot be started, because the image ${image} is not there and cannot be pulled: ${reason}. Pull it where you have a connection (docker pull ${image}), or name another one with ${variable}.`
   }
   const bytes = await engineBytes()
+  const killed = (await hasBeenKilledForMemory(image, startedAtMs))
+    ? ' The engine has killed it for want of memory (exit code 137): give the engine, or the container, more.'
+    : ''
   const memory =
     bytes !== undefined && bytes < engineBytesMin
       ? ` The Docker engine has ${Math.round(bytes / 1024 ** 2)} MiB of memory; give it 2 GiB or more.`
@@ -68,7 +74,7 @@ async function messageFor(
     lines.length === 0
       ? 'It wrote no log.'
       : `The end of its log:\n${lines.map((line) => `  ${line}`).join('\n')}`
-  return `${name} did not start from the image ${image}: ${reason}.${memory} Name another image with ${variable} if this one is not what it should be. ${log}`
+  return `${name} did not start from the image ${image}: ${reason}.${killed}${memory} Name another image with ${variable} if this one is not what it should be. ${log}`
 }
 
 function isAboutImage(reason: string): boolean {

@@ -84,6 +84,24 @@ describe('a container that cannot be started', () => {
     })
   })
 
+  it('because the engine kills it for want of memory says so', async () => {
+    const part = partOf('kafka', { image: 'apache/kafka:4.2.1' })
+    const refused = startPart(part, false, () =>
+      new GenericContainer(part.image)
+        .withResourcesQuota({ memory: 0.06 })
+        .withEntrypoint(['sh', '-c'])
+        .withCommand(['java -Xms512m -XX:+AlwaysPreTouch -version'])
+        .withWaitStrategy(Wait.forLogMessage('never'))
+        .withStartupTimeout(60_000),
+    )
+    await expect(refused).rejects.toMatchObject({
+      code: 'TROUPE_STACK_UNAVAILABLE',
+      message: expect.stringMatching(
+        /^Kafka did not start .* killed it for want of memory \(exit code 137\)/,
+      ),
+    })
+  })
+
   it('because what is in it gives up shows the end of its log', async () => {
     const part = partOf('postgres')
     const refused = startPart(part, false, () =>
