@@ -11,6 +11,7 @@ export {
   type FaultyCall,
 } from './kafka/broker.ts'
 export { createDatabaseAt, type DatabaseOptions, dropDatabaseAt } from './postgres/databases.ts'
+export { queryAt } from './postgres/query-at.ts'
 export type { ServerExit } from './postgres/server.ts'
 export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres/start.ts'
 export { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/server.ts'
