@@ -241,7 +241,7 @@ export interface DocumentPage {
  * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers.
  *
  * Every method may fail with `TROUPE_DATABASE_UNREACHABLE`, which says nothing about the work itself:
- * try again. Safe to call concurrently. `close` waits for what is under way.
+ * try again. So does `TROUPE_DATABASE_FULL`, after which nothing was written. Safe to call concurrently. `close` waits for what is under way.
  */
 export interface Ledger {
   /** Brings the database to this code's form. @throws TroupeError `TROUPE_LEDGER_NEWER` if it is ahead. */

@@ -12,6 +12,7 @@ export type RetryVerdict = 'wait' | 'decide-again' | 'let-go' | 'blame'
 
 const verdicts: Partial<Record<TroupeErrorCode, RetryVerdict>> = {
   TROUPE_DATABASE_UNREACHABLE: 'wait',
+  TROUPE_DATABASE_FULL: 'wait',
   TROUPE_KAFKA_UNREACHABLE: 'wait',
   TROUPE_REGISTRY_UNREACHABLE: 'wait',
   // Somebody is about to register it; the codec says when that has been believed for long enough.

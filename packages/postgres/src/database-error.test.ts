@@ -27,7 +27,6 @@ const cases: readonly [Error, Trouble][] = [
   [new AggregateError([met('ECONNREFUSED'), met('ECONNREFUSED')], ''), 'unreachable'],
   ...[
     '08006',
-    '53100',
     '53200',
     '53300',
     '57014',
@@ -45,6 +44,7 @@ const cases: readonly [Error, Trouble][] = [
     '3D000',
     'XX001',
   ].map((code): [Error, Trouble] => [said(code), 'unreachable']),
+  [said('53100'), 'full'],
   ...['42501', '28P01', '28000'].map((code): [Error, Trouble] => [said(code), 'denied']),
   ...['40001', '40P01', '55P03', 'TR002'].map((code): [Error, Trouble] => [said(code), 'conflict']),
   [said('23505', 'inbox'), 'conflict'],
@@ -64,6 +64,7 @@ describe('an error of the database', () => {
         denied: 'wait',
         conflict: 'decide-again',
         fenced: 'let-go',
+        full: 'wait',
         bug: 'blame',
       }
       expect(retryVerdictOf(ledgerError(error, 'insert-inbox', address))).toBe(verdicts[trouble])

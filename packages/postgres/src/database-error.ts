@@ -4,12 +4,13 @@ import { messageOf, TroupeError } from '@troupe/core'
  * What an error of the database means for the work that met it.
  *
  * - `unreachable`: nothing is said about the work; it is tried again when the database is back.
+ * - `full`: the same, but a person has to make room first; nothing was written.
  * - `denied`: the same, but a person has to change a password or grant a right first.
  * - `conflict`: another transaction was faster; nothing was written.
  * - `fenced`: the partition has another owner, or its position moved; nothing was written.
  * - `bug`: this very work cannot succeed, however often it is tried.
  */
-export type Trouble = 'unreachable' | 'denied' | 'conflict' | 'fenced' | 'bug'
+export type Trouble = 'unreachable' | 'full' | 'denied' | 'conflict' | 'fenced' | 'bug'
 
 /** SQLSTATEs of `refuse`, the ledger's own function: class `TR` is free for users. */
 export const refusal = { fenced: 'TR001', conflict: 'TR002' } as const
@@ -35,7 +36,8 @@ const troubleBySqlState: Readonly<Record<string, Trouble>> = {
   '40003': 'unreachable', // statement_completion_unknown
   '42': 'unreachable', // tables missing
   '42501': 'denied', // insufficient_privilege: never granted, or revoked
-  '53': 'unreachable', // disk full, out of memory, too many connections
+  '53': 'unreachable', // out of memory, too many connections
+  '53100': 'full', // disk_full
   '55': 'unreachable', // connections are not allowed, an object is in use
   '57': 'unreachable', // shut down, starting up, statement timeout, backend terminated
   '58': 'unreachable', // I/O errors
@@ -80,6 +82,12 @@ export function ledgerError(error: unknown, during: string, address: Address): E
       return new TroupeError(
         'TROUPE_DATABASE_UNREACHABLE',
         `PostgreSQL at ${placeOf(address)} could not be used (${during}): ${said}. ${adviceOn(error)}`,
+        { cause: error, details: { ...address, during, sqlState } },
+      )
+    case 'full':
+      return new TroupeError(
+        'TROUPE_DATABASE_FULL',
+        `PostgreSQL at ${placeOf(address)} has no room left on its disk (${during}): ${said}. Nothing was written. Make room; the work is tried again.`,
         { cause: error, details: { ...address, during, sqlState } },
       )
     case 'denied':

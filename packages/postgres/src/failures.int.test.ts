@@ -146,7 +146,7 @@ describe('a ledger on a bad network', () => {
     await proxy.close()
   })
 
-  it('calls a settlement unreachable whose commit was not heard of; the position tells that it was written', async () => {
+  it('failure 3: calls a settlement unreachable whose commit was not heard of; the position tells that it was written', async () => {
     const store = stores.make()
     const proxy = await startProxy(store.url)
     const partition = { topic: 'order.events', partition: 0 }

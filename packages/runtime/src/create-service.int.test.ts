@@ -53,7 +53,7 @@ async function allBooked(one: Running, count: number): Promise<void> {
 
 const deadLettersIn = ({ log }: Pick<Running, 'log'>) => log.lines.filter(({ level }) => level === 'error')
 
-describe('a commit whose answer is lost on the way', () => {
+describe('failure 3: a commit whose answer is lost on the way', () => {
   it.each(['cut', 'swallow', 'delay'] as const)(
     'has its effect once and publishes its events, whatever the server made of it (%s)',
     async (treatment) => {

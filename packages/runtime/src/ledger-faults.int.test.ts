@@ -41,7 +41,7 @@ async function instanceOn(
   }
   const ledger = postgresLedger({ url, log: keepingLog() })
   await ledger.migrate()
-  return benchFor({ ...change, relay, ledger }) as unknown as Instance
+  return { ...benchFor({ ...change, relay }), ledger, relay }
 }
 
 const claim = (instance: Instance, partition = 0) => claimPartition({ ...place, partition }, instance)
@@ -55,7 +55,8 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 
 /** Every record once, where it came first. */
 function firsts(topic: readonly OutgoingRecord[]): OutgoingRecord[] {
-  return [...new Map(topic.toReversed().map((record) => [record.id, record])).values()].toReversed()
+  const seen = new Set<string>()
+  return topic.filter(({ id }) => !seen.has(id) && seen.add(id))
 }
 
 const dataOf = ({ value }: OutgoingRecord) =>
@@ -137,16 +138,16 @@ describe('failure 22: another transaction of the same rows', () => {
     const instance = await instanceOn(url)
     const partition = await claim(instance)
     await partition.take(batchOf(payments(0, [{ account: 'a' }, { account: 'b' }])))
-    let deadlocks = 0
+    const deadlocks: unknown[] = []
     const { settle } = instance.ledger
     instance.ledger.settle = (settlement) =>
       settle(settlement).catch((error: unknown) => {
-        if (JSON.stringify(error).includes('40P01')) deadlocks += 1
+        if (JSON.stringify(error).includes('40P01')) deadlocks.push(error)
         throw error
       })
     let offset = 2
     // Whom of the two PostgreSQL lets go first is its own choice.
-    while (deadlocks === 0 && offset < 12) {
+    while (deadlocks.length === 0 && offset < 12) {
       const rival = queryAt(url, rivalOfB).catch(() => {})
       while ((await queryAt(url, isBHeld)).length === 0)
         await new Promise((resolve) => setTimeout(resolve, 5))
@@ -154,7 +155,7 @@ describe('failure 22: another transaction of the same rows', () => {
       await rival
       offset += 2
     }
-    expect(deadlocks).toBeGreaterThan(0)
+    expect(deadlocks.length).toBeGreaterThan(0)
     expect(await bookedIn(instance, 'a')).toEqual(range(0, offset).filter((n) => n % 2 === 0))
     expect(await bookedIn(instance, 'b')).toEqual(range(0, offset).filter((n) => n % 2 === 1))
     await instance.ledger.close()
@@ -186,13 +187,37 @@ describe('failure 2: the database ends the connection inside the transaction', (
       }
       await queryAt(url, ...trapOn(table, verb, 'PERFORM pg_terminate_backend(pg_backend_pid())', 2))
       await partition.take(batchOf(payments(1, [{}, { account: 'new' }])))
-      expect(seen).toEqual(Array(2).fill({ next: 1, inbox: 1, versions: 1 }))
+      expect(seen).toEqual(range(0, 2).map(() => ({ next: 1, inbox: 1, versions: 1 })))
       expect(await queryAt(url, counts)).toEqual([{ next: 3, inbox: 3, versions: 3 }])
       expect(await bookedIn(instance)).toEqual([0, 1])
       expect(instance.relay.sent).toHaveLength(3)
       await instance.ledger.close()
     },
   )
+})
+
+describe('failure 34: a database without room on its disk', () => {
+  it('stops the partition with an error of that name, and goes on when there is room again', async () => {
+    const url = await server.createDatabase({ name: 'full' })
+    const instance = await instanceOn(url)
+    await queryAt(url, ...trapOn('inbox', 'INSERT', "RAISE EXCEPTION USING ERRCODE = '53100'", 3))
+    const said: (string | undefined)[] = []
+    const { settle } = instance.ledger
+    instance.ledger.settle = (settlement) => {
+      const { state, error } = instance.dependencies.states().database
+      if (state === 'down') said.push(error)
+      return settle(settlement)
+    }
+    await (await claim(instance)).take(batchOf(payments(0, [{}, {}])))
+    expect(said).toHaveLength(3)
+    for (const error of said) expect(error).toMatch(/no room left on its disk/)
+    expect(instance.log.lines.find(({ level }) => level === 'warn')?.facts['err']).toMatchObject({
+      code: 'TROUPE_DATABASE_FULL',
+    })
+    expect(await bookedIn(instance)).toEqual([0, 1])
+    expect(instance.relay.sent.map(({ topic }) => topic)).toEqual([Booked.topic, Booked.topic])
+    await instance.ledger.close()
+  })
 })
 
 describe('failure 9: an inbox that has forgotten', () => {
@@ -218,13 +243,27 @@ describe('failure 35: a database that is restored from an older backup', () => {
     const topic: OutgoingRecord[] = []
     const before = await instanceOn(live, topic)
     const first = await claim(before)
-    await first.take(batchOf(payments(0, Array(50).fill({}))))
+    await first.take(
+      batchOf(
+        payments(
+          0,
+          range(0, 50).map(() => ({})),
+        ),
+      ),
+    )
     await before.ledger.close()
     const copy = (from: string, to: string) => queryAt(server.url, `CREATE DATABASE ${to} TEMPLATE ${from}`)
     await copy('live', 'backup')
 
     const later = await instanceOn(live, topic)
-    await (await claim(later)).take(batchOf(payments(50, Array(70).fill({}))))
+    await (await claim(later)).take(
+      batchOf(
+        payments(
+          50,
+          range(50, 120).map(() => ({})),
+        ),
+      ),
+    )
     await later.ledger.close()
     await queryAt(server.url, 'DROP DATABASE live WITH (FORCE)')
     await copy('backup', 'live')
@@ -232,7 +271,14 @@ describe('failure 35: a database that is restored from an older backup', () => {
     const restored = await instanceOn(live, topic)
     const again = await claim(restored)
     expect(again.next).toBe(50n)
-    await again.take(batchOf(payments(50, Array(70).fill({}))))
+    await again.take(
+      batchOf(
+        payments(
+          50,
+          range(50, 120).map(() => ({})),
+        ),
+      ),
+    )
     expect(await bookedIn(restored)).toEqual(range(0, 120))
     expect(topic.length).toBeGreaterThan(firsts(topic).length)
     expect(firsts(topic).map((record) => dataOf(record).cents)).toEqual(range(0, 120))

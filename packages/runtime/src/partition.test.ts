@@ -45,7 +45,7 @@ describe('a claimed partition', () => {
     expect(bench.relay.sent.map(({ key }) => key)).toEqual(['a', 'a', 'a'])
   })
 
-  it('skips what was settled before, when a batch comes again', async () => {
+  it('failure 7: skips what was settled before, when a batch comes again', async () => {
     const bench = benchFor({ batchEventsMax: 2 })
     const partition = await claimPartition(place, bench)
     const foreign = {
@@ -69,7 +69,7 @@ describe('a claimed partition', () => {
     expect(nextOf(bench)).toBe(4n)
   })
 
-  it('goes on behind the chunk that was settled, when a batch fails half-way', async () => {
+  it('failure 1: goes on behind the chunk that was settled, when a batch fails half-way', async () => {
     const bench = benchFor({ batchEventsMax: 2 })
     const partition = await claimPartition(place, bench)
     const foreign = {
@@ -92,7 +92,7 @@ describe('a claimed partition', () => {
     expect(positions).toEqual([2n, 4n])
   })
 
-  it('takes one event for one effect, whatever offsets it stands at', async () => {
+  it('failure 8: takes one event for one effect, whatever offsets it stands at', async () => {
     const bench = benchFor()
     const partition = await claimPartition(place, bench)
     await partition.take(batchOf(payments(0, [{ id: 'same' }, { id: 'same' }])))
