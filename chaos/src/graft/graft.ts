@@ -6,7 +6,7 @@
 //    there may be any white space, a semicolon before it included. So nobody keeps two copies of a graft.
 // 3. No line moves: what is put in comes without a line break, and stack traces stay true.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** One edit of one module: beside the anchor, or in its place. The text is JavaScript, on one line. */
@@ -24,12 +24,15 @@ export interface Graft {
 /** Where a module is: `runtime/settle` as its source, or compiled. */
 export type Form = 'src' | 'dist'
 
-const packages = new URL('../../../packages/', import.meta.url)
+const folders = ['packages', 'services'].map((folder) => new URL(`../../../${folder}/`, import.meta.url))
 
-/** @param module room and file, such as `runtime/settle` or `postgres/statements/move-position` */
+/** @param module room or service and file, such as `runtime/settle` or `postgres/statements/move-position` */
 export function moduleUrl(module: string, form: Form): URL {
   const [room = '', ...rest] = module.split('/')
-  return new URL(`${room}/${form}/${rest.join('/')}.${form === 'src' ? 'ts' : 'js'}`, packages)
+  const path = `${room}/${form}/${rest.join('/')}.${form === 'src' ? 'ts' : 'js'}`
+  const url = folders.map((folder) => new URL(path, folder)).find((one) => existsSync(one))
+  if (!url) throw new Error(`There is no module ${module} in ${form}. Name it ROOM/FILE, and build first.`)
+  return url
 }
 
 /**

@@ -191,7 +191,7 @@ export function createInstance(
     sparingLog: createSparingLog(log),
     deciding,
     now,
-    batchEventsMax: 8,
+    batchEventsMax: 4,
     performsMax: 4,
     performAttemptsMax: 1_000,
     performTimeoutMs: 1_000,

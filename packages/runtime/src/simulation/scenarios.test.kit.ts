@@ -45,6 +45,7 @@ export const scenarios: readonly Scenario[] = [
     moves: 1,
   }),
   scenario(14, 'a process that slept through the loss of its partitions writes nothing', { stalls: 4 }),
+  scenario(17, 'what cannot be handled is a dead letter, whoever dies', { poison: 0.2, crashes: 0.01 }),
   scenario(22, 'deadlocks and serialization failures are decided again', { races: 0.3 }),
   scenario(23, 'a broker that is away for a while misses nothing', { brokerAwayMs: 1_000 }),
   scenario(24, 'acknowledgements that are lost make duplicates, and nothing else', { failsAfter: 0.2 }),

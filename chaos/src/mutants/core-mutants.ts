@@ -1,0 +1,171 @@
+import { type Mutant, plant } from './mutant.ts'
+
+/** The pure decisions. */
+export const coreMutants: readonly Mutant[] = [
+  {
+    name: 'inbox-left-out',
+    row: 8,
+    planted: 'nobody asks the inbox, and nobody writes it',
+    edits: [
+      { module: 'core/admit', anchor: "if (set.hasSeen(delivery.event)) return 'duplicate'", replace: '' },
+      { module: 'core/working-set', anchor: 'inbox.push(changes.inbox)', replace: '' },
+    ],
+    proof: { rows: [8] },
+  },
+  plant(
+    'twice-in-one-batch',
+    8,
+    'an event that comes twice in one batch is not recognised',
+    ['core/working-set', 'seen.set(changes.inbox.source, changes.inbox.id, true)', ''],
+    { rows: [8] },
+  ),
+  plant(
+    'no-bar',
+    10,
+    'an undo that comes first leaves nothing behind, and its step is done later',
+    ['core/steps', "return 'barred'", "return 'undo-repeated'"],
+    { rows: [10] },
+  ),
+  plant(
+    'done-after-undone',
+    10,
+    'a step that was undone or barred is done',
+    ['core/steps', "return 'step-barred'", "return 'run'"],
+    { rows: [10] },
+  ),
+  plant(
+    'undone-twice',
+    10,
+    'a step that was undone is undone again',
+    ['core/steps', "return 'undo-repeated'", "return 'run'"],
+    { rows: [10] },
+  ),
+  plant(
+    'undo-without-documents',
+    10,
+    'an undo does not get the documents that its step had read',
+    ['core/react', 'known ? [...reads, ...known.touched] : reads', 'reads'],
+    { rows: [10] },
+  ),
+  plant(
+    'ids-by-chance',
+    35,
+    'an emitted event gets a random id in place of one derived from its cause',
+    ['core/handling', "'event', String(ordinal))", "'event', String(Math.random()))"],
+    { tests: 'packages/core/src/batches.test.ts' },
+  ),
+  plant(
+    'ordinal-left-out',
+    5,
+    'two events of one cause get one id',
+    ['core/handling', "'event', String(ordinal))", "'event')"],
+    { rows: [7] },
+  ),
+  plant(
+    'dead-letter-without-bytes',
+    37,
+    'a dead letter does not keep the bytes that came',
+    ['core/dead-letter', 'value: record.value', 'value: null'],
+    { rows: [25] },
+  ),
+  plant(
+    'fence-waited-for',
+    14,
+    'who lost a partition tries on in place of letting go',
+    ['core/retry-verdict', "TROUPE_FENCED: 'let-go'", "TROUPE_FENCED: 'wait'"],
+    { rows: [26, 14] },
+  ),
+  plant(
+    'outage-blamed-on-events',
+    21,
+    'events are dead-lettered while the database is away',
+    ['core/retry-verdict', "TROUPE_DATABASE_UNREACHABLE: 'wait'", "TROUPE_DATABASE_UNREACHABLE: 'blame'"],
+    { rows: [3] },
+  ),
+  plant(
+    'race-blamed-on-events',
+    22,
+    'events are dead-lettered for a deadlock',
+    ['core/retry-verdict', "TROUPE_CONFLICT: 'decide-again'", "TROUPE_CONFLICT: 'blame'"],
+    { rows: [22] },
+  ),
+]
+
+/** Kafka's side: the real relay is part of the simulation, the lane of a partition has tests of its own. */
+export const kafkaMutants: readonly Mutant[] = [
+  plant(
+    'deleted-before-acknowledged',
+    4,
+    'an outbox row is deleted before Kafka has acknowledged its record',
+    ['kafka/relay', 'this.#queued += 1', 'this.#queued += 1; this.#ids.publish(record.id)'],
+    { rows: [4, 1, 23] },
+  ),
+  plant(
+    'acknowledged-by-one',
+    24,
+    'one replica is enough for an acknowledgement',
+    ['kafka/topic-sender', 'acks: -1', 'acks: 1'],
+    { rows: [24] },
+  ),
+  plant(
+    'another-partitioner',
+    27,
+    'keys go to other partitions than those of Java clients',
+    ['kafka/producer-link', 'Partitioners.DefaultPartitioner', 'Partitioners.LegacyPartitioner'],
+    { rows: [7] },
+  ),
+  plant(
+    'publish-not-tried-again',
+    24,
+    'what Kafka did not acknowledge is left behind',
+    [
+      'kafka/topic-sender',
+      "if (verdict === 'retry') await this.#tryAgain(error)",
+      "if (verdict === 'retry') this.#leave(front.length)",
+    ],
+    { rows: [24, 6] },
+  ),
+  plant(
+    'tried-again-from-the-end',
+    6,
+    'what Kafka did not acknowledge goes to the end of the queue',
+    [
+      'kafka/topic-sender',
+      "if (verdict === 'retry') await this.#tryAgain(error)",
+      "if (verdict === 'retry') await (this.#queue.push(...this.#queue.splice(0, front.length)), this.#tryAgain(error))",
+    ],
+    { rows: [6, 24] },
+  ),
+  plant(
+    'fetched-elsewhere-taken',
+    7,
+    'records are taken from wherever the consumer happens to be',
+    ['kafka/partition-lane', 'if (stretch.from !== this.#tail)', 'if (stretch.from < 0n)'],
+    { tests: 'packages/kafka/src/partition-lane.test.ts' },
+  ),
+]
+
+/** In the demo: the order of undoing is that of its conversation. */
+export const demoMutants: readonly Mutant[] = [
+  {
+    name: 'undone-in-the-wrong-order',
+    row: 10,
+    planted: 'the payment is refunded before the stock is released',
+    edits: [
+      {
+        module: 'payment/refund-card',
+        anchor: 'import { InventoryFailed, InventoryReleased,',
+        replace: 'import { InventoryFailed, ShippingFailed,',
+      },
+      {
+        module: 'payment/refund-card',
+        anchor: 'on: [InventoryFailed, InventoryReleased]',
+        replace: 'on: [InventoryFailed, ShippingFailed]',
+      },
+    ],
+    proof: {
+      tests: 'services/stories/src/stories.int.test.ts',
+      titled: 'undoes everything, in reverse order',
+    },
+  },
+]

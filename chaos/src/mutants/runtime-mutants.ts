@@ -1,0 +1,273 @@
+import type { Edit } from '../graft/graft.ts'
+import { type Mutant, plant } from './mutant.ts'
+
+const insertion = (module: string, anchor: string, before: string): Edit => ({ module, anchor, before })
+const settleIt = 'return (await ledger.settle({ ...work, published })).predecessors'
+const contract = 'packages/postgres/src/postgres-ledger.int.test.ts'
+
+/** What a settlement is made of, and in which order. */
+const settling: readonly Mutant[] = [
+  {
+    name: 'published-before-commit',
+    row: 2,
+    planted: 'events are published before their transaction commits',
+    edits: [
+      insertion('runtime/settle', 'predecessors = await dependencies.insist', 'relay.push(work.outbox);'),
+    ],
+    proof: { rows: [2, 25, 10, 33] },
+  },
+  plant(
+    'position-in-another-transaction',
+    14,
+    'the position is written after the transaction, by itself',
+    [
+      'runtime/settle',
+      settleIt,
+      'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], published: [] }); return receipt.predecessors',
+    ],
+    { rows: [1, 14, 9, 33] },
+  ),
+  plant(
+    'lost-commit-taken-as-failed',
+    3,
+    'a commit whose answer was lost is taken as not committed',
+    ['runtime/settle', 'isOutcomeUnknown = true', 'void 0'],
+    { tests: 'packages/runtime/src/settle.test.ts', titled: 'a commit whose answer was lost' },
+  ),
+  plant(
+    'lost-commit-taken-as-done',
+    3,
+    'a commit whose answer was lost is taken as committed',
+    [
+      'runtime/settle',
+      'if (isOutcomeUnknown && (await isWritten(work, options))) return idsOf(work)',
+      'if (isOutcomeUnknown) return idsOf(work)',
+    ],
+    { rows: [3] },
+  ),
+  plant(
+    'published-ids-dropped',
+    3,
+    'ids of published records that travelled with a refused write are forgotten',
+    ['runtime/settle', 'relay.restore(published)', 'void 0'],
+    { rows: [14, 26, 3, 33] },
+  ),
+  plant(
+    'overtakes-its-predecessors',
+    26,
+    'what other processes have left for the same key is not published first',
+    ['runtime/settle', 'await publishThrough(predecessors, options)', 'void 0'],
+    { rows: [26, 23, 33] },
+  ),
+  plant(
+    'dead-letter-beside-the-outbox',
+    17,
+    'a dead letter is acknowledged before it is written',
+    [
+      'runtime/settle',
+      settleIt,
+      "return (await ledger.settle({ ...work, published, outbox: work.outbox.filter(({ topic }) => !topic.endsWith('.dlq')) })).predecessors",
+    ],
+    { rows: [17, 33] },
+  ),
+  plant(
+    'sweeps-too-little',
+    6,
+    'what Kafka acknowledges while the outbox is swept stays in it',
+    ['runtime/forget', '&& isAll', '&& options.relay.state.queued === 0'],
+    { tests: 'packages/runtime/src/forget.test.ts' },
+  ),
+]
+
+/** From the claim of a partition to its release. */
+const partition: readonly Mutant[] = [
+  plant(
+    'inbox-without-position',
+    9,
+    'only the inbox knows what was done, not the position',
+    [
+      'runtime/partition',
+      'const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)',
+      'const fresh = batch.records; void due',
+    ],
+    { rows: [9, 7] },
+  ),
+  plant(
+    'position-ahead-of-the-work',
+    1,
+    'the first part of a batch moves the position past all of it',
+    ['runtime/partition', 'isLast ? batch.to : endOf(chunk)', 'batch.to'],
+    { rows: [1, 2] },
+  ),
+  plant(
+    'position-one-behind',
+    7,
+    'a part of a batch moves the position to its last record in place of past it',
+    ['runtime/partition', 'last.record.offset + 1n', 'last.record.offset'],
+    {
+      tests: 'packages/runtime/src/partition-release.test.ts',
+      titled: 'keeps the position of the chunk',
+    },
+  ),
+  plant(
+    'leftovers-come-later',
+    4,
+    'new events are consumed before what a crash left is published',
+    ['runtime/partition', 'for (const lane of [laneOf(claim), commandLane])', 'for (const lane of [])'],
+    { tests: 'packages/runtime/src/partition-release.test.ts', titled: 'publishes what a crash left' },
+  ),
+  plant(
+    'half-of-a-batch-skipped',
+    25,
+    'of a batch that is refused, the first half is left out',
+    ['runtime/partition', 'await handle(first, endOf(first), batch)', 'void first'],
+    { rows: [25] },
+  ),
+  plant(
+    'batch-blamed-for-one',
+    25,
+    'a batch that is refused is dead-lettered as a whole',
+    ['runtime/partition', 'if (chunk.length <= 1) return', 'return'],
+    { rows: [25] },
+  ),
+  plant(
+    'lookout-asleep',
+    4,
+    'nobody looks for events whose process died when nobody claimed',
+    ['runtime/leftovers', 'if (isLooking || relay.state.problems.length > 0) return', 'return'],
+    { tests: 'packages/runtime/src/leftovers.test.ts' },
+  ),
+]
+
+/** Deciding, calls to the outside, commands. */
+const deciding: readonly Mutant[] = [
+  plant(
+    'followers-pass',
+    25,
+    'while a call to the outside is tried again, followers of its key go on',
+    ['runtime/decide', '`key ${delivery.event.key}`', '`key ${delivery.event.id}`'],
+    { rows: [25] },
+  ),
+  plant(
+    'poison-skipped-in-silence',
+    17,
+    'an event whose reaction throws is passed over, without a dead letter',
+    ['runtime/decide', 'set.apply(setAside(turn, error, options))', 'void error'],
+    { rows: [25] },
+  ),
+  plant(
+    'undecodable-skipped-in-silence',
+    18,
+    'bytes that cannot be decoded are passed over, without a dead letter',
+    ['runtime/decode', 'return { record, failure }', 'return undefined'],
+    { rows: [25] },
+  ),
+  plant(
+    'undecodable-tried-for-ever',
+    18,
+    'bytes that cannot be decoded are tried again without end',
+    ['runtime/decode', "if (retryVerdictOf(failure) === 'wait') throw failure", 'throw failure'],
+    { rows: [25] },
+  ),
+  plant(
+    'another-key-per-attempt',
+    5,
+    'the outside gets another idempotency key at each attempt',
+    [
+      'runtime/perform',
+      "causeIdOf(delivery.event), 'perform')",
+      "causeIdOf(delivery.event), 'perform', String(Math.random()))",
+    ],
+    { rows: [1, 2, 33] },
+  ),
+  plant(
+    'answered-before-commit',
+    2,
+    'a command is answered before its transaction commits',
+    [
+      'runtime/decider',
+      'return () => resolve(changes.answer.answer)',
+      'resolve(changes.answer.answer); return () => {}',
+    ],
+    { rows: [2, 22, 33] },
+  ),
+  plant(
+    'key-asked-twice',
+    8,
+    'a command that was answered is done again under the same idempotency key',
+    [
+      'runtime/decider',
+      'const known = set.answer(request.name, request.idempotencyKey)',
+      'const known = undefined',
+    ],
+    { rows: [3, 1, 7] },
+  ),
+]
+
+export const runtimeMutants: readonly Mutant[] = [...settling, ...partition, ...deciding]
+
+/** In SQL, which the simulation does not have: shown by the contract that every ledger fulfils. */
+export const postgresMutants: readonly Mutant[] = [
+  plant(
+    'compare-and-set-left-out',
+    14,
+    'the position moves whoever holds the partition, and wherever it is',
+    [
+      'postgres/statements/move-position',
+      'AND epoch = $3::bigint AND next_offset IS NOT DISTINCT FROM $4::bigint',
+      'AND ($3::bigint IS NOT NULL OR $4::bigint IS NULL)',
+    ],
+    { tests: contract },
+  ),
+  plant(
+    'epoch-not-raised',
+    14,
+    'a claim does not raise the epoch',
+    ['postgres/statements/claim-position', 'epoch = held.epoch + 1', 'epoch = held.epoch'],
+    { tests: contract },
+  ),
+  plant(
+    'document-version-ignored',
+    22,
+    'a document is written over whatever was written since it was read',
+    [
+      'postgres/statements/update-documents',
+      'WHERE stored.version = given.expected',
+      'WHERE given.expected IS NOT NULL',
+    ],
+    { tests: contract },
+  ),
+  plant(
+    'step-state-ignored',
+    11,
+    'a step is written over whatever became of it since it was read',
+    [
+      'postgres/statements/update-steps',
+      'WHERE stored.state = given.expected',
+      'WHERE given.expected IS NOT NULL',
+    ],
+    { tests: contract },
+  ),
+  plant(
+    'outbox-read-by-id',
+    6,
+    'what is left in the outbox is published in the order of its ids',
+    [
+      'postgres/statements/list-unpublished',
+      'WHERE lane = $1::text AND seq > $2::bigint ORDER BY seq',
+      'WHERE lane = $1::text AND seq > $2::bigint ORDER BY id',
+    ],
+    { tests: contract },
+  ),
+  plant(
+    'inbox-takes-all',
+    8,
+    'an event that is in the inbox may be settled again',
+    [
+      'postgres/statements/insert-inbox',
+      '$4::text[], $5::text[])`',
+      '$4::text[], $5::text[]) ON CONFLICT DO NOTHING`',
+    ],
+    { tests: contract },
+  ),
+]
