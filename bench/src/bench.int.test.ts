@@ -45,7 +45,8 @@ describe('pnpm bench', () => {
         fsync: 'on',
         synchronousCommit: 'on',
       })
-      expect(Object.keys(document.cases)).toEqual(allCases.map(({ name }) => name))
+      const unasked = allCases.filter(({ isOnlyWhenNamed }) => !isOnlyWhenNamed)
+      expect(Object.keys(document.cases)).toEqual(unasked.map(({ name }) => name))
       for (const [name, wanted] of Object.entries(figuresWanted)) {
         expect(Object.keys(document.cases[name]?.figures ?? {})).toEqual(expect.arrayContaining([...wanted]))
       }
@@ -73,6 +74,26 @@ describe('pnpm bench', () => {
     },
     benchMs,
   )
+
+  it(
+    'says in one line that it skips the real stack where there is no Docker, and measures the rest',
+    async () => {
+      const { code, stdout, stderr } = await run(['real', '--quick'], undefined, {
+        DOCKER_HOST: 'tcp://127.0.0.1:1',
+      })
+      expect(code).toBe(0)
+      expect(stderr).toMatch(/^real: SKIPPED the real stack: .*--kafka/m)
+      expect(stdout).toMatch(/sagas +[\d.]+ sagas\/s/)
+      expect(stdout).not.toContain('real / embedded')
+    },
+    benchMs,
+  )
+
+  it('refuses half a real stack', async () => {
+    const { code, stderr } = await run(['real', '--kafka', '127.0.0.1:9092'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('give all three')
+  })
 
   it('refuses a case that there is not, and says which there are', async () => {
     const { code, stdout, stderr } = await run(['stack-start', 'latency'])
@@ -130,8 +151,15 @@ interface Ended {
   readonly stderr: string
 }
 
-function run(words: readonly string[], onNote?: (line: string, stop: () => void) => void): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+function run(
+  words: readonly string[],
+  onNote?: (line: string, stop: () => void) => void,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

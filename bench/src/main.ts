@@ -10,12 +10,12 @@ async function main(): Promise<number> {
   const note = (text: string) => void process.stderr.write(`${text}\n`)
   const { signal, dispose } = stopSignals((reason) => note(`${reason}: stopping …`))
   try {
-    const { help, json, isQuick, names, sizes } = optionsOf(process.argv.slice(2))
+    const { help, json, names, ...options } = optionsOf(process.argv.slice(2))
     if (help) {
       process.stdout.write(`${helpText()}\n`)
       return 0
     }
-    const document = await bench(names, { isQuick, sizes, signal, note })
+    const document = await bench(names, { ...options, signal, note })
     process.stdout.write(`${json ? JSON.stringify(document) : tableOf(document)}\n`)
     for (const problem of document.problems) note(problem)
     return document.ok ? 0 : 1

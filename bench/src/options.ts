@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { messageOf, TroupeError } from '@troupe/core'
+import type { StackAddresses } from '@troupe/testing'
 import { allCases } from './cases/all.ts'
 
 export interface Options {
@@ -10,6 +11,8 @@ export interface Options {
   readonly names: readonly string[]
   /** By `case.size`. */
   readonly sizes: Readonly<Record<string, number>>
+  /** Where a real stack is; left out: in containers. */
+  readonly addresses?: StackAddresses
 }
 
 /** Reads the command line. @throws TroupeError `TROUPE_SETTING_INVALID` */
@@ -20,7 +23,8 @@ export function optionsOf(words: readonly string[]): Options {
   const unknown = positionals.find((name) => !known.includes(name))
   if (unknown !== undefined) refuse(`There is no case "${unknown}". Take some of: ${known.join(', ')}.`)
   const unasked = allCases.filter(({ isOnlyWhenNamed }) => !isOnlyWhenNamed).map(({ name }) => name)
-  return { help, json, isQuick, names: positionals.length > 0 ? positionals : unasked, sizes: sizesOf(set) }
+  const names = positionals.length > 0 ? positionals : unasked
+  return { help, json, isQuick, names, sizes: sizesOf(set), ...addressesOf(values) }
 }
 
 function parsed(words: readonly string[]) {
@@ -33,6 +37,9 @@ function parsed(words: readonly string[]) {
         json: { type: 'boolean' },
         quick: { type: 'boolean' },
         set: { type: 'string', multiple: true },
+        kafka: { type: 'string' },
+        registry: { type: 'string' },
+        postgres: { type: 'string' },
       },
     })
   } catch (error) {
@@ -54,6 +61,17 @@ function sizesOf(settings: readonly string[]): Readonly<Record<string, number>> 
   )
 }
 
+/** All three or none. */
+function addressesOf(given: Partial<StackAddresses>): { readonly addresses?: StackAddresses } {
+  const { kafka, registry, postgres } = given
+  if (kafka !== undefined && registry !== undefined && postgres !== undefined)
+    return { addresses: { kafka, registry, postgres } }
+  if (kafka === undefined && registry === undefined && postgres === undefined) return {}
+  return refuse(
+    'A real stack has --kafka, --registry and --postgres: give all three, or none for containers.',
+  )
+}
+
 function refuse(message: string): never {
   throw new TroupeError('TROUPE_SETTING_INVALID', message)
 }
@@ -66,6 +84,8 @@ Measures Troupe and what it is held against, on the embedded stack, PostgreSQL w
 
 Options:
   --set <case>.<size>=<n>  takes so much of something, see below; may be given several times
+  --kafka <host:port,…> --registry <url> --postgres <url>
+                           where a real stack is; containers unless given
   --json                   print one JSON document on stdout instead of a table
   --quick                  a fast pass that shows that everything works; its numbers mean nothing
   --help                   print this

@@ -5,6 +5,7 @@ import { hops } from './hops.ts'
 import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
 import { plainKafkajs } from './plain-kafkajs.ts'
+import { real } from './real.ts'
 import { sagaLatency } from './saga-latency.ts'
 import { stages } from './stages.ts'
 import { stackStart } from './stack-start.ts'
@@ -21,5 +22,6 @@ export const allCases: readonly BenchCase[] = [
   plainKafkajs,
   hops,
   stages,
+  real,
   baseline,
 ]

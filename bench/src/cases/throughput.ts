@@ -11,9 +11,10 @@ export const throughput: BenchCase = {
   async run(scene) {
     const stage = await scene.stage()
     let seed = 0
-    return measureRounds(scene, ecosystemCast(stage.ecosystem), (count) => {
+    const play = (count: number) => {
       seed += 1
       return manySagas(scene, stage, count, seed)
-    })
+    }
+    return measureRounds(scene, ecosystemCast(stage.ecosystem), play, { atLeast: 800 })
   },
 }

@@ -67,7 +67,9 @@ export async function startChild({
     child.once('exit', (code, by) => {
       if (!isStopping) reject(new Error(`${name} ended (${by ?? `exit code ${code}`}).`))
     })
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    const giveUp = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', giveUp, { once: true })
+    child.once('exit', () => signal.removeEventListener('abort', giveUp))
   })
   // Whoever awaits it hears of it.
   failed.catch(() => {})

@@ -30,6 +30,7 @@ async function measure(one: BenchCase): Promise<void> {
       if (!size) throw new Error(`${name} has no size ${of}`)
       return task.sizes[`${name}.${of}`] ?? (task.isQuick ? size.quick : size.full)
     },
+    addresses: task.addresses,
     signal: asked.signal,
     stage: () => (opened ??= openStage(asked.signal)),
     note: (text) => tell({ kind: 'note', name, text }),

@@ -1,3 +1,4 @@
+import type { StackAddresses } from '@troupe/testing'
 import type { Figures } from '../report/figure.ts'
 import type { Stage } from './stage.ts'
 
@@ -30,6 +31,8 @@ export interface BenchCase {
 export interface Scene {
   /** How much to take of this: one of the case's `sizes`. */
   size(name: string): number
+  /** Where a real stack is, if somebody said so. */
+  readonly addresses: StackAddresses | undefined
   /** Aborted when somebody asks to stop. */
   readonly signal: AbortSignal
   /** A running order story; started when first asked for, stopped by whoever runs the case. */

@@ -8,7 +8,7 @@ export const hopsPerSaga = 4
 /** Places good orders, 256 under way at a time, and waits until all have ended. */
 export async function manySagas(
   scene: Scene,
-  stage: Stage,
+  stage: Pick<Stage, 'observer' | 'orders'> & { readonly ecosystem: Pick<Stage['ecosystem'], 'failed'> },
   count: number,
   seed: number,
 ): Promise<LoadReport> {

@@ -1,3 +1,4 @@
+import type { StackAddresses } from '@troupe/testing'
 import type { CaseReport } from '../report/document.ts'
 
 /** What a process that runs cases is told, as JSON in its one argument. */
@@ -6,6 +7,7 @@ export interface Task {
   readonly isQuick: boolean
   /** By `case.size`: what was set on the command line. */
   readonly sizes: Readonly<Record<string, number>>
+  readonly addresses?: StackAddresses
 }
 
 /** What a process that runs cases tells its parent. */

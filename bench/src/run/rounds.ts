@@ -1,5 +1,5 @@
 import { type Cast, cpuFigures, readAll, spentBetween } from '../processes/cast.ts'
-import { type Figures, medianOf } from '../report/figure.ts'
+import { type Aim, type Figures, medianOf } from '../report/figure.ts'
 import type { Scene } from './case.ts'
 import { hopsPerSaga } from './many-sagas.ts'
 
@@ -24,6 +24,7 @@ export async function measureRounds(
   { size, note }: Pick<Scene, 'size' | 'note'>,
   cast: Cast,
   play: (sagaCount: number) => Promise<Round>,
+  sagasAim?: Aim,
 ): Promise<Figures> {
   const count = size('sagas')
   const warmRounds = size('rounds')
@@ -40,7 +41,7 @@ export async function measureRounds(
   const warm = medianOf(rounds.map(({ sagasPerSecond }) => sagasPerSecond))
   return {
     'first sagas': { value: first.sagasPerSecond, unit: 'sagas/s' },
-    'warm sagas': { value: warm, unit: 'sagas/s' },
+    'warm sagas': { value: warm, unit: 'sagas/s', ...(sagasAim ? { aim: sagasAim } : {}) },
     'warm hops': { value: warm * hopsPerSaga, unit: 'hops/s' },
     'warm p50 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p50)), unit: 'ms' },
     'warm p99 under load': { value: medianOf(rounds.map(({ latencyMs }) => latencyMs.p99)), unit: 'ms' },
