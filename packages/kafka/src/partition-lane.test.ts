@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { type TopicPartition, TroupeError } from '@troupe/core'
 import type { Batch } from 'kafkajs'
+import { BufferBudget } from './buffer-budget.ts'
 import { recordingLog, until } from './kafka.test.kit.ts'
 import { PartitionLane } from './partition-lane.ts'
 import type { Feed, LaneOptions, PartitionWork, ReceivedBatch } from './partition-work.ts'
@@ -75,6 +76,7 @@ function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: Partition
     onFailure: ({ kind }) => events.push(`${kind} failed`),
     after: Promise.resolve(),
     bufferBytesMax: 1_000,
+    budget: new BufferBudget(1_000_000, () => undefined),
     batchRecordsMax: 100,
     onDataLoss: 'halt',
     gate: { hasGrown: () => Promise.resolve(false), pass: () => Promise.resolve() },
@@ -102,6 +104,32 @@ describe('a lane', () => {
     expect(stretches(batches)).toEqual(['5-7: 5 6'])
     lane.finish()
     await lane.released
+  })
+
+  it('pauses when all lanes together hold too much, unless it holds nothing itself', async () => {
+    let room = 0
+    const budget = new BufferBudget(500, () => (room += 1))
+    let end = (): void => undefined
+    const taking = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const { lane, feed, batches } = setUp({ next: 0n, budget, take: () => taking })
+    await lane.ready
+    budget.add(500)
+    lane.look()
+    expect(feed.isPaused).toBe(false)
+    expect(lane.offer(fetched(0, [0]))).toBe(true)
+    expect(feed.isPaused).toBe(true)
+    budget.add(-500)
+    expect(room).toBe(1)
+    lane.look()
+    expect(feed.isPaused).toBe(false)
+    end()
+    await until('the take', () => batches.length === 1)
+    lane.finish()
+    await lane.released
+    budget.add(499)
+    expect(budget.isSpent).toBe(false)
   })
 
   it('holds what was fetched while it was claimed, and takes it if it is due', async () => {

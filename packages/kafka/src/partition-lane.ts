@@ -149,11 +149,13 @@ export class PartitionLane {
   }
 
   #accept(batch: Batch, stretch: FetchedStretch): void {
+    let bytes = this.#bytes
     for (const message of soundMessagesOf(batch)) {
       const record = rawRecordOf(this.#partition, message)
       this.#records.push(record)
-      this.#bytes += sizeOf(record)
+      bytes += sizeOf(record)
     }
+    this.#hold(bytes)
     this.#highWatermark = stretch.highWatermark
     if (stretch.to > stretch.from) this.#advance(stretch.to)
     if (stretch.damage !== undefined) void this.#refetch(stretch.damage)
@@ -228,7 +230,7 @@ export class PartitionLane {
     this.#claimed.abort()
     this.#phase = 'claiming'
     this.#records = []
-    this.#bytes = 0
+    this.#hold(0)
     this.#held = undefined
     this.#pause()
   }
@@ -370,7 +372,7 @@ export class PartitionLane {
     const isAll = this.#records.length <= batchRecordsMax
     const records = isAll ? this.#records : this.#records.slice(0, batchRecordsMax)
     this.#records = isAll ? [] : this.#records.slice(batchRecordsMax)
-    this.#bytes = isAll ? 0 : this.#records.reduce((bytes, record) => bytes + sizeOf(record), 0)
+    this.#hold(isAll ? 0 : this.#records.reduce((bytes, record) => bytes + sizeOf(record), 0))
     this.#pauseOrResume()
     return {
       ...this.#partition,
@@ -452,9 +454,22 @@ export class PartitionLane {
     return { ...this.#partition, position: this.#settled, tail: this.#tail }
   }
 
+  /** There is room again for what all lanes hold together. */
+  look(): void {
+    this.#pauseOrResume()
+  }
+
+  #hold(bytes: number): void {
+    const more = bytes - this.#bytes
+    this.#bytes = bytes
+    this.#options.budget.add(more)
+  }
+
   #pauseOrResume(): void {
     if (this.#phase !== 'reading') return
-    const isFull = this.#bytes >= this.#options.bufferBytesMax
+    const { bufferBytesMax, budget } = this.#options
+    // A lane that holds nothing may always fetch: the others' buffers must not starve it.
+    const isFull = this.#bytes >= bufferBytesMax || (budget.isSpent && this.#bytes > 0)
     if (isFull) this.#pause()
     else if (this.#isPaused) {
       this.#isPaused = false

@@ -1,4 +1,5 @@
 import type { Log, RawRecord, TopicPartition } from '@troupe/core'
+import type { BufferBudget } from './buffer-budget.ts'
 import type { GrowthGate } from './growth-gate.ts'
 
 /** See the table in `partition-lane.ts`. */
@@ -61,6 +62,7 @@ export interface LaneOptions {
   /** Resolves when an earlier lane of the same partition is released. */
   readonly after: Promise<void>
   readonly bufferBytesMax: number
+  readonly budget: Pick<BufferBudget, 'isSpent' | 'add'>
   readonly batchRecordsMax: number
   readonly onDataLoss: DataLossPolicy
   readonly gate: Pick<GrowthGate, 'hasGrown' | 'pass'>

@@ -2,6 +2,7 @@ import { isTroupeError, laneOf as keyOf, type TopicPartition, TroupeError } from
 import { bulkhead } from 'cockatiel'
 import { coordinatorRefusal } from './ask-coordinator.ts'
 import { createBackoff } from './backoff.ts'
+import { BufferBudget } from './buffer-budget.ts'
 import { ConsumerSession } from './consumer-session.ts'
 import { denialOf } from './denial.ts'
 import { GrowthGate, type Reading } from './growth-gate.ts'
@@ -93,6 +94,7 @@ class GroupReceiver implements Receiver {
   #isRebalancing = false
   readonly #restarts: Record<RestartReason, number> = { crashed: 0, stalled: 0 }
   readonly #watchdog: Watchdog
+  readonly #budget: BufferBudget
   #session: ConsumerSession | undefined
   #running: Promise<void> = Promise.resolve()
   #firstJoin: () => void = () => undefined
@@ -106,6 +108,9 @@ class GroupReceiver implements Receiver {
     this.#options = options
     this.#tuning = tuningOf(options.tuning)
     this.#turns = bulkhead(this.#tuning.partitionsConcurrently, Number.POSITIVE_INFINITY)
+    this.#budget = new BufferBudget(this.#tuning.bufferBytesMax, () => {
+      for (const lane of this.#lanes.values()) lane.look()
+    })
     this.#watchdog = new Watchdog({
       ...options,
       ...this.#tuning,
@@ -322,6 +327,7 @@ class GroupReceiver implements Receiver {
       onFailure: (failure) => this.#tell(failure),
       after: this.#afterLeaving(key),
       bufferBytesMax: this.#tuning.fetchBytesPerPartitionMax,
+      budget: this.#budget,
       batchRecordsMax: this.#tuning.batchRecordsMax,
       onDataLoss: this.#options.onDataLoss ?? 'halt',
       gate: new GrowthGate({ feed: session.feed, readingOf: (one) => this.#readingOf(one) }),

@@ -37,6 +37,8 @@ export interface ReceiverTuning {
   readonly fetchBytesMax?: number
   /** Default 1 MiB: at most this much per request and partition, and about as much waits in memory. */
   readonly fetchBytesPerPartitionMax?: number
+  /** Default 64 MiB: about as much waits in memory for all partitions together, and one request's worth beyond. */
+  readonly bufferBytesMax?: number
   /** Default 16: takes under way at one time. */
   readonly partitionsConcurrently?: number
   /** Default 1,000: records in one take. */
@@ -81,6 +83,7 @@ export function tuningOf(tuning: ReceiverTuning | undefined): Required<ReceiverT
     fetchWaitMs: 100,
     fetchBytesMax: 5 * 1024 * 1024,
     fetchBytesPerPartitionMax: 1024 * 1024,
+    bufferBytesMax: 64 * 1024 * 1024,
     partitionsConcurrently: 16,
     batchRecordsMax: 1_000,
     hintIntervalMs: 5_000,
