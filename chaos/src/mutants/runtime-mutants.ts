@@ -252,11 +252,7 @@ export const postgresMutants: readonly Mutant[] = [
     'outbox-read-by-id',
     6,
     'what is left in the outbox is published in the order of its ids',
-    [
-      'postgres/statements/list-unpublished',
-      'WHERE lane = $1::text AND seq > $2::bigint ORDER BY seq',
-      'WHERE lane = $1::text AND seq > $2::bigint ORDER BY id',
-    ],
+    ['postgres/statements/list-outgoing', 'ORDER BY seq`', 'ORDER BY id`'],
     { tests: contract },
   ),
   plant(
