@@ -18,6 +18,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+const psql = (user: string, sql: string) =>
+  project.mustCompose(
+    'exec',
+    '-T',
+    'postgres',
+    'psql',
+    '-Atc',
+    sql,
+    `postgres://${user}:demo-only-${user}@127.0.0.1/${user}`,
+  )
+
 describe('what may go wrong', () => {
   it('a variable that is missing is named', async () => {
     const file = join(folder, 'incomplete.env')
@@ -39,10 +50,29 @@ describe('what may go wrong', () => {
     )
   })
 
+  it('an image that cannot be had is named', async () => {
+    const { status, stderr } = await project.compose(['up', '--detach', 'kafka'], {
+      env: { KAFKA_IMAGE: 'troupe.invalid/kafka:1' },
+    })
+    expect(status).not.toBe(0)
+    expect(stderr).toMatch(/kafka.*troupe\.invalid/s)
+  })
+
   it('a service that there is not is named when its image is built', async () => {
     const { status, stderr } = await run('docker', ['build', '--build-arg', 'SERVICE=nowhere', '.'])
     expect(status).not.toBe(0)
     expect(stderr).toContain('There is no services/nowhere: SERVICE names a folder in services')
+  })
+
+  it('a database that a newer release has migrated is left alone, and the service says so', async () => {
+    await project.mustCompose('up', '--wait', 'shipping')
+    const newer = "insert into troupe.migration (number, name, checksum) values (9999, 'of tomorrow', '-')"
+    await psql('shipping', newer)
+    await project.mustCompose('stop', 'shipping')
+    expect((await project.compose(['up', '--wait', 'shipping'])).status).not.toBe(0)
+    expect(await project.mustCompose('logs', 'shipping')).toMatch(
+      /The ledger in schema troupe of postgres:5432\/shipping has version 9999; this code knows version \d+\. Deploy a release/,
+    )
   })
 
   it('a password that is no longer the right one makes up end, and the service says why', async () => {

@@ -70,6 +70,27 @@ describe('docker compose up', () => {
     for (const name of names) expect(metrics).toContain(`\n${name}`)
   })
 
+  it('makes topics as the services declare them, and only checks them where it is told to', async () => {
+    const at = ['--bootstrap-server', 'kafka:19092']
+    const kafka = (tool: string, ...args: readonly string[]) =>
+      project.mustCompose('exec', '-T', 'kafka', `/opt/kafka/bin/kafka-${tool}.sh`, ...at, ...args)
+    const ofOrder = ['--topic', 'order.events']
+    const described = await kafka('topics', '--describe', ...ofOrder)
+    expect(described).toMatch(/PartitionCount: 3\b.*retention\.ms=-1/)
+    const check = { env: { TOPICS: 'check' } }
+    expect((await project.compose(['up', '--wait', ...services], check)).status).toBe(0)
+
+    const change = ['--alter', '--entity-type', 'topics', '--entity-name', 'order.events', '--add-config']
+    await kafka('configs', ...change, 'retention.ms=60000')
+    await project.mustCompose('stop', 'order')
+    expect((await project.compose(['up', '--wait', 'order'], check)).status).not.toBe(0)
+    expect(await project.mustCompose('logs', 'order')).toContain(
+      'order.events has retention.ms 60000, not -1',
+    )
+    await kafka('configs', ...change, 'retention.ms=-1')
+    await project.mustCompose('up', '--wait')
+  })
+
   it('shares partitions among three instances, and doubles nothing when one of them is killed', async () => {
     await project.mustCompose('up', '--wait', '--scale', 'payment=3')
     const report = await project.playOrders(600, async () => {
