@@ -64,10 +64,12 @@ export function openPipe(client: Socket, { target, state, rewrite }: PipeOptions
         cut()
         return onAnswer()
       }
-      for (const trap of state.traps) {
-        if (trap.from === from && trap.spring(pipe, received) === 'taken') return
-      }
+      // Before the traps: what is cut must be what the client gets, and a rewriter may hold bytes back.
       const chunk = from === 'server' && rewrite ? rewrite(received) : received
+      if (chunk.length === 0) return
+      for (const trap of state.traps) {
+        if (trap.from === from && trap.spring(pipe, chunk) === 'taken') return
+      }
       if (state.delayMs === 0 && !late) return write(chunk)
       // What comes later must not overtake what is late already.
       const dueMs = state.delayMs

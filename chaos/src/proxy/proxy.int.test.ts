@@ -79,6 +79,29 @@ describe('A proxy', () => {
     await until(() => got() === 'one.abcdef')
   })
 
+  it('cuts what the client gets, also where it is rewritten and held back', async () => {
+    const { port } = await echo()
+    let held = ''
+    /** Passes on the text up to its last full stop, between brackets. */
+    const rewrite = () => (chunk: Buffer) => {
+      held += chunk.toString()
+      const end = held.lastIndexOf('.') + 1
+      const [whole, rest] = [held.slice(0, end), held.slice(end)]
+      held = rest
+      return Buffer.from(whole === '' ? '' : `[${whole}]`)
+    }
+    const proxy = await startProxy({ target: port, rewrite })
+    open.push(() => proxy.close())
+    const talk = await talkTo(proxy.port)
+    const cut = proxy.cutAfter('server', 6)
+    talk.socket.write('ab')
+    await until(() => held === 'AB')
+    talk.socket.write('cdef.')
+    await cut
+    await talk.closed
+    expect(talk.heard()).toBe('[ABCDE')
+  })
+
   it('keeps an answer to itself: what was asked was done, and the asker does not know', async () => {
     const { proxy, talk, got } = await between()
     const lost = proxy.loseAnswerTo((sent) => sent.includes('commit'))

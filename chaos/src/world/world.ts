@@ -7,7 +7,7 @@
 // 3. Nothing outlives `close`, nor this process.
 
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ChildExit } from '../processes/child.ts'
 import { createPart, type Part } from '../processes/part.ts'
@@ -60,6 +60,8 @@ export interface World {
 }
 
 const password = 'chaos'
+/** From the sources as well, which tests run on: Node runs what is compiled. */
+export const compiled = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist')
 
 /** A world of which nothing runs yet. */
 export async function createWorld(options: WorldOptions): Promise<World> {
@@ -73,7 +75,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     createPart({
       name,
       child: () => ({
-        main: fileURLToPath(import.meta.resolve(`../processes/${name}-process.js`)),
+        main: join(compiled, 'processes', `${name}-process.js`),
         logFile: join(folder, 'logs', `${name}.log`),
         environment: { CHAOS_DIR: join(folder, name), CHAOS_PORT: String(port), ...environment },
       }),
