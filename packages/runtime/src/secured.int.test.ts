@@ -122,9 +122,18 @@ describe('a service whose stack asks for TLS and passwords', () => {
     await until(async () => (await bank.read(own.account('a'))).booked.length === 2)
     await until(() => Object.values(bank.status().dependencies).every(({ state }) => state === 'up'))
 
-    const answer = await fetch(`${bank.httpUrl}/metrics`)
+    let answer = await fetch(`${bank.httpUrl}/metrics`)
+    let text = await answer.text()
+    // What is booked is not yet acknowledged by Kafka, nor seen by whoever looks for what is behind.
+    await until(async () => {
+      answer = await fetch(`${bank.httpUrl}/metrics`)
+      text = await answer.text()
+      return (
+        /troupe_stage_seconds_count\{stage="relay"\} [1-9]/.test(text) &&
+        text.match(/^kafka_consumergroup_lag\{.*\} 0$/gm)?.length === 3
+      )
+    })
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain/)
-    const text = await answer.text()
     expect(text).toContain(
       'troupe_events_handled_total{service="secured-bank",type="PaidIn",outcome="applied"} 2',
     )
