@@ -104,14 +104,14 @@ export const kafkaMutants: readonly Mutant[] = [
     'acknowledged-by-one',
     24,
     'one replica is enough for an acknowledgement',
-    ['kafka/topic-sender', 'acks: -1', 'acks: 1'],
+    ['kafka/publisher', 'const acks = -1', 'const acks = 1'],
     { rows: [24] },
   ),
   plant(
     'another-partitioner',
     27,
     'keys go to other partitions than those of Java clients',
-    ['kafka/producer-link', 'Partitioners.DefaultPartitioner', 'Partitioners.LegacyPartitioner'],
+    ['kafka/wire/murmur2', 'const seed = 0x9747b28c', 'const seed = 0x9747b28d'],
     { rows: [7] },
   ),
   plant(

@@ -145,11 +145,19 @@ function openClient(settings: KafkaSettings, log: Log, options: OpenOptions): Ka
   }
 }
 
-/** The cluster of a client: kafkajs shows it to a consumer's partition assigner, and to nobody else. */
-export function clusterOf({ kafka }: KafkaClient): Cluster {
+/**
+ * A cluster of this client, which makes no topic by asking for it: kafkajs shows one to a consumer's partition
+ * assigner, and to nobody else.
+ */
+export function clusterOf(
+  { kafka }: KafkaClient,
+  { metadataMaxAgeMs }: { readonly metadataMaxAgeMs?: number } = {},
+): Cluster {
   const seen: Cluster[] = []
   kafka.consumer({
     groupId: 'none',
+    allowAutoTopicCreation: false,
+    ...(metadataMaxAgeMs !== undefined && { metadataMaxAge: metadataMaxAgeMs }),
     partitionAssigners: [
       (config) => {
         seen.push(config.cluster)

@@ -30,6 +30,11 @@ export function wireSizeOf({ key, value, headers }: OutgoingRecord): number {
 const recordOverheadBytes = 24
 const headerOverheadBytes = 4
 
+/** The key's bytes, which decide about the partition. */
+export function keyOf({ key }: OutgoingRecord): Uint8Array | null {
+  return typeof key === 'string' ? Buffer.from(key) : key
+}
+
 function headersOf(headers: RecordHeaders): IHeaders {
   const all: IHeaders = {}
   for (const name in headers) {

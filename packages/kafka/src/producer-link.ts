@@ -1,17 +1,19 @@
-import { type Producer, Partitioners } from 'kafkajs'
-import type { KafkaClient, KafkaConnection } from './client.ts'
+import type { Cluster } from 'kafkajs'
+import { clusterOf, type KafkaClient, type KafkaConnection } from './client.ts'
+import { Publisher } from './publisher.ts'
 import { settlesWithin } from './settles-within.ts'
 
 interface Link {
   readonly client: KafkaClient
-  readonly producer: Producer
+  readonly cluster: Cluster
+  readonly publisher: Publisher
   readonly connected: Promise<void>
 }
 
 /**
- * A producer that is connected when it is needed, and made anew after it failed.
+ * A publisher that is connected when it is needed, and made anew after it failed.
  *
- * kafkajs reconnects a producer that has sends in flight while it is being disconnected; here its sockets
+ * kafkajs reconnects a cluster that has requests in flight while it is being disconnected; here its sockets
  * are taken away instead, so that what is dropped stays dropped.
  */
 export class ProducerLink {
@@ -25,21 +27,21 @@ export class ProducerLink {
     this.#metadataMaxAgeMs = metadataMaxAgeMs
   }
 
-  async connected(): Promise<Producer> {
+  async connected(): Promise<Publisher> {
     this.#link ??= this.#open()
     const link = this.#link
     try {
       await link.connected
-      return link.producer
+      return link.publisher
     } catch (error) {
-      this.drop(link.producer)
+      this.drop(link.publisher)
       throw error
     }
   }
 
-  /** Ends this producer at once, if it is still the present one. */
-  drop(producer: Producer): void {
-    if (this.#link?.producer !== producer) return
+  /** Ends this publisher at once, if it is still the present one. */
+  drop(publisher: Publisher): void {
+    if (this.#link?.publisher !== publisher) return
     this.#link.client.destroy()
     this.#link = undefined
   }
@@ -49,23 +51,18 @@ export class ProducerLink {
     const link = this.#link
     if (!link) return
     this.#link = undefined
-    const gone = link.producer.disconnect()
+    const gone = link.cluster.disconnect()
     await settlesWithin(gone, disconnectMs)
     link.client.destroy()
     await settlesWithin(gone, disconnectMs)
   }
 
   #open(): Link {
+    // The relay tries again itself: it knows the order, and how long it has been failing.
     const client = this.#connection.open({ retries: 0 })
-    const producer = client.kafka.producer({
-      // murmur2 over the key's bytes, as the Java client does it. Naming it also keeps kafkajs from warning.
-      createPartitioner: Partitioners.DefaultPartitioner,
-      allowAutoTopicCreation: false,
-      metadataMaxAge: this.#metadataMaxAgeMs,
-      // The relay tries again itself: it knows the order, and how long it has been failing.
-      retry: { retries: 0 },
-    })
-    return { client, producer, connected: producer.connect() }
+    const cluster = clusterOf(client, { metadataMaxAgeMs: this.#metadataMaxAgeMs })
+    const publisher = new Publisher({ cluster, log: this.#connection.log })
+    return { client, cluster, publisher, connected: cluster.connect() }
   }
 }
 

@@ -1,37 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import { isTroupeError, type OutgoingRecord, type RawRecord } from '@troupe/core'
-import type { Producer } from 'kafkajs'
-import type { KafkaConnection } from './client.ts'
 import { type Bench, numbered, outgoing, textOf, until, withBroker } from './kafka.test.kit.ts'
 import { createLogEnds } from './log-ends.ts'
 import { onWire } from './namespace.ts'
-import { createRelay, type Relay, type RelayTuning } from './relay.ts'
+import { createRelay, type Relay, type RelayOptions, type RelayTuning } from './relay.ts'
 
-function relayOf(bench: Bench, tuning: RelayTuning = {}, connection = bench.connection): Relay {
-  const relay = createRelay({ connection, log: bench.log, tuning })
+function relayOf(bench: Bench, tuning: RelayTuning = {}, options: Partial<RelayOptions> = {}): Relay {
+  const relay = createRelay({ connection: bench.connection, log: bench.log, tuning, ...options })
   bench.later(() => relay.stop({ graceMs: 0 }))
   return relay
 }
 
-/** The connection, telling how many records each request of its producers holds. */
-function counting(connection: KafkaConnection, requests: number[]): KafkaConnection {
+/** Tells how many records each request holds. */
+function counting(requests: number[]): Pick<RelayOptions, 'around'> {
   return {
-    ...connection,
-    open(options) {
-      const client = connection.open(options)
-      const { kafka } = client
-      const producerOf = kafka.producer.bind(kafka)
-      kafka.producer = (config) => {
-        const producer: Producer = producerOf(config)
-        const send = producer.send.bind(producer)
-        producer.send = (record) => {
-          requests.push(record.messages.length)
-          return send(record)
-        }
-        return producer
-      }
-      return client
+    around: ({ records }, send) => {
+      requests.push(records.length)
+      return send()
     },
   }
 }
@@ -71,7 +57,7 @@ describe('a relay', () => {
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const requests: number[] = []
-      const relay = relayOf(bench, { requestRecordsMax: 50 }, counting(bench.connection, requests))
+      const relay = relayOf(bench, { requestRecordsMax: 50 }, counting(requests))
       await relay.start()
       relay.push(events(['first']))
       await until('the first request', () => requests.length === 1)
@@ -88,7 +74,7 @@ describe('a relay', () => {
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const requests: number[] = []
-      const relay = relayOf(bench, { requestBytesMax: 10_000 }, counting(bench.connection, requests))
+      const relay = relayOf(bench, { requestBytesMax: 10_000 }, counting(requests))
       relay.push(events(numbered('a', 10), { value: Buffer.alloc(3_000) }))
       await relay.start()
       await relay.drained()
@@ -99,7 +85,7 @@ describe('a relay', () => {
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const requests: number[] = []
-      const relay = relayOf(bench, {}, counting(bench.connection, requests))
+      const relay = relayOf(bench, {}, counting(requests))
       relay.push(events(['a', 'b']))
       expect(relay.holds('a')).toBe(true)
       expect(relay.takePublished()).toEqual([])

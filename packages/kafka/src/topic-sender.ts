@@ -5,13 +5,13 @@ import {
   TroupeError,
   type TroupeErrorCode,
 } from '@troupe/core'
-import type { CompressionTypes, Producer } from 'kafkajs'
 import { createBackoff } from './backoff.ts'
 import type { KafkaConnection } from './client.ts'
 import { denialOf } from './denial.ts'
 import { problemOf } from './kafka-error.ts'
-import { type AroundRequest, messageOf, wireSizeOf } from './outgoing.ts'
+import { type AroundRequest, wireSizeOf } from './outgoing.ts'
 import type { ProducerLink } from './producer-link.ts'
+import type { Publisher } from './publisher.ts'
 import { isAnswer, publishVerdictOf } from './refusal.ts'
 
 /**
@@ -63,9 +63,6 @@ export interface SenderProblem {
   readonly attempt: number
   readonly sinceMs: number
 }
-
-/** `CompressionTypes.GZIP`, the one that every client can read: kafkajs, a CommonJS module, hides that name from Node. */
-const gzip = 1 as unknown as CompressionTypes
 
 const backoffs = { initialDelayMs: 50, maxDelayMs: 5_000 }
 
@@ -136,30 +133,25 @@ export class TopicSender {
 
   async #sendFront(): Promise<void> {
     let front: readonly Queued[] = []
-    let producer: Producer | undefined
+    let publisher: Publisher | undefined
     try {
       const connected = await this.#options.link.connected()
-      producer = connected
+      publisher = connected
       // Only now, so that all that is pushed in one go travels together.
       front = this.#isCompressing ? this.#queue.slice(0, 1) : this.#front()
       await this.#send(connected, front)
       this.#acknowledged(front)
     } catch (error) {
-      if (producer && !isAnswer(error)) this.#options.link.drop(producer)
+      if (publisher && !isAnswer(error)) this.#options.link.drop(publisher)
       await this.#failed(front, error)
     }
   }
 
-  #send(producer: Producer, front: readonly Queued[]): Promise<unknown> {
+  #send(publisher: Publisher, front: readonly Queued[]): Promise<void> {
     const { topic, around } = this.#options
-    const send = () =>
-      producer.send({
-        topic,
-        acks: -1,
-        messages: front.map(({ record }) => messageOf(record)),
-        ...(this.#isCompressing && { compression: gzip }),
-      })
-    return around ? around({ topic, records: front.map(({ record }) => record) }, send) : send()
+    const records = front.map(({ record }) => record)
+    const send = () => publisher.publish(topic, records, { isCompressed: this.#isCompressing })
+    return around ? around({ topic, records }, send) : send()
   }
 
   /** As much of the queue's front as one request may hold: at least one record. */

@@ -11,64 +11,67 @@ interface Message {
   readonly value: Uint8Array | null
   readonly headers: RecordHeaders
 }
+/** What one partition is sent. */
 interface Sent {
-  readonly topic: string
-  readonly acks: number
+  readonly partition: number
   readonly messages: readonly Message[]
 }
-type Partitioner = (to: {
-  readonly topic: string
-  readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[]
-  readonly message: Message
-}) => number
+interface Request {
+  readonly acks: number
+  readonly topicData: readonly { readonly topic: string; readonly partitions: readonly Sent[] }[]
+}
+type Assigner = (config: { readonly cluster: object }) => object
 
-/** A connection whose producers append to the model's log. */
+/** A connection whose brokers append to the model's log: one leads each partition. */
 export function modelKafka(world: World, log: ModelLog, instance: Instance): KafkaConnection {
   const { random, trace } = world
-  const metadata = Array.from({ length: log.partitions }, (_, partitionId) => ({ partitionId, leader: 0 }))
+  const metadata = Array.from({ length: log.partitions }, (_, at) => ({ partitionId: at, leader: at }))
 
   /** Nothing that is not replicated survives the broker that took it. */
   const isLost = (acks: number) => acks !== -1 && world.isTroubled && random.chance(0.3)
 
-  function appendTo(partition: number, { topic, acks, messages }: Sent): void {
+  function appendTo(topic: string, { partition, messages }: Sent, acks: number): void {
     trace(`${topic}[${partition}] +${messages.length}`)
     if (isLost(acks)) return
     const records = messages.map(({ key, value, headers }) => ({ key: bytesOf(key), value, headers }))
     log.append(topic, partition, records)
   }
 
-  function producer({ createPartitioner }: { readonly createPartitioner: () => Partitioner }) {
-    const partitionFor = createPartitioner()
-    return {
-      connect: () => instance.call('connect', () => {}, noConnection),
-      disconnect: async () => {},
-      async send({ topic, acks, messages }: Sent): Promise<void> {
-        const parts = new Map<number, Message[]>()
-        for (const message of messages) {
-          const partition = partitionFor({ topic, partitionMetadata: metadata, message })
-          parts.set(partition, [...(parts.get(partition) ?? []), message])
+  /** Each partition's leader answers for itself. */
+  const broker = {
+    async produce({ acks, topicData }: Request): Promise<void> {
+      for (const { topic, partitions } of topicData) {
+        for (const sent of partitions) {
+          const append = () => {
+            if (world.isBrokerAway) throw noConnection()
+            appendTo(topic, sent, acks)
+          }
+          await instance.call('publish', append, () => (random.chance(0.5) ? noConnection() : noLeader()))
         }
-        // Each partition's leader answers for itself, and all answers are waited for.
-        const ends = await Promise.allSettled(
-          [...parts].map(([partition, own]) => {
-            const send = () => {
-              if (world.isBrokerAway) throw noConnection()
-              appendTo(partition, { topic, acks, messages: own })
-            }
-            return instance.call('publish', send, () => (random.chance(0.5) ? noConnection() : noLeader()))
-          }),
-        )
-        const failed = ends.find((end) => end.status === 'rejected')
-        if (failed) throw failed.reason
-      },
-    }
+      }
+    },
+  }
+  const cluster = {
+    connect: () => instance.call('connect', () => {}, noConnection),
+    disconnect: async () => {},
+    addMultipleTargetTopics: async () => {},
+    refreshMetadataIfNecessary: async () => {},
+    refreshMetadata: async () => {},
+    findTopicPartitionMetadata: () => metadata,
+    findLeaderForPartitions: (_topic: string, partitions: readonly number[]) =>
+      Object.fromEntries(partitions.map((partition) => [partition, [partition]])),
+    findBroker: () => Promise.resolve(broker),
+  }
+  /** kafkajs shows its cluster here, and nowhere else. */
+  const consumer = ({ partitionAssigners }: { readonly partitionAssigners: readonly Assigner[] }) => {
+    for (const assigner of partitionAssigners) assigner({ cluster })
   }
 
   return {
     settings: { clientId: instance.name, brokers: [] },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     // kafkajs's own types ask for much that a relay never touches.
-    open: () => ({ kafka: { producer }, destroy() {} }) as unknown as ReturnType<KafkaConnection['open']>,
+    open: () => ({ kafka: { consumer }, destroy() {} }) as unknown as ReturnType<KafkaConnection['open']>,
   }
 }
 
