@@ -5,6 +5,7 @@
 // - a link to a test file is labelled with a title that stands in that file
 // - commands name scripts of package.json, and the version of pnpm that it names
 // - `TROUPE_…` is a setting or an error code, and docs/settings.md has every setting
+// - a code block marked `apply` is a diff that applies
 // - a code block marked `from=path` stands in that file, line by line; a line `…` stands for lines left out
 //
 // Says every place that is wrong, and exits with 1 if there is one. Reads files only.
@@ -49,7 +50,8 @@ function checkFile(file) {
     wrongs.push(...found.map((what) => `${file}:${number} ${what}`))
   }
   for (const block of blocks) {
-    wrongs.push(...wrongExcerpts(block).map((what) => `${file}:${block.number} ${what}`))
+    const found = [...wrongExcerpts(block), ...wrongDiffs(block)]
+    wrongs.push(...found.map((what) => `${file}:${block.number} ${what}`))
   }
   return wrongs
 }
@@ -124,6 +126,16 @@ function wrongExcerpts({ info, body }) {
     at = found + wanted.length
   }
   return []
+}
+
+function wrongDiffs({ info, body }) {
+  if (!/\bapply\b/.test(info)) return []
+  const { status, stderr } = spawnSync('git', ['apply', '--check', '-'], {
+    cwd: root,
+    input: `${body}\n`,
+    encoding: 'utf8',
+  })
+  return status === 0 ? [] : [`has a diff that does not apply:\n${stderr.trim()}`]
 }
 
 /** A Markdown text as its lines and its fenced blocks. */
