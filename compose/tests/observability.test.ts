@@ -77,6 +77,13 @@ describe('the alerts of Prometheus', () => {
     )
   })
 
+  it('each have a line in the guide that says what to do then', async () => {
+    const told = [...(await read('../docs/deployment.md')).matchAll(/^\| `(Troupe\w+)`: /gm)].map(
+      ([, name]) => name,
+    )
+    expect(new Set(told)).toEqual(new Set(rules.map(({ alert }) => alert)))
+  })
+
   it('say what they mean in words, and name labels that are left', () => {
     for (const { alert, expr, labels, annotations, ...rest } of rules) {
       expect([alert, labels.severity]).toEqual([alert, expect.stringMatching(/^(page|ticket)$/)])

@@ -84,7 +84,7 @@ const unknownType = 'unknown'
 export function createMetrics(options: MetricsOptions): Metrics {
   const { service } = options
   const registry = new Registry()
-  const handled = new Map<string, Map<string, number>>()
+  const handled = withoutDeadLetters(service)
   const passed = new Map<string, number>()
   const waiting = { count: 0 }
   const batchSeconds = new Histogram({
@@ -160,6 +160,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
       return registry.metrics()
     },
   }
+}
+
+/**
+ * The count of dead letters is there before the first of them: to Prometheus, a series that begins with 1 has not
+ * grown, and an alert for growth would miss it.
+ */
+function withoutDeadLetters({ hears }: Service): Map<string, Map<string, number>> {
+  const types = [...hears.map(({ name }) => name), unknownType]
+  return new Map(types.map((type) => [type, new Map([['dead-lettered', 0]])]))
 }
 
 function countHandled(service: Service, handled: ReadonlyMap<string, ReadonlyMap<string, number>>) {
