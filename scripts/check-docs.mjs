@@ -5,6 +5,7 @@
 // - a link to a test file is labelled with a title that stands in that file
 // - commands name scripts of package.json, and the version of pnpm that it names
 // - `TROUPE_…` is a setting or an error code, and docs/settings.md has every setting
+// - docs/failures.md has a row for each failure that a test's title names, and a test for each row that names one
 // - a code block marked `apply` is a diff that applies
 // - a code block marked `from=path` stands in that file, line by line; a line `…` stands for lines left out
 //
@@ -30,8 +31,8 @@ const codes = new Set(
 )
 const topFolders = new Set(['packages', 'services', 'schemas', 'bench', 'chaos', 'docs', 'scripts', '.ci'])
 
-const files = markdownFiles()
-const wrongs = [...files.flatMap(checkFile), ...missingSettings()]
+const files = filesOf('*.md')
+const wrongs = [...files.flatMap(checkFile), ...missingSettings(), ...wrongFailures()]
 for (const wrong of wrongs) process.stderr.write(`${wrong}\n`)
 if (wrongs.length > 0) process.exit(1)
 process.stdout.write(`${files.length} Markdown files say what is so.\n`)
@@ -112,6 +113,28 @@ function missingSettings() {
     .map((name) => `docs/settings.md does not describe ${name}.`)
 }
 
+function wrongFailures() {
+  const scenarios = read('packages/runtime/src/simulation/scenarios.test.kit.ts')
+  const simulated = new Set([...scenarios.matchAll(/\bscenario\((\d+)/g)].map(([, row]) => Number(row)))
+  const titled = new Set(simulated)
+  for (const file of filesOf('packages/*.test.ts', 'services/*.test.ts', 'chaos/*.test.ts')) {
+    for (const [, rows] of read(file).matchAll(/'failure ([\d, ]+): /g)) {
+      for (const row of rows.split(', ')) titled.add(Number(row))
+    }
+  }
+  const rows = [...read('docs/failures.md').matchAll(/^\| (\d+) \|.*\| (.*) \|$/gm)]
+  const wrongs = rows.flatMap(([, number, shownBy], index) => [
+    ...(Number(number) === index + 1 ? [] : [`counts ${number} where ${index + 1} would be.`]),
+    ...(shownBy === 'none' && titled.has(index + 1) ? [`says that no test shows ${number}; one does.`] : []),
+    ...(shownBy.includes('the simulation') &&
+    !simulated.has(Number(/in row (\d+)/.exec(shownBy)?.[1] ?? number))
+      ? [`says that the simulation shows ${number}, which has no scenario.`]
+      : []),
+  ])
+  const missing = [...titled].filter((row) => row > rows.length).map((row) => `has no row ${row}.`)
+  return [...wrongs, ...missing].map((what) => `docs/failures.md ${what}`)
+}
+
 function wrongExcerpts({ info, body }) {
   const [from] = info.match(/(?<=\bfrom=)\S+/) ?? []
   if (from === undefined) return []
@@ -177,12 +200,16 @@ function sourceOf(file) {
   return read(file).replaceAll("\\'", "'")
 }
 
-function markdownFiles() {
-  const { stdout, status, stderr } = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-  if (status !== 0) throw new Error(`git cannot list the Markdown files: ${stderr}`)
+function filesOf(...patterns) {
+  const { stdout, status, stderr } = spawnSync(
+    'git',
+    ['ls-files', '-co', '--exclude-standard', ...patterns],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  )
+  if (status !== 0) throw new Error(`git cannot list ${patterns.join(', ')}: ${stderr}`)
   return stdout.split('\n').filter((file) => file !== '' && existsSync(join(root, file)))
 }
 
