@@ -7,10 +7,10 @@ import { mutants } from './mutants.ts'
 import { tryMutant, type Verdict } from './try-mutant.ts'
 
 interface Options {
-  readonly only: readonly string[]
-  readonly quick: boolean
+  readonly only?: readonly string[]
+  readonly quick?: boolean
   readonly seeds: number
-  readonly json: boolean
+  readonly json?: boolean
 }
 
 interface Line extends Verdict {
@@ -26,15 +26,15 @@ const program = new Command('pnpm mutants')
   .description(
     'Plants one bug after the other and sees whether a test notices. Fails if one survives, or if the tests fail without any.',
   )
-  .option('--only <names...>', 'only bugs with one of these in their names', [])
-  .option('--quick', 'only bugs that the simulation has to notice', false)
+  .option('--only <names...>', 'only bugs with one of these in their names')
+  .option('--quick', 'only bugs that the simulation has to notice')
   .option('--seeds <count>', 'how many lives of each scenario to try', wholeNumber, 60)
-  .option('--json', 'print the table as JSON', false)
+  .option('--json', 'print the table as JSON')
   .parse()
 
 process.exitCode = await main(program.opts<Options>())
 
-async function main({ only, quick, seeds, json }: Options): Promise<number> {
+async function main({ only = [], quick = false, seeds, json = false }: Options): Promise<number> {
   const chosen = mutants.filter(
     ({ name, proof }) =>
       (only.length === 0 || only.some((part) => name.includes(part))) && (!quick || 'rows' in proof),

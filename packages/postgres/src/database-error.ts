@@ -127,7 +127,8 @@ function adviceOn(error: unknown): string {
   if (/server does not support SSL/i.test(messageOf(error))) {
     return 'Set ssl=on at the server, or leave sslmode out of the URL where the network can be trusted.'
   }
-  return "Check that it runs, that the database's URL is right and that the ledger was migrated; the work is tried again."
+  if (code.startsWith('42')) return 'Check that the ledger was migrated; the work is tried again.'
+  return "Check that it runs and that the database's URL is right; the work is tried again."
 }
 
 function placeOf({ host, port, database }: Address): string {

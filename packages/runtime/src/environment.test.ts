@@ -63,7 +63,7 @@ describe('environment', () => {
     ['DATABASE_URL', 'order', /is not a URL with postgres:\/\//],
     ['TROUPE_NAMESPACE', 'Review_7', /"Review_7" is not up to 32 lower-case letters, digits and dashes/],
     ['HTTP_ADDRESS', '8080', /"8080" is not host:port/],
-    ['TROUPE_LOG_LEVEL', 'loud', /TROUPE_LOG_LEVEL/],
+    ['TROUPE_LOG_LEVEL', 'loud', /TROUPE_LOG_LEVEL: "loud" is none of debug, info, warn, error, silent/],
     ['TROUPE_TOPICS', 'make', /TROUPE_TOPICS/],
     ['TROUPE_TOPIC_PARTITIONS', '0', /"0" is not a whole number from 1 to 1000/],
     ['TROUPE_TOPIC_PARTITIONS', '3.5', /"3.5" is not a whole number/],

@@ -91,8 +91,8 @@ const variables = z.object({
   DATABASE_URL: urlOf(['postgres:', 'postgresql:'], 'postgres://order:secret@127.0.0.1:5432/order'),
   TROUPE_NAMESPACE: namespace.optional(),
   HTTP_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
-  TROUPE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  TROUPE_TOPICS: z.enum(['create', 'check']).default('create'),
+  TROUPE_LOG_LEVEL: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+  TROUPE_TOPICS: oneOf('create', 'check').default('create'),
   TROUPE_TOPIC_PARTITIONS: wholeNumber(1, 1_000).default(3),
   TROUPE_TOPIC_REPLICATION: wholeNumber(1, 32_767).default(1),
   TROUPE_START_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(60_000),
@@ -101,10 +101,10 @@ const variables = z.object({
   TROUPE_UNKNOWN_SCHEMA_WAIT_MS: wholeNumber(0, 3_600_000).default(30_000),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
-  TROUPE_ON_DATA_LOSS: z.enum(['halt', 'skip']).default('halt'),
+  TROUPE_ON_DATA_LOSS: oneOf('halt', 'skip').default('halt'),
   TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_ANSWER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
-  TROUPE_STOP_WITH_PARENT: z.enum(['0', '1']).default('0'),
+  TROUPE_STOP_WITH_PARENT: oneOf('0', '1').default('0'),
 })
 
 const examples: Partial<Record<keyof z.infer<typeof variables>, string>> = {
@@ -167,6 +167,13 @@ function wholeNumber(min: number, max: number) {
       context.addIssue(`"${text}" is not a whole number from ${min} to ${max}`)
     return value
   })
+}
+
+function oneOf<const T extends string>(...words: readonly T[]) {
+  const isWord = (text: string): text is T => words.some((word) => word === text)
+  return z
+    .string()
+    .refine(isWord, { error: ({ input }) => `"${String(input)}" is none of ${words.join(', ')}` })
 }
 
 /** A URL of one of these protocols. The value itself may hold a password and is never repeated. */

@@ -39,6 +39,7 @@ export async function run(
   const log = pino({
     level: settings.logLevel,
     base: { service: service.name },
+    serializers: { err: withoutRepetition },
     redact: ['*.password', '*.*.password', '*.databaseUrl', '*.kafkaTls.key'],
   })
   const spans = await tracing?.({ service: service.name, log })
@@ -77,6 +78,12 @@ export async function run(
   }
   process.send?.({ troupe: 'running', http: running.httpUrl })
   return running
+}
+
+/** As pino has it, but for the message: pino's ends with those of all causes, which stand in the stack too. */
+function withoutRepetition(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  return { ...pino.stdSerializers.err(error), message: error.message }
 }
 
 function createOrRefuse(

@@ -33,7 +33,7 @@ describe('a start that waits', () => {
     await expect(waiting).rejects.toMatchObject({
       code: 'TROUPE_DATABASE_UNREACHABLE',
       message:
-        'Could not prepare the ledger: database at postgres://db/order has not answered since 2026-01-02T00:00:00.000Z. The last attempt said: The database is away. Check that it runs and that DATABASE_URL names it, or wait longer with TROUPE_START_TIMEOUT_MS.',
+        'Could not prepare the ledger: database at postgres://db/order has not answered since 2026-01-02T00:00:00.000Z. The last attempt said: The database is away. DATABASE_URL says where it is looked for, TROUPE_START_TIMEOUT_MS how long.',
     })
   })
 

@@ -55,7 +55,7 @@ export async function insistUntil<T>(
       codes[name],
       `Could not ${doing}: ${name} at ${where} has not answered since ${new Date(sinceMs).toISOString()}. ${
         state === 'down' && last !== undefined ? `The last attempt said: ${last} ` : ''
-      }Check that it runs and that ${settingNames[name]} names it, or wait longer with TROUPE_START_TIMEOUT_MS.`,
+      }${settingNames[name]} says where it is looked for, TROUPE_START_TIMEOUT_MS how long.`,
       { cause: error, details: { dependency: name, where, since: new Date(sinceMs).toISOString() } },
     )
   }
