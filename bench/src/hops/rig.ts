@@ -65,7 +65,9 @@ export async function openRig(contender: Contender, stack: Stack, signal: AbortS
         const count = Math.round(perSecond * seconds)
         const sending: Promise<unknown>[] = []
         for (let sent = 0; sent < count; ) {
-          const due = Math.min(count, Math.floor(((performance.now() - beganMs) / 1_000) * perSecond))
+          // The first one is due at once: each is counted from the moment at which it could have been sent.
+          const elapsed = (performance.now() - beganMs) / 1_000
+          const due = Math.min(count, Math.floor(elapsed * perSecond) + 1)
           // Those that are late are sent together, each counted from when it was due.
           const messages = Array.from({ length: due - sent }, (_, at) =>
             orders(1, beganMs + ((sent + at) / perSecond) * 1_000),
