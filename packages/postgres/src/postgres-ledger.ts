@@ -6,6 +6,7 @@ import {
   type Ledger,
   type Log,
   type RecallRequest,
+  type Receipt,
   type Recollection,
   type Settlement,
   type TopicPartition,
@@ -15,7 +16,9 @@ import { refusal } from './database-error.ts'
 import { explainConflict, explainFence } from './explain-refusal.ts'
 import { migrate } from './migrations/migrate.ts'
 import { quoted, settingsOf } from './settings.ts'
-import { settleCalls } from './settle.ts'
+import { mayShare, rowsOf as rowsIn, settleCalls } from './settle.ts'
+import { shareFlights } from './share-flights.ts'
+import { partsOf, recallOf, rowsAsked } from './share-recall.ts'
 import { claimPosition } from './statements/claim-position.ts'
 import { forgetOld } from './statements/forget-old.ts'
 import { keepSchemas } from './statements/keep-schemas.ts'
@@ -70,10 +73,36 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
     return call.rows
   }
 
+  const recallShared = shareFlights<RecallRequest, Recollection>({
+    fly: recallAll,
+    rowsOf: rowsAsked,
+    fits: () => true,
+  })
+
+  async function recallAll(requests: readonly RecallRequest[]): Promise<readonly Recollection[]> {
+    const call = callOf(recallStatement, schema, recallOf(requests))
+    await connections.flyWithin([call])
+    const parts = partsOf(requests, call.rows)
+    return requests.map((request, place) => recollectionOf(request, parts[place] ?? []))
+  }
+
   async function recall(request: RecallRequest): Promise<Recollection> {
-    const { events, documents, steps, answers } = request
-    const isEmpty = [events, documents, steps, answers].every(({ length }) => length === 0)
-    return recollectionOf(request, isEmpty ? [] : await rowsOf(recallStatement, request))
+    if (rowsAsked(request) === 0) return recollectionOf(request, [])
+    return await connections.whileOpen(() => recallShared(request))
+  }
+
+  const settleShared = shareFlights<Settlement, Receipt>({ fly: settleAll, rowsOf: rowsIn, fits: mayShare })
+
+  async function settleAll(settlements: readonly Settlement[]): Promise<readonly Receipt[]> {
+    const [first] = settlements
+    try {
+      const { calls, receipt } = settleCalls(settlements, schema)
+      if (calls.length > 0) await connections.flyWithin(calls)
+      // Who waits for a few more predecessors than are his own does no harm.
+      return settlements.map(receipt)
+    } catch (error) {
+      throw first && settlements.length === 1 ? await explained(first, error, { recall, positionOf }) : error
+    }
   }
 
   async function positionOf({ topic, partition }: TopicPartition): Promise<Claim | undefined> {
@@ -89,16 +118,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       return { topic, partition, ...row }
     },
     recall,
-    async settle(settlement) {
-      const { calls, receipt } = settleCalls(settlement, schema)
-      if (calls.length === 0) return receipt()
-      try {
-        await connections.fly(calls)
-        return receipt()
-      } catch (error) {
-        throw await explained(settlement, error, { recall, positionOf })
-      }
-    },
+    settle: (settlement) => connections.whileOpen(() => settleShared(settlement)),
     positionOf,
     async unpublished(part, after = 0n) {
       const found =

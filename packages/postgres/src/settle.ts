@@ -1,4 +1,4 @@
-import type { Receipt, Settlement } from '@troupe/core'
+import { type DocumentName, documentName, type Receipt, type Settlement } from '@troupe/core'
 import { deleteOutbox } from './statements/delete-outbox.ts'
 import { holdDocuments } from './statements/hold-documents.ts'
 import { insertAnswers } from './statements/insert-answers.ts'
@@ -12,8 +12,8 @@ import { updateSteps } from './statements/update-steps.ts'
 import { type Call, callOf, type Statement } from './wire/statement.ts'
 
 /**
- * The statements of one settlement, in the order in which they must run, and what they answer with once
- * they have.
+ * The statements of settlements that share a transaction, in the order in which they must run, and what they
+ * answer with once they have.
  *
  * The fence goes first, so that an owner who was replaced waits for nobody. The tables follow in one
  * order, and the rows of each in the order of their names, so that two settlements cannot wait for
@@ -21,10 +21,10 @@ import { type Call, callOf, type Statement } from './wire/statement.ts'
  * that, so that it is nobody's predecessor.
  */
 export function settleCalls(
-  settlement: Settlement,
+  settlements: readonly Settlement[],
   schema: string,
 ): { readonly calls: readonly Call[]; receipt(): Receipt } {
-  const { position, inbox, documents, documentsRead, steps, answers, outbox, published } = settlement
+  const { inbox, documents, documentsRead, steps, answers, outbox, published } = together(settlements)
   const calls: Call[] = []
   const add = <Row>(statement: Statement<readonly Row[], undefined>, rows: readonly Row[]) => {
     if (rows.length > 0) calls.push(callOf(statement, schema, rows))
@@ -35,7 +35,9 @@ export function settleCalls(
     ({ kind, key }) => [kind, key],
   )
 
-  if (position) calls.push(callOf(movePosition, schema, position))
+  const positions = settlements.flatMap(({ position }) => position ?? [])
+  for (const position of inOrder(positions, ({ topic, partition }) => [topic, String(partition)]))
+    calls.push(callOf(movePosition, schema, position))
   add(
     insertInbox,
     inOrder(inbox, ({ source, id }) => [source, id]),
@@ -69,6 +71,47 @@ export function settleCalls(
   const inserting = outbox.length > 0 ? callOf(insertOutbox, schema, outbox) : undefined
   if (inserting) calls.push(inserting)
   return { calls, receipt: () => ({ predecessors: inserting?.rows ?? [] }) }
+}
+
+type Rows = Omit<Settlement, 'position'>
+
+function together(settlements: readonly Settlement[]): Rows {
+  const [only] = settlements
+  if (only && settlements.length === 1) return only
+  return {
+    inbox: settlements.flatMap(({ inbox }) => inbox),
+    documents: settlements.flatMap(({ documents }) => documents),
+    documentsRead: settlements.flatMap(({ documentsRead }) => documentsRead),
+    steps: settlements.flatMap(({ steps }) => steps),
+    answers: settlements.flatMap(({ answers }) => answers),
+    outbox: settlements.flatMap(({ outbox }) => outbox),
+    published: settlements.flatMap(({ published }) => published),
+  }
+}
+
+/** How many rows it carries. */
+export function rowsOf(settlement: Settlement): number {
+  const { inbox, documents, documentsRead, steps, answers, outbox, published } = settlement
+  return [inbox, documents, documentsRead, steps, answers, outbox, published].reduce(
+    (rows, { length }) => rows + length,
+    0,
+  )
+}
+
+/**
+ * Whether settlements may share a transaction. What one of them has read another one must not write: each
+ * would have decided without knowing of the other. All else that they have in common the database refuses.
+ */
+export function mayShare(settlement: Settlement, others: readonly Settlement[]): boolean {
+  const reading = others.some(({ documentsRead }) => documentsRead.length > 0)
+  if (settlement.documentsRead.length === 0 && !reading) return true
+  const namesOf = (list: readonly DocumentName[]) => list.map(documentName)
+  const read = new Set(others.flatMap(({ documentsRead }) => namesOf(documentsRead)))
+  const written = new Set(others.flatMap(({ documents }) => namesOf(documents)))
+  return (
+    !namesOf([...settlement.documents, ...settlement.documentsRead]).some((name) => read.has(name)) &&
+    !namesOf(settlement.documentsRead).some((name) => written.has(name))
+  )
 }
 
 function inOrder<Row>(rows: readonly Row[], nameOf: (row: Row) => readonly [string, string]): Row[] {

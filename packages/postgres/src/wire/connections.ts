@@ -26,8 +26,10 @@ export interface Connections {
    * @throws as {@link ledgerError}, and TroupeError `TROUPE_STOPPED`
    */
   fly(calls: readonly Call[]): Promise<void>
-  /** Work on a connection of its own, which `close` waits for too. @throws TroupeError `TROUPE_STOPPED` */
-  whileOpen(work: () => Promise<void>): Promise<void>
+  /** The same for work that goes on in `whileOpen`, and may end after `close` was called. @throws as {@link ledgerError} */
+  flyWithin(calls: readonly Call[]): Promise<void>
+  /** Work that `close` waits for. @throws TroupeError `TROUPE_STOPPED` */
+  whileOpen<Result>(work: () => Promise<Result>): Promise<Result>
   /** Waits for every flight that is under way. */
   close(): Promise<void>
 }
@@ -51,7 +53,7 @@ export function openConnections(options: LedgerSettings): Connections {
   // says that the connection is ready. The flight hears of a broken connection by itself.
   pool.on('connect', (client) => void client.on('error', () => {}))
   const answerTimeoutMs = options.statementTimeoutMs + answerGraceMs
-  const underWay = new Set<Promise<void>>()
+  const underWay = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   async function flyOnce(calls: readonly Call[]): Promise<void> {
@@ -63,13 +65,13 @@ export function openConnections(options: LedgerSettings): Connections {
     if (!outcome.ok) throw ledgerError(outcome.error, outcome.statement, address)
   }
 
-  async function whileOpen(work: () => Promise<void>): Promise<void> {
+  async function whileOpen<Result>(work: () => Promise<Result>): Promise<Result> {
     if (closing) throw stopped()
     const working = work()
     const ended = working.catch(() => {})
     underWay.add(ended)
     try {
-      await working
+      return await working
     } finally {
       underWay.delete(ended)
     }
@@ -77,6 +79,7 @@ export function openConnections(options: LedgerSettings): Connections {
 
   return {
     fly: (calls) => whileOpen(() => flyOnce(calls)),
+    flyWithin: flyOnce,
     whileOpen,
     close() {
       closing ??= Promise.all(underWay).then(() => pool.end())
