@@ -103,8 +103,8 @@ describe('recalls of one moment', () => {
       const asked = [
         request({
           events: [
-            { source: 'order', id: 'of-0' },
             { source: 'order', id: 'unheard' },
+            { source: 'order', id: 'of-0' },
           ],
         }),
         request({
