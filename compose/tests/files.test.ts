@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from '@jest/globals'
+import { parse } from 'yaml'
 
 const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
 
@@ -22,6 +23,14 @@ describe('the files of docker compose', () => {
       expect(variable).toBeDefined()
       expect(new RegExp(`^${variable}=\\S+:(?!latest$)\\S+$`, 'm').test(env)).toBe(true)
     }
+  })
+
+  it('ask every container whether it is well, but the one that plays and ends', async () => {
+    const { services } = parse(await read('docker-compose.yml'), { merge: true }) as {
+      services: Record<string, { readonly healthcheck?: { readonly test?: readonly string[] } }>
+    }
+    const unasked = Object.entries(services).filter(([, { healthcheck }]) => !healthcheck?.test?.length)
+    expect(unasked.map(([name]) => name)).toEqual(['play'])
   })
 
   it('say of each password that it is for the demo only', async () => {
