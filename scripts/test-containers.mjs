@@ -24,6 +24,7 @@ const files = [
   'packages/testing/src/readme.int.test.ts',
   'packages/testing/src/stack/shared-stack.int.test.ts',
   'packages/testing/src/testcontainers/start-real-stack.container.test.ts',
+  'packages/testing/src/testcontainers/interrupted.container.test.ts',
   'packages/testing/src/testcontainers/secured-kafka.container.test.ts',
   'packages/postgres/src/postgres-ledger.int.test.ts',
   'packages/postgres/src/model.int.test.ts',

@@ -47,8 +47,15 @@ const { TROUPE_STACK: stack, TROUPE_EXTERNAL_KAFKA: external } = process.env
 /** The broker that somebody else runs, where `TROUPE_STACK` says so. */
 const externalAddress = stack === 'external' ? external : undefined
 
-/** A test in which the broker misbehaves on request, by `bench.broker.onRequest`: only the embedded one does. */
-export const itOnEmbedded: typeof it.skip = externalAddress === undefined ? it : it.skip
+/**
+ * A test in which the broker misbehaves on request, by `bench.broker.onRequest`: only the embedded one does.
+ * On another one it is skipped, and a line says why.
+ */
+export const itOnEmbedded = (title: string, test: () => Promise<void>, timeoutMs?: number): void => {
+  if (externalAddress === undefined) return it(title, test, timeoutMs)
+  process.stderr.write(`SKIPPED "… ${title}": only the embedded broker misbehaves on request\n`)
+  it.skip(title, test)
+}
 
 /** What a test wants of its broker. */
 export interface BenchOptions {

@@ -5,11 +5,11 @@
 //
 // Invariants
 // 1. Whatever comes, the containers end: after the last test Jest calls `global-teardown`, also when tests
-//    failed; an interrupt ends them here; after anything worse Testcontainers' reaper does.
+//    failed; an interrupt ends them in `shared-stack`; after anything worse Testcontainers' reaper does.
 
 import { chosenName } from '../stack/choose-stack.ts'
 import { startRealStack } from '../testcontainers/start-real-stack.ts'
-import { keep, letGo } from './shared-stack.ts'
+import { keep } from './shared-stack.ts'
 
 /** Jest asks for a default export. */
 // oxlint-disable-next-line import/no-default-export -- Jest's contract of a globalSetup module
@@ -18,13 +18,5 @@ export default async function globalSetup(): Promise<void> {
   const print = (message: string) => void process.stderr.write(`${message}\n`)
   const stack = await startRealStack({ log: print })
   Object.assign(process.env, stack.environment)
-  const interrupted = (signal: NodeJS.Signals) => {
-    print(`\n${signal}: stopping the containers`)
-    void letGo().finally(() => process.kill(process.pid, signal))
-  }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.once(signal, interrupted)
-  keep(stack, () => {
-    for (const signal of signals) process.off(signal, interrupted)
-  })
+  keep(stack, print)
 }

@@ -6,6 +6,7 @@ import { connectKafka } from '@troupe/kafka'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { EventTestHarness } from '../harness.ts'
+import { startAdvertising } from './advertising-broker.test.kit.ts'
 import { chooseStack, chosenName, type ChosenStack } from './choose-stack.ts'
 import { connectStack } from './connect-stack.ts'
 import { registryRequest } from './registry-request.ts'
@@ -123,6 +124,59 @@ describe('harnesses on one stack', () => {
     await blue.publish(Knocked({ name: 'Ada' }))
     await blue.expectEvent(Other, { name: 'Ada' })
     await red.expectNoEvent(Greeted)
+  })
+})
+
+describe('a registry that has none of its schemas when a service starts', () => {
+  it('gets those that the service says; what others say is heard once they have registered it', async () => {
+    const stack = await startStack({ postgres: { fsync: false } })
+    const subjects = async () => (await registryRequest(stack.registry.url, 'GET', '/subjects', 5_000)).body
+    let harness: EventTestHarness | undefined
+    try {
+      expect(await subjects()).toEqual([])
+      harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 15_000 })
+      expect(await subjects()).toEqual([expect.stringMatching(/\.innkeeper\.events-innkeeper\.Greeted$/)])
+      expect(harness.service('innkeeper').status()).toMatchObject({ schemas: [] })
+      await harness.publish(Knocked({ name: 'Ada' }))
+      await harness.expectEvent(Greeted, { name: 'Ada' })
+      expect(await subjects()).toHaveLength(2)
+    } finally {
+      await harness?.stop()
+      await stack.stop()
+    }
+  })
+})
+
+describe('an external stack whose Kafka sends its clients to where nobody can reach it', () => {
+  const before = { ...process.env }
+  afterEach(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+    Object.assign(process.env, before)
+  })
+
+  it('makes a harness not start, and say which address it was sent to and what to set', async () => {
+    const stack = await startStack({ postgres: { fsync: false } })
+    const broker = await startAdvertising(stack.kafka.address, await closedPort())
+    try {
+      Object.assign(process.env, {
+        TROUPE_STACK: 'external',
+        TROUPE_EXTERNAL_KAFKA: broker.address,
+        TROUPE_EXTERNAL_REGISTRY: stack.registry.url,
+        TROUPE_EXTERNAL_POSTGRES: 'postgres://postgres:secret@127.0.0.1:1/postgres',
+      })
+      await expect(EventTestHarness.start({ services: [host] })).rejects.toMatchObject({
+        code: 'TROUPE_KAFKA_UNREACHABLE',
+        message: expect.stringMatching(
+          new RegExp(
+            `Kafka answers at ${broker.address}, but sends its clients to ${broker.advertised}, .*advertised\\.listeners`,
+            's',
+          ),
+        ),
+      })
+    } finally {
+      broker.close()
+      await stack.stop()
+    }
   })
 })
 

@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
 import { commandLane, messageOf, reaction, service } from '@troupe/core'
-import { startStack, type EmbeddedStack } from '@troupe/embedded'
 import { checkTopics, connectKafka, createReceiver, createRelay, ensureTopics, ping } from '@troupe/kafka'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { EventTestHarness } from '../harness.ts'
-import { type SecuredKafka, silent, startSecuredKafka } from './secured-kafka.test.kit.ts'
+import { type SecuredKafka, silent, startSecuredKafka, users } from './secured-kafka.test.kit.ts'
 
 const fields = [{ name: 'name', type: 'string' }]
 const event = <const Type extends string>(type: Type, owner: string) =>
@@ -145,34 +147,48 @@ describe('a right that is missing is named, with the command that grants it', ()
   })
 })
 
-describe('a harness on a secured Kafka', () => {
-  let embedded: EmbeddedStack
+describe('a harness on a secured Kafka, told of it by the variables of an external stack', () => {
+  const before = { ...process.env }
+  let folder: string
   beforeAll(async () => {
-    embedded = await startStack({ postgres: { fsync: false } })
-  }, 60_000)
-  afterAll(() => embedded?.stop())
+    folder = await mkdtemp(join(tmpdir(), 'troupe-authority-'))
+    await writeFile(join(folder, 'authority.pem'), kafka.authority)
+  })
+  afterEach(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+    Object.assign(process.env, before)
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  const stackOf = (user: 'order' | 'guest') => {
-    const { ssl, sasl } = kafka.settings(user, user === 'order' ? 'scram-sha-512' : 'plain')
-    return { ...embedded, kafka: { address: kafka.address, tls: ssl as { ca: string }, sasl } }
+  /** Registry and PostgreSQL are those of the run. */
+  function startAs(user: 'order' | 'guest', password: string, mechanism = 'plain') {
+    Object.assign(process.env, {
+      TROUPE_EXTERNAL_KAFKA: kafka.address,
+      TROUPE_EXTERNAL_KAFKA_TLS_CA_FILE: join(folder, 'authority.pem'),
+      TROUPE_EXTERNAL_KAFKA_SASL_MECHANISM: mechanism,
+      TROUPE_EXTERNAL_KAFKA_SASL_USERNAME: user,
+      TROUPE_EXTERNAL_KAFKA_SASL_PASSWORD: password,
+    })
+    return EventTestHarness.start({ services: [host], stack: 'external', timeoutMs: 30_000 })
   }
 
   it('speaks TLS, is who it says it is, and so are its services', async () => {
     await kafka.grant('order', ['ALL'], { topic: '*' })
     await kafka.grant('order', ['ALL'], { group: '*' })
-    const harness = await EventTestHarness.start({
-      services: [host],
-      stack: stackOf('order'),
-      timeoutMs: 30_000,
-    })
+    const harness = await startAs('order', users.order, 'scram-sha-512')
     await harness.publish(Knocked({ name: 'Ada' }))
     await harness.expectEvent(Greeted, { name: 'Ada' })
     await harness.stop()
   })
 
   it('does not start for somebody who may do nothing, and says what is missing', async () => {
-    await expect(EventTestHarness.start({ services: [host], stack: stackOf('guest') })).rejects.toMatchObject(
-      { code: 'TROUPE_ACCESS_DENIED' },
-    )
+    await expect(startAs('guest', users.guest)).rejects.toMatchObject({ code: 'TROUPE_ACCESS_DENIED' })
+  })
+
+  it('does not start with a wrong password, and names the user, not the password', async () => {
+    const refusal: unknown = await startAs('guest', 'wrong-secret').catch((error: unknown) => error)
+    expect(refusal).toMatchObject({ code: 'TROUPE_ACCESS_DENIED' })
+    expect(messageOf(refusal)).toContain('the user guest')
+    expect(messageOf(refusal)).not.toContain('wrong-secret')
   })
 })

@@ -9,6 +9,7 @@ import {
   Wait,
 } from 'testcontainers'
 import { EventTestHarness } from '../harness.ts'
+import { registryRequest } from '../stack/registry-request.ts'
 import { startPart } from './start-part.ts'
 import { startKafka } from './kafka.ts'
 import { startPostgres } from './postgres.ts'
@@ -56,7 +57,12 @@ describe('a stack in containers', () => {
       TROUPE_STACK: 'external',
       TROUPE_EXTERNAL_KAFKA: stack.kafka.address,
     })
+    // The registry is up, and empty: a service fills it with what it says, and waits for what others will.
+    const subjects = async () =>
+      (await registryRequest(String(stack?.registry.url), 'GET', '/subjects', 5_000)).body
+    expect(await subjects()).toEqual([])
     const harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 30_000 })
+    expect(await subjects()).toEqual([expect.stringMatching(/\.host\.events-host\.Greeted$/)])
     await harness.publish(Knocked({ name: 'Ada' }))
     await harness.expectEvent(Greeted, { name: 'Ada' })
     await harness.stop()

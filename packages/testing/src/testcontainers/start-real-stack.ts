@@ -12,6 +12,7 @@ import { stackAt, type StackAddresses } from '../stack/connect-stack.ts'
 import type { Stack } from '../stack/stack.ts'
 import { dockerProblem } from './docker-problem.ts'
 import { type PartOptions, partOf } from './images.ts'
+import type { PostgresPartOptions } from './postgres.ts'
 
 export interface RealStackOptions {
   /** `confluentinc/cp-kafka:…` or `apache/kafka:…`. */
@@ -19,7 +20,7 @@ export interface RealStackOptions {
   /** An image of Apicurio Registry. */
   readonly registry?: PartOptions
   /** An image of PostgreSQL, 15 or newer. */
-  readonly postgres?: PartOptions
+  readonly postgres?: PostgresPartOptions
   /**
    * Leaves the containers running, for the next start with the same options to find them: a start then takes
    * half a second. Remove them by hand. Default: false, or true if `TROUPE_STACK_REUSE` is 1.
@@ -71,7 +72,7 @@ export async function startRealStack(options: RealStackOptions = {}): Promise<Re
   const timed = async (key: keyof typeof addressVariables, start: typeof startKafka) => {
     const part = partOf(key, options[key])
     try {
-      const started = await start(part, { reuse })
+      const started = await start(part, { reuse, ...options[key] })
       running.push(started)
       const ms = Math.round(performance.now() - startedAtMs)
       log(`${part.name} runs from ${part.image} after ${ms} ms`)
