@@ -89,6 +89,19 @@ describe('pnpm bench', () => {
     benchMs,
   )
 
+  it(
+    'measures a test of the whole chain on the embedded stack, and says that it skips containers without Docker',
+    async () => {
+      const { code, stdout, stderr } = await run(['harness', '--quick'], undefined, {
+        DOCKER_HOST: 'tcp://127.0.0.1:1',
+      })
+      expect(code).toBe(0)
+      expect(stderr).toMatch(/^harness: SKIPPED containers: No Docker engine answers/m)
+      expect(stdout).toMatch(/start to OrderCompleted +[\d.]+ ms/)
+    },
+    benchMs,
+  )
+
   it('refuses half a real stack', async () => {
     const { code, stderr } = await run(['real', '--kafka', '127.0.0.1:9092'])
     expect(code).toBe(2)

@@ -1,6 +1,8 @@
 import type { BenchCase } from '../run/case.ts'
 import { baseline } from './baseline.ts'
+import { compose } from './compose.ts'
 import { firstSaga } from './first-saga.ts'
+import { harness } from './harness.ts'
 import { hops } from './hops.ts'
 import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
@@ -23,5 +25,7 @@ export const allCases: readonly BenchCase[] = [
   hops,
   stages,
   real,
+  harness,
+  compose,
   baseline,
 ]

@@ -36,7 +36,8 @@ export const real: BenchCase = {
 async function realStack({ addresses, note }: Scene): Promise<Stack | undefined> {
   if (addresses) return connectStack(addresses)
   const problem = await dockerProblem()
-  if (!problem) return startRealStack({ log: note })
+  // As the embedded one here: every commit waits for the disk.
+  if (!problem) return startRealStack({ postgres: { fsync: true }, log: note })
   note(
     `SKIPPED the real stack: ${problem.message.split('\n')[0]} Or give --kafka, --registry and --postgres.`,
   )

@@ -1,9 +1,9 @@
-import { fork } from 'node:child_process'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StackTimings } from '@troupe/embedded'
+import { measuredBy } from '../processes/measuring-process.ts'
 import { type Figure, medianOf } from '../report/figure.ts'
 import type { BenchCase } from '../run/case.ts'
 
@@ -49,23 +49,8 @@ async function startCold(signal: AbortSignal): Promise<StackTimings> {
 
 /** Starts a stack in a process of its own and waits until both have ended. */
 function startOnce(cacheDir: string | undefined, signal: AbortSignal): Promise<StackTimings> {
-  signal.throwIfAborted()
   const main = fileURLToPath(import.meta.resolve('./stack-start-process.js'))
-  const child = fork(main, cacheDir === undefined ? [] : [cacheDir], { stdio: ['ignore', 2, 2, 'ipc'] })
-  const stop = () => child.disconnect()
-  signal.addEventListener('abort', stop, { once: true })
-  return new Promise<StackTimings>((resolve, reject) => {
-    let timings: StackTimings | undefined
-    child.once('message', (message) => {
-      timings = message as StackTimings
-    })
-    child.once('error', reject)
-    child.once('exit', (code, killedBy) => {
-      if (signal.aborted) reject(signal.reason as Error)
-      else if (timings && code === 0) resolve(timings)
-      else reject(new Error(`the stack did not start and stop (${killedBy ?? `exit code ${code}`}).`))
-    })
-  }).finally(() => signal.removeEventListener('abort', stop))
+  return measuredBy(main, { words: cacheDir === undefined ? [] : [cacheDir], signal })
 }
 
 function figures(name: string, timings: readonly StackTimings[]): Record<string, Figure> {
