@@ -10,8 +10,11 @@ const run = (dist: string) => `
   import { keep } from '${dist}/jest/shared-stack.js'
   import { partOf } from '${dist}/testcontainers/images.js'
   import { startPostgres } from '${dist}/testcontainers/postgres.js'
+  const client = await getContainerRuntimeClient()
+  // Runs at the same time share a reaper, which waits for the last of them: this one has its own.
+  client.container.list = async () => []
   keep(await startPostgres(partOf('postgres'), { reuse: false }), () => {})
-  const { sessionId } = await getReaper(await getContainerRuntimeClient())
+  const { sessionId } = await getReaper(client)
   console.log('session', sessionId)
   setInterval(() => {}, 1_000)
 `
@@ -21,6 +24,11 @@ const dist = new URL('../../dist', import.meta.url)
 async function startRun(): Promise<{ readonly child: ChildProcess; readonly sessionId: string }> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', run(dist.href)], {
     cwd: new URL('.', dist),
+    env: {
+      ...process.env,
+      TESTCONTAINERS_RYUK_TEST_LABEL: 'true',
+      TESTCONTAINERS_RYUK_RECONNECTION_TIMEOUT: '1s',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let said = ''

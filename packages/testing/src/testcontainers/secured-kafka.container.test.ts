@@ -164,6 +164,7 @@ describe('a harness on a secured Kafka, told of it by the variables of an extern
   function startAs(user: 'order' | 'guest', password: string, mechanism = 'plain') {
     Object.assign(process.env, {
       TROUPE_EXTERNAL_KAFKA: kafka.address,
+      TROUPE_EXTERNAL_KAFKA_TLS: '1',
       TROUPE_EXTERNAL_KAFKA_TLS_CA_FILE: join(folder, 'authority.pem'),
       TROUPE_EXTERNAL_KAFKA_SASL_MECHANISM: mechanism,
       TROUPE_EXTERNAL_KAFKA_SASL_USERNAME: user,
