@@ -19,7 +19,9 @@ export interface StackAddresses {
 }
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
-const patienceMs = 5_000
+const kafkaPatienceMs = 5_000
+/** One that has just started, on a machine that has much to do, takes its time over the first request. */
+const registryPatienceMs = 20_000
 
 /** A stack at these addresses, unseen. */
 export function stackAt({ kafka, kafkaTls, kafkaSasl, registry, postgres }: StackAddresses): Stack {
@@ -45,7 +47,7 @@ export async function connectStack(addresses: StackAddresses): Promise<Stack> {
   const stack = stackAt(addresses)
   await Promise.all([
     ping(connectKafka({ clientId: 'troupe-harness', ...kafkaAccess(stack) }, silent), {
-      timeoutMs: patienceMs,
+      timeoutMs: kafkaPatienceMs,
     }),
     checkRegistry(addresses.registry),
   ])
@@ -53,7 +55,7 @@ export async function connectStack(addresses: StackAddresses): Promise<Stack> {
 }
 
 async function checkRegistry(url: string): Promise<void> {
-  const { status, problem } = await registryRequest(url, 'GET', '/subjects', patienceMs)
+  const { status, problem } = await registryRequest(url, 'GET', '/subjects', registryPatienceMs)
   if (status === 200) return
   throw new TroupeError(
     'TROUPE_REGISTRY_UNREACHABLE',
