@@ -2,6 +2,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { type Log, TroupeError } from '@troupe/core'
 import { type Cluster, Kafka, type logCreator, logLevel, PartitionAssigners, type SASLOptions } from 'kafkajs'
+import { guardData } from './guard-data.ts'
 import { mendTimerLoop } from './mend-timer-loop.ts'
 import { checkNamespace } from './namespace.ts'
 
@@ -130,6 +131,7 @@ function openClient(settings: KafkaSettings, log: Log, options: OpenOptions): Ka
       socket.setKeepAlive(true, 60_000)
       // A request must not wait for the acknowledgement of the one before.
       socket.setNoDelay(true)
+      guardData(socket)
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
       return socket

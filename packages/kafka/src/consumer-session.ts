@@ -5,8 +5,8 @@ import { problemOf } from './kafka-error.ts'
 import { offWire, onWire } from './namespace.ts'
 import type { PartitionLane } from './partition-lane.ts'
 import type { Feed } from './partition-work.ts'
+import { decodeFetches } from './own-fetch.ts'
 import { settlesWithin } from './settles-within.ts'
-import { verifyChecksums } from './verify-checksums.ts'
 
 /** Whom a session tells what happens. */
 export interface SessionListener {
@@ -80,7 +80,10 @@ export class ConsumerSession {
       partitionAssigners: [
         (config) => {
           this.#cluster = config.cluster
-          verifyChecksums(config.cluster, options.log)
+          decodeFetches(config.cluster, {
+            log: options.log,
+            nameOf: (wireName) => offWire(options.connection, wireName),
+          })
           return PartitionAssigners.roundRobin(config)
         },
       ],

@@ -221,7 +221,8 @@ export class Bench {
   }
 
   receiver(
-    options: Omit<ReceiverOptions, 'connection' | 'log' | 'groupId'> & { groupId?: string },
+    options: Omit<ReceiverOptions, 'connection' | 'log' | 'groupId'> &
+      Partial<Pick<ReceiverOptions, 'connection' | 'groupId'>>,
   ): Receiver {
     const receiver = createReceiver({
       connection: this.connection,

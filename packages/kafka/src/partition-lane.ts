@@ -17,7 +17,7 @@ import type {
   ReceiverFailure,
 } from './partition-work.ts'
 import type { Reading } from './growth-gate.ts'
-import { type FetchedStretch, rawRecordOf, sizeOf, soundMessagesOf, stretchOf } from './received.ts'
+import { type FetchedStretch, recordsOf, sizeOf, stretchOf } from './received.ts'
 import type { LaneSight } from './stall.ts'
 
 const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
@@ -150,8 +150,7 @@ export class PartitionLane {
 
   #accept(batch: Batch, stretch: FetchedStretch): void {
     let bytes = this.#bytes
-    for (const message of soundMessagesOf(batch)) {
-      const record = rawRecordOf(this.#partition, message)
+    for (const record of recordsOf(batch, this.#partition)) {
       this.#records.push(record)
       bytes += sizeOf(record)
     }

@@ -1,6 +1,6 @@
 import type { HeaderValue, RawRecord, RecordHeaders, TopicPartition } from '@troupe/core'
 import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
-import { damageIn } from './verified-fetch.ts'
+import { carriedIn } from './wire/fetch-answer.ts'
 
 /** Where a fetched batch begins and ends, what it holds and what it does not hold. */
 export interface FetchedStretch {
@@ -20,24 +20,32 @@ interface BatchAsItIs extends Batch {
 }
 
 export function stretchOf(batch: Batch): FetchedStretch {
-  const { fetchedOffset } = batch as BatchAsItIs
-  const from = BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset())
-  const damage = damageIn(batch.messages)
-  const lastSound = damage === undefined ? batch.lastOffset() : batch.messages.at(-2)?.offset
+  const from = fetchedOffsetOf(batch)
+  const carried = carriedIn(batch.messages)
   return {
     from,
-    to: lastSound === undefined ? from : BigInt(lastSound) + 1n,
+    to: carried ? (carried.to ?? from) : BigInt(batch.lastOffset()) + 1n,
     highWatermark: BigInt(batch.highWatermark),
-    damage,
+    damage: carried?.damage,
   }
 }
 
-/** The records of a batch that can be relied upon. */
-export function soundMessagesOf(batch: Batch): readonly KafkaMessage[] {
-  return damageIn(batch.messages) === undefined ? batch.messages : batch.messages.slice(0, -1)
+function fetchedOffsetOf(batch: Batch): bigint {
+  const { fetchedOffset } = batch as BatchAsItIs
+  return BigInt(fetchedOffset ?? batch.firstOffset() ?? batch.lastOffset())
 }
 
-export function rawRecordOf({ topic, partition }: TopicPartition, message: KafkaMessage): RawRecord {
+/** The records of a batch, from the offset on that was asked for. */
+export function recordsOf(batch: Batch, partition: TopicPartition): readonly RawRecord[] {
+  const carried = carriedIn(batch.messages)
+  if (!carried) return batch.messages.map((message) => rawRecordOf(partition, message))
+  const from = fetchedOffsetOf(batch)
+  // A batch may begin before the offset that was asked for.
+  const start = carried.records.findIndex(({ offset }) => offset >= from)
+  return start === 0 ? carried.records : start < 0 ? [] : carried.records.slice(start)
+}
+
+function rawRecordOf({ topic, partition }: TopicPartition, message: KafkaMessage): RawRecord {
   return {
     topic,
     partition,
