@@ -52,7 +52,9 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
       async ({ kafka, registry, namespace, order, payment, inventory, shipping, ...flags }: PlayFlags) => {
         const urls = { order, payment, inventory, shipping }
         const { json = false, orders, seed = randomSeed() } = flags
-        onExitCode(await play({ kafka, registry, namespace, urls, json, orders, seed }, terminal))
+        // Of a variable that is empty commander makes an empty text, whatever the parser gives.
+        const within = namespace || undefined
+        onExitCode(await play({ kafka, registry, namespace: within, urls, json, orders, seed }, terminal))
       },
     )
 }
@@ -71,8 +73,8 @@ function urlOf(text: string): string {
 }
 
 /** An empty variable counts as none, as it does for services. */
-function namespaceOf(text: string): string | undefined {
-  if (text === '' || /^[a-z][a-z0-9-]{0,31}$/.test(text)) return text || undefined
+function namespaceOf(text: string): string {
+  if (text === '' || /^[a-z][a-z0-9-]{0,31}$/.test(text)) return text
   throw new TroupeError(
     'TROUPE_SETTING_INVALID',
     `"${text}" is not up to 32 lower-case letters, digits and dashes, starting with a letter.`,
