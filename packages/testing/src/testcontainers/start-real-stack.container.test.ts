@@ -1,13 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
 import { reaction, service } from '@troupe/core'
-import {
-  GenericContainer,
-  getContainerRuntimeClient,
-  getReaper,
-  LABEL_TESTCONTAINERS_SESSION_ID,
-  Wait,
-} from 'testcontainers'
+import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
 import { EventTestHarness } from '../harness.ts'
 import { registryRequest } from '../stack/registry-request.ts'
 import { startPart } from './start-part.ts'
@@ -28,15 +22,17 @@ const Greeted = avroEvent<'Greeted', { name: string }>({
 const greet = reaction({ on: Knocked, emits: [Greeted], react: ({ data }, { emit }) => emit(Greeted, data) })
 const host = service({ name: 'host', reactions: { greet } })
 
-/** Of this test file: others use the same images at the same time. */
-async function containersOf(image: string): Promise<number> {
+/** Others use the same images, even the same session of Testcontainers, at the same time: its port is its own. */
+async function containerBehind(address: string) {
+  const port = Number(address.split(':').at(-1))
   const client = await getContainerRuntimeClient()
-  const { sessionId } = await getReaper(client)
   const all = await client.container.list()
-  return all.filter(
-    ({ Image: from, Labels: labels }) =>
-      from === image && labels[LABEL_TESTCONTAINERS_SESSION_ID] === sessionId,
-  ).length
+  return all.find(({ Ports: ports }) => ports.some(({ PublicPort: published }) => published === port))
+}
+
+async function isThere(id: string): Promise<boolean> {
+  const client = await getContainerRuntimeClient()
+  return (await client.container.list()).some(({ Id }) => Id === id)
 }
 
 describe('a stack in containers', () => {
@@ -48,10 +44,11 @@ describe('a stack in containers', () => {
 
   it('serves a harness from the Apache image too, and its containers end with it', async () => {
     const apache = 'apache/kafka:4.2.1'
-    const before = await containersOf(apache)
     const said: string[] = []
     stack = await startRealStack({ kafka: { image: apache }, log: (line) => said.push(line) })
-    expect(await containersOf(apache)).toBe(before + 1)
+    const kafka = await containerBehind(stack.kafka.address)
+    expect(kafka?.Image).toBe(apache)
+    expect(await isThere(String(kafka?.Id))).toBe(true)
     expect(said).toHaveLength(3)
     expect(stack.environment).toMatchObject({
       TROUPE_STACK: 'external',
@@ -67,7 +64,7 @@ describe('a stack in containers', () => {
     await harness.expectEvent(Greeted, { name: 'Ada' })
     await harness.stop()
     await stack.stop()
-    expect(await containersOf(apache)).toBe(before)
+    expect(await isThere(String(kafka?.Id))).toBe(false)
   })
 })
 
