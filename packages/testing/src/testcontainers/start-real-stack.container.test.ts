@@ -27,7 +27,10 @@ async function containerBehind(address: string) {
   const port = Number(address.split(':').at(-1))
   const client = await getContainerRuntimeClient()
   const all = await client.container.list()
-  return all.find(({ Ports: ports }) => ports.some(({ PublicPort: published }) => published === port))
+  // An engine publishes for IPv6 too, where the same port may be another container's.
+  return all.find(({ Ports: ports }) =>
+    ports.some((one) => one.PublicPort === port && !one.IP?.includes(':')),
+  )
 }
 
 async function isThere(id: string): Promise<boolean> {
