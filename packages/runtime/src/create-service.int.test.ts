@@ -188,14 +188,19 @@ describe('a service under load', () => {
     const second = stack.create(one.own.bank, one.settings.bank)
     const paying = payMany(one.counterService, one.own, { count: 300, accounts })
     await second.running.start()
-    await until(async () => (await second.running.progress()).length > 0)
-    expect((await second.running.progress()).length + (await one.bankService.progress()).length).toBe(3)
+    const held = async (bank: RunningService) => (await bank.progress()).length
+    await until(
+      async () =>
+        (await held(second.running)) > 0 &&
+        (await held(second.running)) + (await held(one.bankService)) === 3,
+    )
     await until(async () => Object.keys(await bookedIn(second.running, one)).length > 0)
     await one.bankService.stop()
     await paying
     const survivor = { ...one, bankService: second.running, log: second.log }
     await allBooked(survivor, 300)
-    expect(await second.running.progress()).toHaveLength(3)
+    // A partition in which nothing was left to be booked may be taken over last.
+    await until(async () => (await held(second.running)) === 3)
     expect([...deadLettersIn(one), ...deadLettersIn(survivor)]).toEqual([])
     await Promise.all([one.counterService.stop(), second.running.stop()])
   }, 60_000)
