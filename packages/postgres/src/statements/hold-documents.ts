@@ -2,6 +2,7 @@ import type { DocumentRead, DocumentWrite } from '@troupe/core'
 import { refusal } from '../database-error.ts'
 import { bigintArray, textArray } from '../wire/parameters.ts'
 import { noRow, type Statement } from '../wire/statement.ts'
+import { documentNames } from './document-names.ts'
 
 /**
  * Stored documents of a settlement that only read some of them: refuses the transaction unless each still
@@ -35,14 +36,7 @@ export const holdDocuments: Statement<readonly (DocumentWrite | DocumentRead)[],
       WHERE held.version = held.expected
     ) <> cardinality($1::text[])`,
   parameters: (documents) => [
-    textArray(
-      documents.map(({ kind }) => kind),
-      'document kind',
-    ),
-    textArray(
-      documents.map(({ key }) => key),
-      'document key',
-    ),
+    ...documentNames(documents),
     bigintArray(documents.map(({ expectedVersion }) => expectedVersion)),
     textArray(
       documents.map((one) => ('state' in one ? 'write' : 'read')),

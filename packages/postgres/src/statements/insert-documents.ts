@@ -1,7 +1,8 @@
 import type { DocumentRead, DocumentWrite } from '@troupe/core'
 import { refusal } from '../database-error.ts'
-import { jsonArray, textArray } from '../wire/parameters.ts'
+import { jsonArray } from '../wire/parameters.ts'
 import { noRow, type Statement } from '../wire/statement.ts'
+import { documentNames } from './document-names.ts'
 
 /**
  * Documents that were not stored: refuses the transaction if one of them is.
@@ -24,14 +25,7 @@ export const insertDocuments: Statement<readonly (DocumentWrite | DocumentRead)[
     SELECT ${schema}.refuse('${refusal.conflict}', 'a document is stored by now')
     WHERE (SELECT count(*) FROM written) <> cardinality($1::text[])`,
   parameters: (documents) => [
-    textArray(
-      documents.map(({ kind }) => kind),
-      'document kind',
-    ),
-    textArray(
-      documents.map(({ key }) => key),
-      'document key',
-    ),
+    ...documentNames(documents),
     jsonArray(documents.map((one) => ('state' in one ? one.state : undefined))),
   ],
   row: noRow,

@@ -1,7 +1,8 @@
 import type { DocumentWrite } from '@troupe/core'
 import { refusal } from '../database-error.ts'
-import { bigintArray, jsonArray, textArray } from '../wire/parameters.ts'
+import { bigintArray, jsonArray } from '../wire/parameters.ts'
 import { noRow, type Statement } from '../wire/statement.ts'
+import { documentNames } from './document-names.ts'
 
 /** Documents that were stored: refuses the transaction unless each still has its expected version. Locks in the order of the keys. */
 export const updateDocuments: Statement<readonly DocumentWrite[], undefined> = {
@@ -24,14 +25,7 @@ export const updateDocuments: Statement<readonly DocumentWrite[], undefined> = {
     SELECT ${schema}.refuse('${refusal.conflict}', 'a document does not have its expected version')
     WHERE (SELECT count(*) FROM written) <> cardinality($1::text[])`,
   parameters: (documents) => [
-    textArray(
-      documents.map(({ kind }) => kind),
-      'document kind',
-    ),
-    textArray(
-      documents.map(({ key }) => key),
-      'document key',
-    ),
+    ...documentNames(documents),
     jsonArray(documents.map(({ state }) => state)),
     bigintArray(documents.map(({ expectedVersion }) => expectedVersion)),
   ],
