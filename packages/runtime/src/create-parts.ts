@@ -1,0 +1,216 @@
+// What a running service is made of, made and wired, and not started.
+
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { laneOf, type Log, type Service, type TopicPartition } from '@troupe/core'
+import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
+import { watchBackPressure } from './back-pressure.ts'
+import { createBlocking } from './blocking.ts'
+import { createDecider } from './decider.ts'
+import { retentionHours, type Settings } from './environment.ts'
+import { sweepOutbox } from './forget.ts'
+import { deriveId } from './ids.ts'
+import { createLookout } from './leftovers.ts'
+import {
+  backPressureEveryMs,
+  batchMax,
+  commandsWaitingMax,
+  forgetTimeoutMs,
+  outboxIdleMs,
+  outboxLimits,
+  passedKeptAfterMs,
+  performAttemptsMax,
+  performsMax,
+  pulseEveryMs,
+  retentionPace,
+  staleAfterMs,
+} from './limits.ts'
+import { createLocks } from './locks.ts'
+import { createMetrics, type Meter } from './metrics.ts'
+import { openRooms, type Rooms } from './open-rooms.ts'
+import { claimPartition } from './partition.ts'
+import { sayPassedOver } from './passed-over.ts'
+import { probesOf } from './probes.ts'
+import { createPulse } from './pulse.ts'
+import { createRetention } from './retention.ts'
+import type { Progress } from './running-service.ts'
+import type { SettleOptions } from './settle.ts'
+import { createSparingLog } from './sparing-log.ts'
+import { createSweeper } from './sweeper.ts'
+
+export interface PartsOptions {
+  readonly log: Log
+  /** Aborted when what is under way has had its time. */
+  readonly signal: AbortSignal
+  /** Aborted when the service begins to stop. */
+  readonly stopping: AbortSignal
+}
+
+export type ServiceParts = ReturnType<typeof createParts>
+
+/** @throws TroupeError `TROUPE_SETTING_INVALID` */
+export function createParts(service: Service, settings: Settings, { log, signal, stopping }: PartsOptions) {
+  const rooms = openRooms(service, settings, log)
+  const { dependencies, schemas, wireNames, now } = rooms
+  // Of what is made below: nobody measures before all is made.
+  const meter = () => metrics.meter
+  const relay = relayOf(rooms, meter)
+  const backPressure = watchBackPressure({
+    relay,
+    limits: outboxLimits,
+    log,
+    now,
+    everyMs: backPressureEveryMs,
+  })
+  const settling = settlingOf(rooms, { relay, signal, meter })
+  const deciding = decidingOf(service, settings, rooms)
+  const decider = createDecider({
+    ...settling,
+    service,
+    deciding,
+    now,
+    batchCommandsMax: batchMax,
+    waitingMax: commandsWaitingMax,
+    outboxLimits,
+  })
+  const reached = new Map<string, Progress>()
+  const receiver = receiverOf(service, settings, { rooms, settling, deciding, stopping, reached, meter })
+  const metrics = createMetrics({
+    service,
+    ...wireNames,
+    dependencies,
+    relay,
+    backPressure,
+    receiver,
+    schemas,
+    now,
+  })
+  const probes = probesOf({ ...rooms, receiver, relay })
+  return {
+    ...rooms,
+    relay,
+    backPressure,
+    settling,
+    decider,
+    reached,
+    receiver,
+    metrics,
+    pulse: createPulse({ dependencies, probes, everyMs: pulseEveryMs, log }),
+    lookout: createLookout(settling, { everyMs: staleAfterMs, staleAfterMs }),
+    retention: retentionOf(settings, rooms, meter),
+  }
+}
+
+function relayOf({ connection, log, tracing }: Rooms, meter: () => Meter): Relay {
+  return createRelay({
+    connection,
+    log,
+    tuning: { queueRecordsMax: outboxLimits.eventsMax, queueBytesMax: outboxLimits.eventsBytesMax },
+    onAcknowledged: (afterMs) => meter().stageTook('relay', afterMs / 1_000),
+    ...(tracing ? { around: tracing.sending } : {}),
+  })
+}
+
+type Settling = SettleOptions & { readonly log: Log; readonly tracing: Rooms['tracing'] }
+
+/** What commands and partitions settle with. */
+function settlingOf(
+  { ledger, dependencies, tracing, log }: Rooms,
+  {
+    relay,
+    signal,
+    meter,
+  }: { readonly relay: Relay; readonly signal: AbortSignal; readonly meter: () => Meter },
+): Settling {
+  // In no trace, although its timer is set while something is settled in one.
+  const sweep = () => sweepOutbox(settling, forgetTimeoutMs)
+  const settling: Settling = {
+    ledger,
+    relay,
+    sweeper: createSweeper(() => context.with(ROOT_CONTEXT, sweep), outboxIdleMs),
+    locks: createLocks(),
+    dependencies,
+    signal,
+    log,
+    tracing,
+    onSettled: (work) => meter().settled(work),
+    onStage: (stage, seconds) => meter().stageTook(stage, seconds),
+  }
+  return settling
+}
+
+type Deciding = ReturnType<typeof decidingOf>
+
+function decidingOf(service: Service, { eventBytesMax }: Settings, { codec }: Rooms) {
+  const { encode, schemaNameOf } = codec
+  return { service: service.name, deriveId, encode, schemaNameOf, eventBytesMax }
+}
+
+interface Receiving {
+  readonly rooms: Rooms
+  readonly settling: Settling
+  readonly deciding: Deciding
+  readonly stopping: AbortSignal
+  readonly reached: Map<string, Progress>
+  readonly meter: () => Meter
+}
+
+/** Undefined for a service that hears nothing: it only decides on commands. */
+function receiverOf(
+  service: Service,
+  { onDataLoss, performTimeoutMs, sessionTimeoutMs }: Settings,
+  { rooms, settling, deciding, stopping, reached, meter }: Receiving,
+): Receiver | undefined {
+  const topics = [...new Set(service.hears.map(({ topic }) => topic))]
+  if (topics.length === 0) return undefined
+  const { connection, codec, log, now } = rooms
+  const sparingLog = createSparingLog(log)
+  const blocking = createBlocking({
+    log,
+    clock: () => performance.now(),
+    onBlocked: (reaction, seconds) => meter().blocked(reaction, seconds),
+  })
+  const assign = (place: TopicPartition) =>
+    claimPartition(place, {
+      ...settling,
+      service,
+      codec,
+      sparingLog,
+      deciding,
+      blocking,
+      now,
+      batchEventsMax: batchMax,
+      performsMax,
+      performAttemptsMax,
+      performTimeoutMs,
+      passedKeptAfterMs,
+      stopping,
+      onTook: (seconds) => meter().tookSeconds(seconds),
+      onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+      onReleased: () => reached.delete(laneOf(place)),
+      onPassedOver: (why, record) => {
+        meter().passedOver(why)
+        sayPassedOver(why, record, { service, sparingLog })
+      },
+      onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
+    })
+  const tuning = { sessionTimeoutMs }
+  return createReceiver({ connection, groupId: service.name, topics, log, tuning, assign, onDataLoss })
+}
+
+function retentionOf(settings: Settings, { ledger, log }: Rooms, meter: () => Meter) {
+  return createRetention({
+    ...retentionPace,
+    ledger,
+    log,
+    retentionMs: {
+      inbox: hoursInMs(settings.inboxRetentionHours),
+      answers: hoursInMs(settings.answerRetentionHours),
+    },
+    onForgotten: (what, count) => meter().forgot(what, count),
+  })
+}
+
+/** Undefined: for ever. */
+function hoursInMs(hours = retentionHours): number | undefined {
+  return hours === 0 ? undefined : hours * 3_600_000
+}

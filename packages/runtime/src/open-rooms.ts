@@ -1,0 +1,42 @@
+import { createCodec } from '@troupe/avro'
+import type { Log, Service } from '@troupe/core'
+import { connectKafka, onWire } from '@troupe/kafka'
+import { postgresLedger } from '@troupe/postgres'
+import { databaseAccess, kafkaSettings, registryAccess } from './connecting.ts'
+import { createDependencies } from './dependencies.ts'
+import type { Settings } from './environment.ts'
+import { attemptTimeoutMs, unknownSchemaWaitMsDefault } from './limits.ts'
+import { createSchemaKeeping } from './schema-keeping.ts'
+import { createTracing } from './tracing.ts'
+
+export type Rooms = ReturnType<typeof openRooms>
+
+/** What a service reaches the outside with: Kafka, the registry, the database, a tracer. Nothing connects yet. */
+export function openRooms(service: Service, settings: Settings, log: Log) {
+  const now = Date.now
+  const { unknownSchemaWaitMs = unknownSchemaWaitMsDefault } = settings
+  const ledger = postgresLedger({ ...databaseAccess(settings), log })
+  const codec = createCodec({
+    ...registryAccess(settings),
+    ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
+    unknownSchemaWaitMs,
+    timeoutMs: attemptTimeoutMs,
+    log,
+  })
+  const connection = connectKafka(kafkaSettings(service, settings), log)
+  const wireNames = {
+    consumerGroup: onWire(connection, service.name),
+    onWire: (topic: string) => onWire(connection, topic),
+  }
+  return {
+    log,
+    now,
+    dependencies: createDependencies({ log, now }),
+    ledger,
+    codec,
+    schemas: createSchemaKeeping({ service, codec, ledger, log, now }),
+    connection,
+    wireNames,
+    tracing: createTracing({ service: service.name, deadLetterTopic: service.deadLetterTopic, ...wireNames }),
+  }
+}
