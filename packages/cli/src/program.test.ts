@@ -36,7 +36,6 @@ describe('the command line', () => {
     [['play', '--registry', 'http://r'], /required option '--kafka <host:port>' not specified/],
     [['play', '--kafka', 'a:1,nowhere'], /--kafka <host:port>.*"nowhere" is not host:port/],
     [['play', '--payment', 'payment:8080'], /--payment <url>.*not a URL, such as http:/],
-    [['graph', '--check'], /--check needs --into/],
     [['graph', '--json', '--into', 'README.md'], /cannot be used with option/],
   ])('refuses %j and says why', async (args, message) => {
     expect(await refusalOf(...args)).toMatch(message)

@@ -1,4 +1,3 @@
-import { TroupeError } from '@troupe/core'
 import { Command, Option } from 'commander'
 import { demo } from './demo/demo.ts'
 import { type Address, addressOf, kafkaAddressOf } from './ecosystem/address.ts'
@@ -98,23 +97,20 @@ function addDemo(troupe: Command, terminal: Terminal, onExitCode: (exitCode: num
 function addGraph(troupe: Command, terminal: Terminal, onExitCode: (exitCode: number) => void): void {
   troupe
     .command('graph')
-    .summary('draw who hears what and who says what, without starting anything')
+    .summary('draw who hears what and who says what, and check that failures undo what was done')
     .description(
       'Reads the topology off the services that these packages export and prints it as a Mermaid flowchart. ' +
         'A package is a folder, a package name or a module file; by default, every folder under ./services.',
     )
     .argument('[packages...]', 'package folders, package names or module files')
-    .addOption(new Option('--json', 'print the topology as JSON').conflicts('into'))
+    .addOption(new Option('--json', 'print the topology, or what --check found, as JSON').conflicts('into'))
     .option('--into <file>', 'put the picture between the markers of this file')
-    .option('--check', 'with --into: change nothing, exit 1 if the picture is another one')
+    .option(
+      '--check',
+      'change nothing; exit 1 if a failure leaves something undone, or if the picture in --into is another one',
+    )
     .addHelpText('after', graphHelp)
     .action(async (packages: readonly string[], options: GraphOptions) => {
-      if (options.check && options.into === undefined) {
-        throw new TroupeError(
-          'TROUPE_SETTING_INVALID',
-          '--check needs --into, which names the file to check.',
-        )
-      }
       onExitCode(await graph(packages, options, terminal))
     })
 }
@@ -150,4 +146,5 @@ Examples:
   troupe graph
   troupe graph ./services/order ./services/payment --json
   troupe graph --into README.md                 between <!-- troupe graph --> and <!-- /troupe graph -->
-  troupe graph --into README.md --check         for CI: exit 1 if the picture is out of date`
+  troupe graph --check                          for CI: exit 1 if a failure does not undo what was done
+  troupe graph --into README.md --check         and if the picture is out of date`

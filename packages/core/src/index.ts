@@ -1,4 +1,11 @@
 export { admit, type Verdict } from './admit.ts'
+export {
+  checkChoreography,
+  type ChoreographyFlaw,
+  type ChoreographyReport,
+  type FlawKind,
+  type UndoneStep,
+} from './check-choreography.ts'
 export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
 export { deadLetterHeaders, deadLetterOf, type RawRecord } from './dead-letter.ts'
 export {
@@ -103,6 +110,7 @@ export {
 } from './reaction.ts'
 export {
   type BoundReaction,
+  type Ends,
   isService,
   type Service,
   service,

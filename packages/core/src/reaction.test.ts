@@ -23,8 +23,10 @@ describe('a declared reaction', () => {
       reads: undefined,
       perform: undefined,
       react,
+      isFinal: false,
       undoes: undefined,
     })
+    expect(reaction({ on: PaymentProcessed, emits: [], final: true, react }).isFinal).toBe(true)
     expect(reaction({ on: [PaymentProcessed, ShippingFailed], emits: [], react }).on).toHaveLength(2)
   })
 
@@ -95,6 +97,14 @@ describe('a declared undo', () => {
           react,
         }),
       /InventoryFailed would undo its step/,
+    ],
+    [
+      'names a step that is declared to stand',
+      () => {
+        const step = reaction({ on: PaymentProcessed, emits: [InventoryReserved], final: true, react })
+        return untyped(step, { undoes: InventoryReserved, on: ShippingFailed, emits: [], react })
+      },
+      /a reaction that is declared `final`: what it does stands/,
     ],
     [
       'hears nothing',

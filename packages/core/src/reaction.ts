@@ -50,6 +50,11 @@ export interface ReactionDeclaration<
   /** The documents it needs. Pure. Default: none. */
   readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
   /**
+   * Says that what it does stands, whatever fails later: it has no undo and needs none. `troupe graph --check`
+   * asks for this, or for an undo, of a reaction that may change something before somebody else fails.
+   */
+  readonly final?: boolean
+  /**
    * The call to the outside, before `react`. May run more than once, with the same idempotency key. Write
    * it above `react`, so that the type of `performed` is known there.
    */
@@ -72,6 +77,8 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly reads: ((event: never) => readonly DocumentRef[]) | undefined
   readonly perform: ((event: never, context: PerformContext) => Promise<unknown>) | undefined
   readonly react: (event: never, context: never) => void
+  /** True if it was declared that what it does stands, whatever fails later. */
+  readonly isFinal: boolean
   /** Set on an undo: the step it undoes, and the event that says that the step was done. */
   readonly undoes: { readonly step: Reaction; readonly done: AnyEventType } | undefined
 }
@@ -94,6 +101,7 @@ export function reaction<
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     react: declaration.react as Reaction['react'],
+    isFinal: declaration.final ?? false,
     undoes: undefined,
   }
 }
@@ -161,6 +169,12 @@ export function undo<
       `The undo on ${namesOf(on)} names another undo as its step. An undo cannot be undone: name the reaction that did it.`,
     )
   }
+  if (step.isFinal) {
+    throw new TroupeError(
+      'TROUPE_DECLARATION_INVALID',
+      `The undo on ${namesOf(on)} undoes a reaction that is declared \`final\`: what it does stands. Leave out one of the two.`,
+    )
+  }
   if (!step.emits.includes(declaration.undoes)) {
     throw new TroupeError(
       'TROUPE_DECLARATION_INVALID',
@@ -181,6 +195,7 @@ export function undo<
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     react: declaration.react as Reaction['react'],
+    isFinal: false,
     undoes: { step, done: declaration.undoes },
   }
 }

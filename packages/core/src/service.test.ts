@@ -14,7 +14,7 @@ import {
   ShippingFailed,
 } from './fixtures.test.kit.ts'
 import { reaction, undo } from './reaction.ts'
-import { isService, service } from './service.ts'
+import { type Ends, isService, service } from './service.ts'
 
 const react = () => {}
 const hear = (...on: (typeof PaymentProcessed | typeof ShippingFailed | typeof OrderWithdrawn)[]) =>
@@ -45,6 +45,21 @@ describe('a declared service', () => {
     expect(topicShape).toEqual({ partitions: 6, retentionMs: -1 })
     expect(Object.isFrozen(topicShape)).toBe(true)
     expect(service({ name: 'order', reactions: {} }).topicShape).toEqual({})
+  })
+
+  it('knows which of its events end a saga, and refuses ends that it never says', () => {
+    const ends = { completed: [InventoryReleased], cancelled: [InventoryFailed] }
+    const reactions = { reserveStock, releaseStock }
+    const made = service({ name: 'inventory', reactions, ends })
+    expect(made.ends).toEqual({ ...ends, aside: [] })
+    for (const [wrong, message] of [
+      [{ completed: [ShippingFailed] }, /declares ShippingFailed as an end, which it never emits/],
+      [{ ...ends, aside: [InventoryFailed] }, /declares InventoryFailed twice among its ends/],
+      [{ ended: [InventoryFailed] }, /have no "ended" end\. Declare completed, cancelled, aside/],
+    ] as const)
+      expect(
+        refusal(() => service({ name: 'inventory', reactions, ends: wrong as Partial<Ends> })).message,
+      ).toMatch(message)
   })
 
   it('binds each event to its reaction, and an undo to the step that it undoes', () => {

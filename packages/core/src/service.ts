@@ -12,8 +12,20 @@ export interface ServiceDeclaration {
   readonly reactions: Readonly<Record<string, Reaction>>
   /** Its commands, each under the name of what is asked for. */
   readonly commands?: Readonly<Record<string, Command>>
+  /** Which of its events end a saga, and how; what nobody hears and is not in here, `troupe graph --check` takes for forgotten. */
+  readonly ends?: Partial<Ends>
   /** What its topic has to be like; where it says nothing, the settings of the process do. */
   readonly topic?: TopicShape
+}
+
+/** The events with which sagas end. */
+export interface Ends {
+  /** The saga did what it set out to do. */
+  readonly completed: readonly AnyEventType[]
+  /** The saga was given up; what had been done is undone, or is being undone. */
+  readonly cancelled: readonly AnyEventType[]
+  /** Ends nothing: said for whoever wants to know, who may be nobody. */
+  readonly aside: readonly AnyEventType[]
 }
 
 /** What the topic of a service has to be like, whoever makes it. */
@@ -52,6 +64,7 @@ export interface Service {
   readonly hears: readonly AnyEventType[]
   /** Every event type it may emit, each once. */
   readonly says: readonly AnyEventType[]
+  readonly ends: Ends
 }
 
 /**
@@ -59,7 +72,8 @@ export interface Service {
  *
  * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
  *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
- *   steps say by one event that they are done, or if a name or the topic's shape is malformed.
+ *   steps say by one event that they are done, if an end is none of its events, or if a name or the topic's
+ *   shape is malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
   const { name } = declaration
@@ -114,6 +128,7 @@ export function service(declaration: ServiceDeclaration): Service {
     commands: new Map(Object.entries(declaration.commands ?? {})),
     hears: distinct(declared.flatMap(([, { on }]) => on)),
     says,
+    ends: endsOf(name, says, declaration.ends),
   }
   Object.defineProperty(made, brand, { value: true })
   return made
@@ -151,6 +166,26 @@ function shapeOf(serviceName: string, shape: TopicShape = {}): TopicShape {
     )
   }
   return Object.freeze({ ...shape })
+}
+
+function endsOf(serviceName: string, says: readonly AnyEventType[], ends: Partial<Ends> = {}): Ends {
+  const { completed = [], cancelled = [], aside = [], ...rest } = ends
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) {
+    refuse(
+      `The sagas of service ${serviceName} have no ${JSON.stringify(unknown)} end. Declare completed, cancelled, aside.`,
+    )
+  }
+  const all = [...completed, ...cancelled, ...aside]
+  for (const type of all) {
+    if (!says.includes(type))
+      refuse(
+        `Service ${serviceName} declares ${type.type} as an end, which it never emits. Let whoever emits it declare that.`,
+      )
+    if (all.indexOf(type) !== all.lastIndexOf(type))
+      refuse(`Service ${serviceName} declares ${type.type} twice among its ends. Name it once.`)
+  }
+  return Object.freeze({ completed, cancelled, aside })
 }
 
 function bind(

@@ -1,4 +1,4 @@
-import type { BoundReaction, Service } from './service.ts'
+import type { BoundReaction, Ends, Service } from './service.ts'
 
 /** Who hears what and who says what, as plain data. */
 export interface Topology {
@@ -16,6 +16,8 @@ export interface TopologyService {
     readonly says: readonly string[]
     /** For an undo: the name of the step that it undoes. */
     readonly undoes?: string
+    /** What it does stands, whatever fails later. */
+    readonly final?: true
   }[]
 }
 
@@ -26,13 +28,15 @@ export interface TopologyEvent {
   /** Services that emit it: its owner, or none if the owner is not in this set. */
   readonly saidBy: readonly string[]
   readonly heardBy: readonly string[]
+  /** If it ends a saga: how; `aside` for what ends nothing and need not be heard. */
+  readonly end?: keyof Ends
 }
 
 /** Reads the topology off a set of services. Starts nothing. */
 export function topologyOf(services: readonly Service[]): Topology {
   const events = new Map<
     string,
-    { type: string; owner: string; topic: string; saidBy: string[]; heardBy: string[] }
+    { type: string; owner: string; topic: string; saidBy: string[]; heardBy: string[]; end?: keyof Ends }
   >()
   for (const service of services) {
     for (const [types, side] of [
@@ -45,6 +49,12 @@ export function topologyOf(services: readonly Service[]): Topology {
         const event = events.get(name) ?? { type, owner, topic, saidBy: [], heardBy: [] }
         event[side].push(service.name)
         events.set(name, event)
+      }
+    }
+    for (const end of ['completed', 'cancelled', 'aside'] as const) {
+      for (const { type, owner } of service.ends[end]) {
+        const event = events.get(`${owner}/${type}`)
+        if (event) event.end = end
       }
     }
   }
@@ -65,6 +75,7 @@ function describe(service: Service): TopologyService {
       hears: one.reaction.on.map(({ type }) => type),
       says: one.reaction.emits.map(({ type }) => type),
       ...undoneStep(one, bound),
+      ...(one.reaction.isFinal ? { final: true as const } : {}),
     })),
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { terminalOn } from '../terminal/terminal.ts'
 import { graph, type GraphOptions } from './graph.ts'
 
@@ -11,7 +11,7 @@ let folder = ''
 
 /** What a service is recognised by; a workspace of its own need not install this one's packages. */
 const fake = (name: string) =>
-  `export const it = Object.defineProperty({ name: '${name}', reactions: new Map(), commands: new Map(), hears: [], says: [] }, Symbol.for('troupe.service'), { value: true })`
+  `export const it = Object.defineProperty({ name: '${name}', reactions: new Map(), commands: new Map(), hears: [], says: [], ends: { completed: [], cancelled: [], aside: [] } }, Symbol.for('troupe.service'), { value: true })`
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-graph-'))
@@ -121,5 +121,38 @@ describe('troupe graph', () => {
       'payment',
       'shipping',
     ])
+  })
+
+  it('checks that in the order story everything is undone, whatever fails', async () => {
+    const { exitCode, stdout, stderr } = await run([], { check: true }, root)
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/payment.chargeCard +ShippingFailed +payment.refundCard +… InventoryReleased\n/)
+    expect(stderr).toMatch(/Whatever fails, everything is undone: \d+ ways back, no flaw\.\n$/)
+  })
+
+  it('finds a demo whose refund no longer hears that stock was released, and says so also as JSON', async () => {
+    const path = (to: string) => JSON.stringify(pathToFileURL(join(root, to)).href)
+    writeFileSync(
+      join(folder, 'planted.js'),
+      `import { service, undo } from ${path('packages/core/dist/index.js')}
+       import { payment as sound } from ${path('services/payment/dist/index.js')}
+       const chargeCard = sound.reactions.get('OrderReceived').reaction
+       const { undoes, on, emits, react } = sound.reactions.get('InventoryReleased').reaction
+       const refundCard = undo(chargeCard, { undoes: undoes.done, on: on.filter(({ type }) => type !== 'InventoryReleased'), emits, react })
+       export const payment = service({ name: 'payment', reactions: { chargeCard, refundCard } })`,
+    )
+    const others = ['order', 'inventory', 'shipping'].map((name) => join(root, 'services', name))
+    const { exitCode, stdout, stderr } = await run(['./planted.js', ...others], { check: true })
+    expect(exitCode).toBe(1)
+    expect(stdout).toMatch(/payment.chargeCard +ShippingFailed +✗ nobody\n?/)
+    expect(stderr).toContain('✗ not-undone: ShippingFailed does not lead to payment.refundCard')
+    expect(stderr).toContain('✗ nobody-hears: Nobody hears InventoryReleased')
+
+    const asData = await run(['./planted.js', ...others], { check: true, json: true })
+    expect(asData.exitCode).toBe(1)
+    const { flaws } = JSON.parse(asData.stdout) as { readonly flaws: readonly object[] }
+    expect(flaws).toContainEqual(
+      expect.objectContaining({ kind: 'not-undone', at: 'payment.chargeCard', event: 'ShippingFailed' }),
+    )
   })
 })
