@@ -163,9 +163,27 @@ export const demoMutants: readonly Mutant[] = [
         replace: 'on: [InventoryFailed, ShippingFailed]',
       },
     ],
-    proof: {
-      tests: 'services/stories/src/stories.int.test.ts',
-      titled: 'undoes everything, in reverse order',
-    },
+    proof: { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'not served' },
   },
+  plant(
+    'refund-deaf-to-stock',
+    10,
+    'the payment is not refunded when stock runs out',
+    ['payment/refund-card', 'on: [InventoryFailed, InventoryReleased]', 'on: [InventoryReleased]'],
+    { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'out of stock' },
+  ),
+  plant(
+    'completed-after-all',
+    10,
+    'an order that was cancelled is completed by a late shipment',
+    ['order/order-status', 'hasEnded(before) ? before : { ...before, ...end }', '({ ...before, ...end })'],
+    { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'stays cancelled' },
+  ),
+  plant(
+    'no-bar-in-the-story',
+    10,
+    'an undo that comes first leaves nothing behind, in every order of arrival of one saga',
+    ['core/steps', "return 'barred'", "return 'undo-repeated'"],
+    { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'out of the blue' },
+  ),
 ]

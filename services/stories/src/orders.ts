@@ -19,3 +19,6 @@ export const outOfStock: Partial<OrderRequest> = {
 export const notServed: Partial<OrderRequest> = {
   shipTo: { country: 'AQ', name: 'Ada', street: 'Pole 1', city: 'South', postalCode: '1' },
 }
+export const overTheLimit: Partial<OrderRequest> = {
+  items: [{ sku: 'lamp', quantity: 100, priceCents: 6_900 }],
+}
