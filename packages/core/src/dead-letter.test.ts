@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
-import { deadLetterOf, type RawRecord } from './dead-letter.ts'
+import { deadLetterIdOf, deadLetterOf } from './dead-letter.ts'
 import { TroupeError } from './errors.ts'
+import { failureOf } from './failure.ts'
+import type { RawRecord } from './record.ts'
 
 const record: RawRecord = {
   topic: 'order.events',
@@ -11,12 +13,17 @@ const record: RawRecord = {
   headers: { ce_type: 'OrderReceived', raw: [Uint8Array.of(0), 'b'] },
   timestampMs: 1,
 }
-const where = { deadLetterTopic: 'payment.dlq', timeMs: Date.UTC(2026, 0, 2), attempts: 3 }
+const facts = {
+  deadLetterTopic: 'payment.dlq',
+  attempts: 3,
+  firstFailedAtMs: Date.UTC(2026, 0, 1),
+  failedAtMs: Date.UTC(2026, 0, 2),
+}
 
 describe('a dead letter', () => {
   it('keeps key, value and headers as they came, and says where from and why, as KIP-1191 does', () => {
-    const error = new TroupeError('TROUPE_SCHEMA_MISMATCH', 'It does not fit.')
-    expect(deadLetterOf(record, error, { ...where, group: 'payment' })).toEqual({
+    const failure = failureOf(new TroupeError('TROUPE_SCHEMA_MISMATCH', 'It does not fit.'), 'charge')
+    expect(deadLetterOf(record, { ...failure, stack: 'at charge' }, { ...facts, group: 'payment' })).toEqual({
       id: 'dead-letter:order.events/2/41',
       lane: 'order.events/2',
       topic: 'payment.dlq',
@@ -31,23 +38,28 @@ describe('a dead letter', () => {
         '__dlq.errors.delivery.count': '3',
         '__dlq.errors.message': 'It does not fit.',
         troupe_error_code: 'TROUPE_SCHEMA_MISMATCH',
+        troupe_error_stack: 'at charge',
+        troupe_failure_group: failure.group,
+        troupe_reaction: 'charge',
+        troupe_first_failed_at: '2026-01-01T00:00:00.000Z',
         troupe_failed_at: '2026-01-02T00:00:00.000Z',
       },
     })
   })
 
-  it('keeps a record without key and value', () => {
-    const letter = deadLetterOf({ ...record, key: null, value: null }, new Error('x'), where)
+  it('keeps a record without key and value, and says nothing of a reaction where nothing could be read', () => {
+    const letter = deadLetterOf({ ...record, key: null, value: null }, failureOf(undefined, undefined), facts)
     expect(letter).toMatchObject({ key: null, value: null })
-    expect(letter.headers).not.toHaveProperty(['__dlq.errors.group'])
+    for (const absent of ['__dlq.errors.group', 'troupe_reaction', 'troupe_error_stack'])
+      expect(letter.headers).not.toHaveProperty([absent])
   })
 
   it('says where it died last when it died before', () => {
-    const first = deadLetterOf(record, new Error('first'), where)
+    const first = deadLetterOf(record, failureOf(new Error('first'), 'charge'), facts)
     const again = deadLetterOf(
       { ...record, topic: 'payment.dlq', offset: 7n, headers: first.headers },
-      'second',
-      where,
+      failureOf('second', 'charge'),
+      facts,
     )
     expect(again.headers).toMatchObject({
       '__dlq.errors.topic': 'payment.dlq',
@@ -57,10 +69,10 @@ describe('a dead letter', () => {
     })
   })
 
-  it('bounds what an error says, and keeps it text that can be stored and sent', () => {
-    const { headers } = deadLetterOf(record, new Error(`\0${'🎭'.repeat(2_000)}`), where)
-    const message = headers['__dlq.errors.message'] as string
-    expect(message).toHaveLength(2_000)
-    expect(message).not.toMatch(/\0|\p{Surrogate}/u)
+  it('goes out under another id once it was redriven, and has one name for people all the same', () => {
+    const failure = failureOf('x', 'charge')
+    const ids = [0, 1].map((redrives) => deadLetterOf(record, failure, { ...facts, redrives }).id)
+    expect(ids).toEqual(['dead-letter:order.events/2/41', 'dead-letter:order.events/2/41#1'])
+    expect(deadLetterIdOf(record)).toBe('order.events/2/41')
   })
 })

@@ -1,15 +1,6 @@
-import { isTroupeError, messageOf } from './errors.ts'
-import type { RecordHeaders } from './envelope.ts'
-import { laneOf, type OutgoingRecord, type TopicPartition } from './ports.ts'
-
-/** A consumed record, untouched. */
-export interface RawRecord extends TopicPartition {
-  readonly offset: bigint
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  readonly headers: RecordHeaders
-  readonly timestampMs: number
-}
+import type { Failure } from './failure.ts'
+import { laneOf, type OutgoingRecord } from './ports.ts'
+import type { RawRecord, TopicPartition } from './record.ts'
 
 /** Header names of KIP-1191, and Troupe's own beside them. Every value is UTF-8 text. */
 export const deadLetterHeaders = {
@@ -20,29 +11,44 @@ export const deadLetterHeaders = {
   attempts: '__dlq.errors.delivery.count',
   message: '__dlq.errors.message',
   code: 'troupe_error_code',
+  stack: 'troupe_error_stack',
+  failureGroup: 'troupe_failure_group',
+  reaction: 'troupe_reaction',
+  firstFailedAt: 'troupe_first_failed_at',
   failedAt: 'troupe_failed_at',
 } as const
 
-const messageLengthMax = 2_000
+/** Names a dead letter after the place of its record, in the ledger and wherever people ask for it. */
+export function deadLetterIdOf({
+  topic,
+  partition,
+  offset,
+}: TopicPartition & { readonly offset: bigint }): string {
+  return `${topic}/${partition}/${offset}`
+}
+
+/** What is known of a record's failures. */
+export interface DeadLetterFacts {
+  readonly deadLetterTopic: string
+  /** How often it was tried, this time included. */
+  readonly attempts: number
+  readonly firstFailedAtMs: number
+  readonly failedAtMs: number
+  /** The consumer group that could not handle it. */
+  readonly group?: string
+  /** How often it has been a dead letter before, and was redriven. */
+  readonly redrives?: number
+}
 
 /** The record as a dead letter: key, value and headers as they came, and why it could not be handled. */
 export function deadLetterOf(
   record: RawRecord,
-  error: unknown,
-  {
-    deadLetterTopic,
-    timeMs,
-    attempts,
-    group,
-  }: {
-    readonly deadLetterTopic: string
-    readonly timeMs: number
-    readonly attempts: number
-    readonly group?: string
-  },
+  failure: Failure,
+  { deadLetterTopic, attempts, firstFailedAtMs, failedAtMs, group, redrives = 0 }: DeadLetterFacts,
 ): OutgoingRecord {
   return {
-    id: `dead-letter:${record.topic}/${record.partition}/${record.offset}`,
+    // An outbox holds an id once, and the one before may be in it still.
+    id: `dead-letter:${deadLetterIdOf(record)}${redrives === 0 ? '' : `#${redrives}`}`,
     lane: laneOf(record),
     topic: deadLetterTopic,
     key: record.key,
@@ -53,15 +59,14 @@ export function deadLetterOf(
       [deadLetterHeaders.partition]: String(record.partition),
       [deadLetterHeaders.offset]: String(record.offset),
       ...(group === undefined ? {} : { [deadLetterHeaders.group]: group }),
-      [deadLetterHeaders.message]: fitText(messageOf(error)),
-      [deadLetterHeaders.code]: isTroupeError(error) ? error.code : 'TROUPE_REACTION_FAILED',
-      [deadLetterHeaders.failedAt]: new Date(timeMs).toISOString(),
       [deadLetterHeaders.attempts]: String(attempts),
+      [deadLetterHeaders.message]: failure.message,
+      [deadLetterHeaders.code]: failure.code,
+      ...(failure.stack === undefined ? {} : { [deadLetterHeaders.stack]: failure.stack }),
+      [deadLetterHeaders.failureGroup]: failure.group,
+      ...(failure.reaction === undefined ? {} : { [deadLetterHeaders.reaction]: failure.reaction }),
+      [deadLetterHeaders.firstFailedAt]: new Date(firstFailedAtMs).toISOString(),
+      [deadLetterHeaders.failedAt]: new Date(failedAtMs).toISOString(),
     },
   }
-}
-
-/** An error may quote the bytes that caused it: what the outbox could not keep must not hold up the dead letter. */
-function fitText(text: string): string {
-  return text.slice(0, messageLengthMax).replace(/\0|\p{Surrogate}/gu, '\uFFFD')
 }

@@ -1,7 +1,8 @@
 import type { Event } from './event-type.ts'
 import { documentName } from './document.ts'
 import { pairKey, pairMap } from './name.ts'
-import type { DocumentName, EventName, RecallRequest, StepName } from './ports.ts'
+import type { DocumentName, RecallRequest, StepName } from './ports.ts'
+import type { EventName } from './record.ts'
 import type { Command } from './command.ts'
 import type { BoundReaction } from './service.ts'
 

@@ -204,4 +204,4 @@ export function refusal(refused: () => unknown): TroupeError {
   throw new Error('Nothing was refused.')
 }
 
-export const nothingStored = { seen: [], documents: [], steps: [], answers: [] }
+export const nothingStored = { seen: [], documents: [], steps: [], answers: [], keys: [] }

@@ -7,7 +7,7 @@ export {
   type UndoneStep,
 } from './check-choreography.ts'
 export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
-export { deadLetterHeaders, deadLetterOf, type RawRecord } from './dead-letter.ts'
+export { type DeadLetterFacts, deadLetterHeaders, deadLetterIdOf, deadLetterOf } from './dead-letter.ts'
 export {
   causeIdOf,
   type Delivery,
@@ -60,6 +60,9 @@ export type {
   InputOf,
   InputOfAll,
 } from './event-type.ts'
+export { type Failure, failureOf } from './failure.ts'
+export { keyNameOf } from './key-name.ts'
+export type { AsideChange, KeySet } from './key-set.ts'
 export { flawOfJson, freeze, type Json } from './json.ts'
 export { flawOfName, nameLengthMax } from './name.ts'
 export {
@@ -70,7 +73,6 @@ export {
   type DocumentPage,
   type DocumentRead,
   type DocumentWrite,
-  type EventName,
   type Forgettable,
   type InboxEntry,
   laneOf,
@@ -92,8 +94,8 @@ export {
   type StoredDocument,
   type StoredSchema,
   type StoredStep,
-  type TopicPartition,
 } from './ports.ts'
+export type { EventName, RawRecord, TopicPartition } from './record.ts'
 export type { Deciding, Emitted, TraceEmitted } from './handling.ts'
 export { decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
 export {
@@ -121,4 +123,40 @@ export {
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'
 export { type Changes, type WorkingSet, workingSet } from './working-set.ts'
+export {
+  afterFailure,
+  type FailureVerdict,
+  type RetryPolicy,
+  retryPolicyDefault,
+  retryPolicyOf,
+  type RetrySettings,
+} from './retry-policy.ts'
 export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
+export {
+  type AsideDesk,
+  type AsideFilter,
+  type AsideList,
+  type AsidePage,
+  type AsideRecord,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetterState,
+  type DeadLetterSummary,
+  type DeadLetterWrite,
+  type EventFacts,
+  type KeyPlace,
+  type OperatorAction,
+  type ParkedKeyWrite,
+  type ParkedNext,
+  type ParkedTotal,
+  type ParkedWork,
+  type ParkedWorkLimits,
+  type Parking,
+  type ParkingLedger,
+  type RecalledKey,
+  type Redrive,
+  redrivenFromHeader,
+  type StoredDeadLetter,
+  type StoredOperatorAction,
+  type StoredParkedKey,
+} from './set-aside.ts'

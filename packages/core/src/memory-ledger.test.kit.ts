@@ -1,6 +1,7 @@
 // A ledger as small as it can be: remembers what is settled, and refuses what expects something else.
 import { documentName } from './document.ts'
 import { TroupeError } from './errors.ts'
+import { memorySetAside, type MemorySetAside } from './memory-set-aside.ts'
 import type {
   InboxEntry,
   OutgoingRecord,
@@ -25,10 +26,23 @@ export interface MemoryLedger {
     readonly answers: readonly StoredAnswer[]
   }
   readonly documents: ReadonlyMap<string, StoredDocument>
+  readonly aside: MemorySetAside
 }
 
-export function memoryLedger(): MemoryLedger {
+export function memoryLedger(nowMs = () => 0): MemoryLedger {
   const inbox: InboxEntry[] = []
+  const aside = memorySetAside({
+    nowMs,
+    inbox: {
+      forgetDeadLetter: ({ source, id }) => {
+        const place = inbox.findIndex(
+          (one) => one.source === source && one.id === id && one.outcome === 'dead-lettered',
+        )
+        if (place >= 0) inbox.splice(place, 1)
+      },
+      addDeadLetter: (event) => void inbox.push({ ...event, outcome: 'dead-lettered' }),
+    },
+  })
   const documents = new Map<string, StoredDocument>()
   const steps = new Map<string, StoredStep>()
   const answers: StoredAnswer[] = []
@@ -39,6 +53,7 @@ export function memoryLedger(): MemoryLedger {
 
   return {
     documents,
+    aside,
     recall(request) {
       const recalled = request.steps.flatMap((name) => steps.get(nameOf(name)) ?? [])
       const touched = request.steps.flatMap((name) =>
@@ -55,6 +70,7 @@ export function memoryLedger(): MemoryLedger {
               command === answer.command && idempotencyKey === answer.idempotencyKey,
           ),
         ),
+        keys: aside.recall(request.keys ?? []),
       })
     },
     settle(writes) {
@@ -63,7 +79,8 @@ export function memoryLedger(): MemoryLedger {
           (one) => (documents.get(documentName(one))?.version ?? 0) !== one.expectedVersion,
         ) ||
         writes.steps.some((one) => steps.get(nameOf(one))?.state !== one.expectedState) ||
-        writes.inbox.some(hasSeen)
+        writes.inbox.some(hasSeen) ||
+        (writes.parking && aside.changed(writes.parking).length > 0)
       if (isStale) throw new TroupeError('TROUPE_CONFLICT', 'Something changed since it was recalled.')
       for (const { kind, key, expectedVersion, state } of writes.documents) {
         // Through JSON, as in a database.
@@ -74,6 +91,7 @@ export function memoryLedger(): MemoryLedger {
       inbox.push(...writes.inbox)
       answers.push(...writes.answers)
       outbox.push(...writes.outbox)
+      if (writes.parking) aside.write(writes.parking)
     },
     effects: () => ({
       inbox,

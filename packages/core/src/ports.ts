@@ -1,6 +1,8 @@
 import type { AnyEventType, DataOf } from './event-type.ts'
 import type { HeaderValue, RecordHeaders } from './envelope.ts'
 import type { Json } from './json.ts'
+import type { EventName, TopicPartition } from './record.ts'
+import type { AsideDesk, KeyPlace, Parking, ParkingLedger, RecalledKey } from './set-aside.ts'
 
 /** A log line's facts come first, as in pino. */
 export interface Log {
@@ -8,11 +10,6 @@ export interface Log {
   info(facts: object, message: string): void
   warn(facts: object, message: string): void
   error(facts: object, message: string): void
-}
-
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
 }
 
 /**
@@ -75,12 +72,6 @@ export function laneOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
 }
 
-/** Names an event in the inbox: ids are unique per source only. */
-export interface EventName {
-  readonly source: string
-  readonly id: string
-}
-
 export interface DocumentName {
   readonly kind: string
   readonly key: string
@@ -133,6 +124,8 @@ export interface RecallRequest {
   /** `withDocuments`: also recall the documents that the step touched. */
   readonly steps: readonly (StepName & { readonly withDocuments: boolean })[]
   readonly answers: readonly { readonly command: string; readonly idempotencyKey: string }[]
+  /** Which of these keys are parked. */
+  readonly keys?: readonly KeyPlace[] | undefined
 }
 
 /** The answer to a {@link RecallRequest}: only what is stored. */
@@ -141,6 +134,7 @@ export interface Recollection {
   readonly documents: readonly StoredDocument[]
   readonly steps: readonly StoredStep[]
   readonly answers: readonly StoredAnswer[]
+  readonly keys: readonly RecalledKey[]
 }
 
 /** How an event ended, as the inbox keeps it. */
@@ -196,6 +190,8 @@ export interface Settlement {
   readonly outbox: readonly OutgoingRecord[]
   /** Ids of outbox records that Kafka has acknowledged since the last write. */
   readonly published: readonly string[]
+  /** Nothing in the good case. */
+  readonly parking?: Parking | undefined
 }
 
 /** What a settlement ran into. */
@@ -238,12 +234,13 @@ export interface DocumentPage {
 }
 
 /**
- * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers.
+ * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers, and what
+ * it has set aside.
  *
  * Every method may fail with `TROUPE_DATABASE_UNREACHABLE`, which says nothing about the work itself:
  * try again. So does `TROUPE_DATABASE_FULL`, after which nothing was written. Safe to call concurrently. `close` waits for what is under way.
  */
-export interface Ledger {
+export interface Ledger extends ParkingLedger, AsideDesk {
   /** Brings the database to this code's form. @throws TroupeError `TROUPE_LEDGER_NEWER` if it is ahead. */
   migrate(): Promise<void>
   /** Takes a partition over from whoever held it. */
@@ -253,7 +250,7 @@ export interface Ledger {
   /**
    * One transaction, one round trip.
    * @throws TroupeError `TROUPE_FENCED` if another owner has claimed the partition or the position moved;
-   *   `TROUPE_CONFLICT` if a document, step, inbox entry or answer changed since it was recalled, whether it is to be
+   *   `TROUPE_CONFLICT` if a document, step, inbox entry, answer or parked key changed since it was recalled, whether it is to be
    *   written or was only read: recall and decide again.
    *   After either, nothing was written. After `TROUPE_DATABASE_UNREACHABLE` the outcome is unknown: {@link positionOf} tells.
    */

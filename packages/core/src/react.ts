@@ -85,7 +85,10 @@ export function reactTo(
 }
 
 /** What is recorded of a delivery whose reaction does not run; undefined for a duplicate, of which nothing is. */
-export function withoutRunning(delivery: Delivery, verdict: Exclude<Verdict, 'run'>): Changes | undefined {
+export function withoutRunning(
+  delivery: Delivery,
+  verdict: Exclude<Verdict, 'run' | 'parked'>,
+): Changes | undefined {
   if (verdict === 'duplicate') return undefined
   const { event } = delivery
   const step = stepOf(delivery)

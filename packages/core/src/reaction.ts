@@ -1,6 +1,7 @@
 import type { DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, EventOf, InputOfAll } from './event-type.ts'
+import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
 
 /** One event type or several. */
 export type OneOrMore<T> = T | readonly T[]
@@ -67,6 +68,8 @@ export interface ReactionDeclaration<
     event: EventOf<Each<On>>,
     context: ReactContext<Emits[number], Performed>,
   ) => void | undefined
+  /** What is done when it fails, where that differs from what holds for the whole service. */
+  readonly retry?: Partial<RetryPolicy>
 }
 
 /** What one service does on hearing one event. Inert: nothing happens until a service that holds it is started. */
@@ -81,12 +84,14 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly isFinal: boolean
   /** Set on an undo: the step it undoes, and the event that says that the step was done. */
   readonly undoes: { readonly step: Reaction; readonly done: AnyEventType } | undefined
+  /** As far as it was declared. */
+  readonly retry: Partial<RetryPolicy> | undefined
 }
 
 /**
  * Declares a reaction.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice, or if its `retry` is malformed.
  */
 export function reaction<
   const On extends OneOrMore<AnyEventType>,
@@ -103,6 +108,7 @@ export function reaction<
     react: declaration.react as Reaction['react'],
     isFinal: declaration.final ?? false,
     undoes: undefined,
+    retry: retryOf(declaration.retry, `the reaction on ${namesOf(on)}`),
   }
 }
 
@@ -135,6 +141,8 @@ export interface UndoDeclaration<
     event: EventOf<Each<On>>,
     context: UndoContext<Emits[number], Performed, Done>,
   ) => void | undefined
+  /** As of a reaction; without `attempts` of its own it is tried until it works. */
+  readonly retry?: Partial<RetryPolicy>
 }
 
 type OnOf<Step> = Step extends Reaction<infer On, infer _Emits> ? On : never
@@ -150,7 +158,7 @@ type EventTypeName<E> = E extends { readonly type: infer Name } ? Name : never
  * It runs at most once per saga, and only if the step was done: the ledger keeps each step's state. Heard
  * before the step, it bars the step; heard again, it does nothing.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if the step does not emit `undoes`.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if the step does not emit `undoes`, or if its `retry` is malformed.
  */
 export function undo<
   Step extends Reaction,
@@ -197,7 +205,13 @@ export function undo<
     react: declaration.react as Reaction['react'],
     isFinal: false,
     undoes: { step, done: declaration.undoes },
+    retry: retryOf(declaration.retry, `the undo on ${namesOf(on)}`),
   }
+}
+
+function retryOf(retry: Partial<RetryPolicy> | undefined, whose: string): Reaction['retry'] {
+  if (retry) refuseUnfitPolicy(retry, whose)
+  return retry && Object.freeze({ ...retry })
 }
 
 function eachOf(on: OneOrMore<AnyEventType>): readonly AnyEventType[] {

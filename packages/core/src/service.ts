@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import type { Reaction } from './reaction.ts'
+import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
 
 const brand = Symbol.for('troupe.service')
 
@@ -16,6 +17,8 @@ export interface ServiceDeclaration {
   readonly ends?: Partial<Ends>
   /** What its topic has to be like; where it says nothing, the settings of the process do. */
   readonly topic?: TopicShape
+  /** What is done when one of its reactions fails, unless that says otherwise. */
+  readonly retry?: Partial<RetryPolicy>
 }
 
 /** The events with which sagas end. */
@@ -57,6 +60,8 @@ export interface Service {
   readonly deadLetterTopic: string
   /** What its topic has to be like, as far as it was declared. */
   readonly topicShape: TopicShape
+  /** As far as it was declared. */
+  readonly retry: Partial<RetryPolicy>
   /** By the type of the event that is heard. */
   readonly reactions: ReadonlyMap<string, BoundReaction>
   readonly commands: ReadonlyMap<string, Command>
@@ -72,8 +77,8 @@ export interface Service {
  *
  * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
  *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
- *   steps say by one event that they are done, if an end is none of its events, or if a name or the topic's
- *   shape is malformed.
+ *   steps say by one event that they are done, if an end is none of its events, or if a name, the topic's
+ *   shape or `retry` is malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
   const { name } = declaration
@@ -82,6 +87,7 @@ export function service(declaration: ServiceDeclaration): Service {
       `A service cannot be named "${name}". Use lower-case letters, digits and dashes, starting with a letter.`,
     )
   }
+  refuseUnfitPolicy(declaration.retry ?? {}, `service ${name}`)
   const declared = Object.entries(declaration.reactions)
   for (const own of [...Object.keys(declaration.reactions), ...Object.keys(declaration.commands ?? {})]) {
     refuseUnfitName(name, own)
@@ -124,6 +130,7 @@ export function service(declaration: ServiceDeclaration): Service {
     topic: topicOf(name),
     deadLetterTopic: `${name}.dlq`,
     topicShape: shapeOf(name, declaration.topic),
+    retry: Object.freeze({ ...declaration.retry }),
     reactions,
     commands: new Map(Object.entries(declaration.commands ?? {})),
     hears: distinct(declared.flatMap(([, { on }]) => on)),

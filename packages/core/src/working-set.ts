@@ -13,12 +13,12 @@
 import { documentName, type DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
 import { freeze } from './json.ts'
+import { type AsideChange, type KeySet, keySet } from './key-set.ts'
 import { pairMap } from './name.ts'
 import type {
   DocumentName,
   DocumentRead,
   DocumentWrite,
-  EventName,
   InboxEntry,
   OutgoingRecord,
   Recollection,
@@ -28,6 +28,8 @@ import type {
   StoredAnswer,
   StoredStep,
 } from './ports.ts'
+import type { EventName } from './record.ts'
+import type { Parking } from './set-aside.ts'
 
 /** What one delivery or command changes. */
 export interface Changes {
@@ -37,9 +39,12 @@ export interface Changes {
   readonly documents: ReadonlyMap<string, { readonly name: DocumentName; readonly state: object }>
   readonly step?: StoredStep | undefined
   readonly outbox: readonly OutgoingRecord[]
+  readonly aside?: readonly AsideChange[]
 }
 
 export interface WorkingSet {
+  /** Which keys are parked. */
+  readonly keys: KeySet
   hasSeen(event: EventName): boolean
   step(name: StepName): StoredStep | undefined
   answer(command: string, idempotencyKey: string): StoredAnswer | undefined
@@ -54,6 +59,7 @@ export interface WorkingSet {
     readonly steps: readonly StepWrite[]
     readonly answers: readonly StoredAnswer[]
     readonly outbox: readonly OutgoingRecord[]
+    readonly parking: Parking | undefined
   }
 }
 
@@ -90,8 +96,10 @@ export function workingSet(recalled: Recollection): WorkingSet {
   const inbox: InboxEntry[] = []
   const newAnswers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
+  const keys = keySet(recalled.keys)
 
   return {
+    keys,
     hasSeen: ({ source, id }) => seen.get(source, id) === true,
     step: ({ saga, step }) => steps.get(step, saga)?.step ?? stepsBefore.get(step, saga),
     answer: (command, idempotencyKey) => answers.get(command, idempotencyKey),
@@ -145,6 +153,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
         newAnswers.push(changes.answer)
       }
       for (const record of changes.outbox) outbox.push(record)
+      if (changes.aside) keys.apply(changes.aside)
     },
     writes: () => ({
       inbox,
@@ -169,6 +178,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       })),
       answers: newAnswers,
       outbox,
+      parking: keys.writes(),
     }),
   }
 }

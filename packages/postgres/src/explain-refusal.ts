@@ -1,5 +1,8 @@
 import {
   type Claim,
+  type KeyPlace,
+  type ParkedKeyWrite,
+  type RecalledKey,
   type RecallRequest,
   type Recollection,
   type Settlement,
@@ -54,7 +57,7 @@ export async function explainFence(
  * Exact, though it reads after the refusal: versions, states and inbox entries never go back.
  */
 export async function explainConflict(
-  { inbox, documents: written, documentsRead, steps, answers }: Settlement,
+  { inbox, documents: written, documentsRead, steps, answers, parking }: Settlement,
   refused: TroupeError,
   stored: Stored,
 ): Promise<TroupeError | undefined> {
@@ -64,6 +67,7 @@ export async function explainConflict(
     documents,
     steps: steps.map(({ saga, step }) => ({ saga, step, withDocuments: false })),
     answers,
+    keys: parking?.keys,
   })
   const versions = new Map(now.documents.map((one) => [nameOf(one.kind, one.key), one.version]))
   const states = new Map(now.steps.map((one) => [nameOf(one.saga, one.step), one.state]))
@@ -80,6 +84,7 @@ export async function explainConflict(
         ? []
         : [`document ${kind}/${key} has version ${version}, not ${expectedVersion}`]
     }),
+    ...changedKeys(parking?.keys ?? [], now.keys),
   ]
   if (changed.length === 0) return undefined
   const named = changed.slice(0, namesMax)
@@ -89,6 +94,27 @@ export async function explainConflict(
     `Another transaction was faster: ${named.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}. Nothing was written; recall and decide again.`,
     { cause: refused.cause, details: { changed: named, changedCount: changed.length } },
   )
+}
+
+function changedKeys(writes: readonly ParkedKeyWrite[], found: readonly RecalledKey[]): readonly string[] {
+  const versions = new Map(found.map((one) => [placeOf(one), one.version]))
+  return writes.flatMap((write) => {
+    const version = versions.get(placeOf(write))
+    const isAsExpected =
+      write.form === 'park'
+        ? version === undefined
+        : write.form === 'follow'
+          ? version !== undefined
+          : version === write.version
+    if (isAsExpected) return []
+    return [
+      `key ${write.key} of ${write.topic}[${write.partition}] is ${version === undefined ? 'not parked' : 'parked, and has changed'}`,
+    ]
+  })
+}
+
+function placeOf({ topic, partition, key }: KeyPlace): string {
+  return JSON.stringify([topic, partition, key])
 }
 
 function nameOf(first: string, second: string): string {

@@ -11,6 +11,7 @@ import {
   TroupeError,
   type TroupeErrorCode,
 } from '@troupe/core'
+import { memorySetAside } from '@troupe/core/memory-set-aside'
 
 /**
  * The ledger's contract in its simplest form: maps in memory, one settlement after the other. What
@@ -18,12 +19,24 @@ import {
  */
 export function modelLedger(): () => Ledger {
   const positions = new Map<string, Claim>()
-  const inbox = new Set<string>()
+  /** What became of each event. */
+  const inbox = new Map<string, string>()
   const documents = new Map<string, StoredDocument>()
   const steps = new Map<string, StoredStep>()
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
   const schemas = new Map<string, StoredSchema>()
+  const aside = memorySetAside({
+    nowMs: Date.now,
+    inbox: {
+      forgetDeadLetter: (event) => {
+        if (inbox.get(eventName(event)) === 'dead-lettered') inbox.delete(eventName(event))
+      },
+      addDeadLetter: (event) => {
+        if (!inbox.has(eventName(event))) inbox.set(eventName(event), 'dead-lettered')
+      },
+    },
+  })
 
   return () => {
     let isOpen = true
@@ -32,6 +45,7 @@ export function modelLedger(): () => Ledger {
       return work()
     }
     return {
+      ...aside,
       migrate: () => whileOpen(() => {}),
       claim: ({ topic, partition }) =>
         whileOpen(() => {
@@ -54,6 +68,7 @@ export function modelLedger(): () => Ledger {
             documents: [...wanted].flatMap((one) => found(documents, one)),
             steps: asked,
             answers: request.answers.flatMap((one) => found(answers, name(one.command, one.idempotencyKey))),
+            keys: aside.recall(request.keys ?? []),
           }
         }),
       settle: (settlement) =>
@@ -87,12 +102,13 @@ export function modelLedger(): () => Ledger {
             ...[...settlement.documents, ...settlement.documentsRead]
               .filter((one) => (documents.get(documentName(one))?.version ?? 0) !== one.expectedVersion)
               .map(({ kind, key }) => `${kind}/${key}`),
+            ...(settlement.parking ? aside.changed(settlement.parking) : []),
           ]
           if (changed.length > 0) throw refused('TROUPE_CONFLICT', changed.join())
 
           if (position)
             positions.set(name(position.topic, position.partition), { ...position, next: position.to })
-          for (const one of settlement.inbox) inbox.add(eventName(one))
+          for (const one of settlement.inbox) inbox.set(eventName(one), one.outcome)
           for (const one of settlement.answers) answers.set(name(one.command, one.idempotencyKey), one)
           for (const { expectedState: _, ...step } of settlement.steps)
             steps.set(name(step.saga, step.step), step)
@@ -108,6 +124,7 @@ export function modelLedger(): () => Ledger {
           keyed.delete(undefined)
           const earlier = [...outbox.values()].filter((one) => keyed.has(orderOf(one)))
           for (const one of settlement.outbox) outbox.set(one.id, withoutAbsent(one))
+          if (settlement.parking) aside.write(settlement.parking)
           return { predecessors: earlier.map(({ id }) => id) }
         }),
       positionOf: ({ topic, partition }) =>

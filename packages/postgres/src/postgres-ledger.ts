@@ -12,6 +12,7 @@ import {
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
+import { asideOf } from './aside/aside-of.ts'
 import { refusal } from './database-error.ts'
 import { explainConflict, explainFence } from './explain-refusal.ts'
 import { migrate } from './migrations/migrate.ts'
@@ -111,6 +112,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
   }
 
   return {
+    ...asideOf(connections, schema),
     migrate: () => connections.whileOpen(() => migrate(settings)),
     async claim({ topic, partition }) {
       const [row] = await rowsOf(claimPosition, { topic, partition })
@@ -162,6 +164,7 @@ function recollectionOf({ events }: RecallRequest, recalled: readonly Recalled[]
   const documents: Recollection['documents'][number][] = []
   const steps: Recollection['steps'][number][] = []
   const answers: Recollection['answers'][number][] = []
+  const keys: Recollection['keys'][number][] = []
   for (const one of recalled) {
     switch (one.part) {
       case 'seen':
@@ -176,9 +179,12 @@ function recollectionOf({ events }: RecallRequest, recalled: readonly Recalled[]
       case 'answers':
         answers.push(one.stored)
         break
+      case 'keys':
+        keys.push(one.stored)
+        break
     }
   }
-  return { seen, documents, steps, answers }
+  return { seen, documents, steps, answers, keys }
 }
 
 function eventAt(events: readonly EventName[], place: number): EventName {

@@ -1,4 +1,5 @@
 import { type DocumentName, documentName, type Receipt, type Settlement } from '@troupe/core'
+import { parkCalls, rowsAside } from './aside/park-calls.ts'
 import { deleteOutbox } from './statements/delete-outbox.ts'
 import { holdDocuments } from './statements/hold-documents.ts'
 import { insertAnswers } from './statements/insert-answers.ts'
@@ -18,7 +19,7 @@ import { type Call, callOf, type Statement } from './wire/statement.ts'
  * The fence goes first, so that an owner who was replaced waits for nobody. The tables follow in one
  * order, and the rows of each in the order of their names, so that two settlements cannot wait for
  * each other. The outbox comes after the documents: see `insert-outbox`. What is published goes before
- * that, so that it is nobody's predecessor.
+ * that, so that it is nobody's predecessor. Last comes what is set aside, which hardly ever is anything.
  */
 export function settleCalls(
   settlements: readonly Settlement[],
@@ -70,10 +71,16 @@ export function settleCalls(
   )
   const inserting = outbox.length > 0 ? callOf(insertOutbox, schema, outbox) : undefined
   if (inserting) calls.push(inserting)
+  calls.push(
+    ...parkCalls(
+      settlements.map(({ parking }) => parking),
+      schema,
+    ),
+  )
   return { calls, receipt: () => ({ predecessors: inserting?.rows ?? [] }) }
 }
 
-type Rows = Omit<Settlement, 'position'>
+type Rows = Omit<Settlement, 'position' | 'parking'>
 
 function together(settlements: readonly Settlement[]): Rows {
   const [only] = settlements
@@ -94,7 +101,7 @@ export function rowsOf(settlement: Settlement): number {
   const { inbox, documents, documentsRead, steps, answers, outbox, published } = settlement
   return [inbox, documents, documentsRead, steps, answers, outbox, published].reduce(
     (rows, { length }) => rows + length,
-    0,
+    rowsAside(settlement.parking),
   )
 }
 

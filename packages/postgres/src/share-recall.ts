@@ -1,4 +1,4 @@
-import { documentName, type RecallRequest, stepKey } from '@troupe/core'
+import { documentName, type KeyPlace, type RecallRequest, stepKey } from '@troupe/core'
 import type { Recalled } from './statements/recall.ts'
 
 /** One request for what several ask. */
@@ -10,12 +10,13 @@ export function recallOf(requests: readonly RecallRequest[]): RecallRequest {
     documents: requests.flatMap(({ documents }) => documents),
     steps: requests.flatMap(({ steps }) => steps),
     answers: requests.flatMap(({ answers }) => answers),
+    keys: requests.flatMap(({ keys = [] }) => keys),
   }
 }
 
 /** How many rows it asks for, at least. */
-export function rowsAsked({ events, documents, steps, answers }: RecallRequest): number {
-  return events.length + documents.length + steps.length + answers.length
+export function rowsAsked({ events, documents, steps, answers, keys = [] }: RecallRequest): number {
+  return events.length + documents.length + steps.length + answers.length + keys.length
 }
 
 /** Of what {@link recallOf} found, each request's own part: exactly what it would have found alone. */
@@ -37,6 +38,7 @@ function partOf(request: RecallRequest, first: number, found: readonly Recalled[
   const steps = new Map(request.steps.map((step) => [stepKey(step), step.withDocuments]))
   const answers = new Set(request.answers.map(answerName))
   const documents = new Set(request.documents.map(documentName))
+  const keys = new Set((request.keys ?? []).map(placeName))
   for (const one of found) {
     if (one.part !== 'steps' || !steps.get(stepKey(one.stored))) continue
     for (const touched of one.stored.touched) documents.add(documentName(touched))
@@ -54,10 +56,16 @@ function partOf(request: RecallRequest, first: number, found: readonly Recalled[
         return steps.delete(stepKey(one.stored)) ? [one] : []
       case 'answers':
         return answers.delete(answerName(one.stored)) ? [one] : []
+      case 'keys':
+        return keys.delete(placeName(one.stored)) ? [one] : []
     }
   })
 }
 
 function answerName({ command, idempotencyKey }: RecallRequest['answers'][number]): string {
   return JSON.stringify([command, idempotencyKey])
+}
+
+function placeName({ topic, partition, key }: KeyPlace): string {
+  return JSON.stringify([topic, partition, key])
 }

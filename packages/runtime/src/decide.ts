@@ -2,11 +2,14 @@ import {
   admit,
   type Changes,
   type Codec,
+  deadLetterIdOf,
   deadLetterOf,
   type Deciding,
   type Delivery,
   type DocumentName,
+  failureOf,
   isTroupeError,
+  keyNameOf,
   laneOf,
   type Log,
   messageOf,
@@ -232,28 +235,36 @@ function setAside(
     },
     `An event could not be handled and goes to ${service.deadLetterTopic}: ${messageOf(error)}`,
   )
-  const event = heard.delivery?.event
+  const { record, delivery } = heard
+  const failure = failureOf(error, reaction)
+  const event = delivery && {
+    source: delivery.event.source,
+    id: delivery.event.id,
+    type: delivery.event.type,
+    saga: delivery.event.correlationId,
+  }
+  const letter = {
+    id: deadLetterIdOf(record),
+    key: keyNameOf(record),
+    record,
+    event,
+    failure,
+    attempts,
+    firstFailedAtMs: undefined,
+  }
   return {
-    ...(event
-      ? {
-          inbox: {
-            source: event.source,
-            id: event.id,
-            type: event.type,
-            saga: event.correlationId,
-            outcome: 'dead-lettered' as const,
-          },
-        }
-      : {}),
+    ...(event ? { inbox: { ...event, outcome: 'dead-lettered' as const } } : {}),
     documents: new Map(),
     outbox: [
-      deadLetterOf(heard.record, error, {
+      deadLetterOf(record, failure, {
         group: service.name,
         deadLetterTopic: service.deadLetterTopic,
-        timeMs: deciding.timeMs,
+        firstFailedAtMs: deciding.timeMs,
+        failedAtMs: deciding.timeMs,
         attempts,
       }),
     ],
+    aside: [{ form: 'dead-letter', letter }],
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type StoredStep,
   TroupeError,
 } from '@troupe/core'
+import { memorySetAside } from '@troupe/core/memory-set-aside'
 import type { Relay } from '@troupe/kafka'
 
 export interface Line {
@@ -42,6 +43,8 @@ export interface FakeLedger extends Ledger {
   readonly positions: Map<string, Claim>
   readonly kept: StoredSchema[]
   readonly inbox: Map<string, string>
+  /** The database's own. */
+  readonly clock: { nowMs: () => number }
   /** Called before a method does anything; throws to make it fail, or waits. */
   before: (method: string, settlement?: Settlement) => Promise<void> | void
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
@@ -63,6 +66,18 @@ export function fakeLedger(): FakeLedger {
   const settled: Settlement[] = []
   const kept: StoredSchema[] = []
   const pair = (...names: string[]) => JSON.stringify(names)
+  const clock = { nowMs: Date.now }
+  const aside = memorySetAside({
+    nowMs: () => clock.nowMs(),
+    inbox: {
+      forgetDeadLetter({ source, id }) {
+        if (inbox.get(pair(source, id)) === 'dead-lettered') inbox.delete(pair(source, id))
+      },
+      addDeadLetter({ source, id }) {
+        if (!inbox.has(pair(source, id))) inbox.set(pair(source, id), 'dead-lettered')
+      },
+    },
+  })
   const answerName = (one: { command: string; idempotencyKey: string }) =>
     pair(one.command, one.idempotencyKey)
 
@@ -79,7 +94,8 @@ export function fakeLedger(): FakeLedger {
       ) ||
       settlement.steps.some((one) => steps.get(pair(one.saga, one.step))?.state !== one.expectedState) ||
       settlement.inbox.some(({ source, id }) => inbox.has(pair(source, id))) ||
-      settlement.answers.some((one) => answers.has(answerName(one)))
+      settlement.answers.some((one) => answers.has(answerName(one))) ||
+      (settlement.parking && aside.changed(settlement.parking).length > 0)
     if (isStale) throw new TroupeError('TROUPE_CONFLICT', 'Something changed since it was recalled.')
     if (settlement.outbox.some(({ id }) => outbox.has(id))) throw new Error('The outbox has that id already.')
     if (position && held) positions.set(laneOf(position), { ...held, next: position.to })
@@ -99,11 +115,26 @@ export function fakeLedger(): FakeLedger {
     keys.delete(undefined)
     const predecessors = [...outbox.values()].filter((record) => keys.has(orderOf(record)))
     for (const record of settlement.outbox) outbox.set(record.id, record)
+    if (settlement.parking) aside.write(settlement.parking)
     settled.push(settlement)
     return predecessors.map(({ id }) => id)
   }
 
   const ledger: FakeLedger = {
+    ...aside,
+    async dueKeys(...asked) {
+      await enter('dueKeys')
+      return aside.dueKeys(...asked)
+    },
+    async parkedWork(...asked) {
+      await enter('parkedWork')
+      return aside.parkedWork(...asked)
+    },
+    async parkedTotals(...asked) {
+      await enter('parkedTotals')
+      return aside.parkedTotals(...asked)
+    },
+    clock,
     settled,
     outbox,
     documentsByName,
@@ -135,6 +166,7 @@ export function fakeLedger(): FakeLedger {
         documents: [...names].flatMap((name) => documentsByName.get(name) ?? []),
         steps: found,
         answers: request.answers.flatMap((one) => answers.get(answerName(one)) ?? []),
+        keys: aside.recall(request.keys ?? []),
       })
     },
     async settle(settlement) {

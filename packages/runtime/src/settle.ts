@@ -229,8 +229,10 @@ function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): neve
 }
 
 /** Where nothing is written, it does not matter what was read. */
-function isNothing({ position, inbox, documents, steps, answers, outbox }: Work): boolean {
-  return !position && [inbox, documents, steps, answers, outbox].every(({ length }) => length === 0)
+function isNothing({ position, inbox, documents, steps, answers, outbox, parking }: Work): boolean {
+  return (
+    !position && !parking && [inbox, documents, steps, answers, outbox].every(({ length }) => length === 0)
+  )
 }
 
 function lockNames({ documents, steps }: RecallRequest): string[] {

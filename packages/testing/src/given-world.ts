@@ -66,7 +66,7 @@ export interface Circumstances {
   readonly performed: { readonly result: unknown } | undefined
 }
 
-export const emptyWorld: World = { seen: [], documents: [], steps: [], answers: [] }
+export const emptyWorld: World = { seen: [], documents: [], steps: [], answers: [], keys: [] }
 
 const lane = 'given/0'
 
@@ -93,7 +93,7 @@ export interface Turn {
   readonly world: World
   readonly service: Service
   readonly delivery: Delivery
-  readonly verdict: Verdict
+  readonly verdict: Exclude<Verdict, 'parked'>
   readonly given: Circumstances
 }
 
@@ -171,6 +171,7 @@ function remember(world: World, writes: Partial<ReturnType<WorkingSet['writes']>
     documents: [...documents.values()],
     steps: [...steps.values()],
     answers: [...world.answers, ...(writes.answers ?? [])],
+    keys: [],
   }
 }
 

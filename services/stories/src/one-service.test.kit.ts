@@ -51,7 +51,7 @@ export type Outside = (service: string, event: Event) => unknown
 
 export const asNew: Remembering = {
   key: '',
-  ledger: { seen: [], documents: [], steps: [], answers: [] },
+  ledger: { seen: [], documents: [], steps: [], answers: [], keys: [] },
   steps: new Map(),
 }
 
@@ -179,6 +179,7 @@ function remember(
     documents: [...documents.values()],
     steps: [...steps.values()],
     answers: [...before.answers, ...writes.answers],
+    keys: [],
   }
 }
 

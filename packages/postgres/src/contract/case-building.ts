@@ -119,7 +119,7 @@ export async function assertNowhere(ledger: Ledger, tag: string): Promise<void> 
       answers: [{ command: 'placeOrder', idempotencyKey: `key-${tag}` }],
     }),
   )
-  assert.deepEqual(found, { seen: [], documents: [], steps: [], answers: [] })
+  assert.deepEqual(found, { seen: [], documents: [], steps: [], answers: [], keys: [] })
   assert.deepEqual(await unpublishedIn(ledger, tag), [])
 }
 

@@ -1,7 +1,9 @@
 import type { Ledger } from '@troupe/core'
+import { deskCases } from './desk-cases.ts'
 import { documentCases } from './document-cases.ts'
 import { forgetCases } from './forget-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
+import { parkingCases } from './parking-cases.ts'
 import { positionCases } from './position-cases.ts'
 import { recallCases } from './recall-cases.ts'
 import { schemaCases } from './schema-cases.ts'
@@ -45,6 +47,8 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...outboxCases,
   ...forgetCases,
   ...schemaCases,
+  ...parkingCases,
+  ...deskCases,
 ]
 
 async function inStore(makeStore: () => Promise<OpenLedger>, holds: LedgerCase['holds']): Promise<void> {

@@ -46,6 +46,7 @@ export const recallCases: readonly LedgerCase[] = [
           answers: [
             { command: 'placeOrder', idempotencyKey: 'key-stored', inputHash: 'hash', answer: 'stored' },
           ],
+          keys: [],
         }),
       )
     },
@@ -54,7 +55,13 @@ export const recallCases: readonly LedgerCase[] = [
     title: 'recalls nothing when asked for nothing',
     async holds(open) {
       const ledger = await migrated(open)
-      assert.deepEqual(await ledger.recall(request({})), { seen: [], documents: [], steps: [], answers: [] })
+      assert.deepEqual(await ledger.recall(request({})), {
+        seen: [],
+        documents: [],
+        steps: [],
+        answers: [],
+        keys: [],
+      })
     },
   },
   {

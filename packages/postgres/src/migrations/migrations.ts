@@ -1,7 +1,8 @@
 import { ledger } from './0001-ledger.ts'
 import { orderOfKeys } from './0002-order-of-keys.ts'
 import { schemas } from './0003-schemas.ts'
+import { setAside } from './0004-set-aside.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas]
+export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside]

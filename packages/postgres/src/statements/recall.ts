@@ -1,4 +1,5 @@
 import type { RecallRequest, Recollection } from '@troupe/core'
+import { placesOf } from '../aside/columns.ts'
 import { textArray } from '../wire/parameters.ts'
 import { bytesOf, type Fields, type Statement } from '../wire/statement.ts'
 import { inboxName } from './inbox-name.ts'
@@ -15,6 +16,7 @@ export type Recalled =
   | Stored<'documents'>
   | Stored<'steps'>
   | Stored<'answers'>
+  | Stored<'keys'>
 
 /** One statement, so that all it finds is of one moment. */
 export const recall: Statement<RecallRequest, Recalled> = {
@@ -38,8 +40,13 @@ export const recall: Statement<RecallRequest, Recalled> = {
     UNION ALL
     SELECT 'answers', command, idempotency_key, input_hash, answer::text, NULL
     FROM unnest($9::text[], $10::text[]) AS asked(command, idempotency_key)
-    JOIN ${schema}.answer USING (command, idempotency_key)`,
-  parameters({ events, documents, steps, answers }) {
+    JOIN ${schema}.answer USING (command, idempotency_key)
+    UNION ALL
+    SELECT 'keys', held.topic, held.partition::text, held.key, held.version::text, NULL
+    FROM unnest($11::text[], $12::bigint[], $13::text[]) AS asked(topic, partition, key)
+    JOIN ${schema}.parked_key AS held
+      ON held.topic = asked.topic AND held.partition = asked.partition::int AND held.key = asked.key`,
+  parameters({ events, documents, steps, answers, keys = [] }) {
     const undone = steps.filter(({ withDocuments }) => withDocuments)
     return [
       textArray(
@@ -82,6 +89,7 @@ export const recall: Statement<RecallRequest, Recalled> = {
         answers.map(({ idempotencyKey }) => idempotencyKey),
         'idempotency key',
       ),
+      ...placesOf(keys),
     ]
   },
   row: recalledRow,
@@ -103,6 +111,11 @@ function recalledRow([part, ...fields]: Fields): Recalled {
       const answer = fourth === null ? undefined : JSON.parse(fourth)
       return { part, stored: { command: first, idempotencyKey: second, inputHash: third, answer } }
     }
+    case 'keys':
+      return {
+        part,
+        stored: { topic: first, partition: Number(second), key: third, version: Number(fourth) },
+      }
     default:
       throw new Error(`The recall statement answered with an unknown part "${part}".`)
   }

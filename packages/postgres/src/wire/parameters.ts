@@ -24,11 +24,11 @@ export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
 }
 
 /** `bigint[]`. */
-export function bigintArray(values: readonly number[]): Buffer {
+export function bigintArray(values: readonly (number | bigint)[]): Buffer {
   return arrayOf(
     oids.int8,
     values.map(() => 8),
-    (buffer, index, at) => buffer.writeBigInt64BE(BigInt(values[index] as number), at),
+    (buffer, index, at) => buffer.writeBigInt64BE(BigInt(values[index] as number | bigint), at),
   )
 }
 

@@ -1,0 +1,57 @@
+import type { AsideDesk, ParkingLedger } from '@troupe/core'
+import type { Connections } from '../wire/connections.ts'
+import { type Call, callOf, type Statement } from '../wire/statement.ts'
+import { discardDeadLetters } from './discard-dead-letters.ts'
+import { discardParked } from './discard-parked.ts'
+import { dueKeys } from './due-keys.ts'
+import { pageOf } from './filters.ts'
+import { freeKeys } from './free-keys.ts'
+import { listDeadLetterGroups, listDeadLetters, readDeadLetter } from './list-dead-letters.ts'
+import { listOperatorActions } from './list-operator-actions.ts'
+import { listParkedKeys } from './list-parked-keys.ts'
+import { listParkedRecords } from './list-parked-records.ts'
+import { parkedTotals } from './parked-totals.ts'
+import { parkedWork } from './parked-work.ts'
+import { redrive } from './redrive.ts'
+import { retryParked } from './retry-parked.ts'
+
+/** All that a ledger answers and does about what is set aside, except what settlements do. */
+export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): ParkingLedger & AsideDesk {
+  async function rowsOf<Input, Row>(statement: Statement<Input, Row>, input: Input): Promise<readonly Row[]> {
+    return await flown(callOf(statement, schema, input), [])
+  }
+
+  async function flown<Row>(call: Call<Row>, after: readonly Call[]): Promise<readonly Row[]> {
+    await connections.fly([call, ...after])
+    return call.rows
+  }
+
+  return {
+    dueKeys: async (partitions, perPartitionMax) =>
+      partitions.length === 0 ? [] : await rowsOf(dueKeys, { partitions, perPartitionMax }),
+    parkedWork: async (keys, limits) =>
+      keys.length === 0 ? [] : parkedWork.together(await rowsOf(parkedWork.statement, { keys, ...limits })),
+    parkedTotals: async (partitions) =>
+      partitions.length === 0 ? [] : await rowsOf(parkedTotals, partitions),
+    parkedKeys: async (filter, page) => pageOf(await rowsOf(listParkedKeys, { filter, page }), page),
+    parkedRecords: async (key, page) => pageOf(await rowsOf(listParkedRecords, { key, page }), page),
+    async retryParked(keys, action) {
+      const [count = 0] = await flown(callOf(retryParked, schema, { keys, action }), [
+        callOf(freeKeys, schema, keys),
+      ])
+      return count
+    },
+    async discardParked(keys, what, action) {
+      const [count = 0] = await flown(callOf(discardParked, schema, { keys, what, action }), [
+        callOf(freeKeys, schema, keys),
+      ])
+      return count
+    },
+    deadLetters: async (filter, page) => pageOf(await rowsOf(listDeadLetters, { filter, page }), page),
+    deadLetter: async (id) => (await rowsOf(readDeadLetter, id))[0],
+    deadLetterGroups: (filter) => rowsOf(listDeadLetterGroups, filter),
+    redrive: (letters, action) => rowsOf(redrive, { letters, action }),
+    discardDeadLetters: (ids, action) => rowsOf(discardDeadLetters, { ids, action }),
+    operatorActions: async (page) => pageOf(await rowsOf(listOperatorActions, page), page),
+  }
+}

@@ -1,0 +1,104 @@
+import type { AsideRecord, EventFacts, Failure, KeyPlace, RawRecord } from '@troupe/core'
+import { headersFrom, storedHeaders } from '../statements/outbox-record.ts'
+import { inboxName } from '../statements/inbox-name.ts'
+import { bigintArray, bytesArray, jsonArray, type Parameter, textArray } from '../wire/parameters.ts'
+import { bytesOf, type Fields } from '../wire/statement.ts'
+
+// The columns that what is set aside has in common, as parameters and as rows.
+
+/** Topics, partitions, keys: three parameters. */
+export function placesOf(keys: readonly KeyPlace[]): readonly Parameter[] {
+  return [
+    textArray(
+      keys.map(({ topic }) => topic),
+      'topic',
+    ),
+    bigintArray(keys.map(({ partition }) => partition)),
+    textArray(
+      keys.map(({ key }) => key),
+      'key',
+    ),
+  ]
+}
+
+/** Reaction, code, message, stack and group: five parameters. */
+export function failuresOf(failures: readonly (Failure | undefined)[]): readonly Parameter[] {
+  const column = (of: (failure: Failure) => string | undefined, what: string) =>
+    textArray(
+      failures.map((failure) => (failure && of(failure)) ?? null),
+      what,
+    )
+  return [
+    column(({ reaction }) => reaction, 'reaction'),
+    column(({ code }) => code, 'error code'),
+    column(({ message }) => message, 'error message'),
+    column(({ stack }) => stack, 'error stack'),
+    column(({ group }) => group, 'failure group'),
+  ]
+}
+
+/** What `recordParameters` are called where they are unnested; a topic, partition and key go before them. */
+export const recordColumns =
+  'record_offset, record_key, headers, value, timestamp_ms, source, id, type, saga, bytes'
+export const recordTypes = (first: number): string =>
+  ['bigint', 'bytea', 'text', 'bytea', 'bigint', 'text', 'text', 'text', 'text', 'bigint']
+    .map((type, index) => `$${first + index}::${type}[]`)
+    .join(', ')
+
+/** Ten parameters, in the order of {@link recordColumns}. */
+export function recordParameters(records: readonly AsideRecord[]): readonly Parameter[] {
+  const named = (of: (event: EventFacts) => string, what: string) =>
+    textArray(
+      records.map(({ event }) => (event ? of(event) : null)),
+      what,
+    )
+  return [
+    bigintArray(records.map(({ record }) => record.offset)),
+    bytesArray(records.map(({ record }) => record.key)),
+    jsonArray(records.map(({ record }) => storedHeaders(record.headers))),
+    bytesArray(records.map(({ record }) => record.value)),
+    bigintArray(records.map(({ record }) => record.timestampMs)),
+    named(({ source }) => inboxName(source), 'event source'),
+    named(({ id }) => inboxName(id), 'event id'),
+    named(({ type }) => type, 'event type'),
+    named(({ saga }) => saga, 'saga'),
+    bigintArray(records.map(({ record }) => bytesIn(record))),
+  ]
+}
+
+export function bytesIn({ key, value }: RawRecord): number {
+  return (key?.length ?? 0) + (value?.length ?? 0)
+}
+
+/** The columns of a record as {@link recordFrom} reads them. */
+export const recordSelected =
+  "topic, partition, record_offset, encode(record_key, 'hex'), headers, encode(value, 'hex'), timestamp_ms"
+
+export function recordFrom(fields: Fields): RawRecord {
+  const [topic, partition, offset, key, headers, value, timestampMs] = fields
+  return {
+    topic: topic as string,
+    partition: Number(partition),
+    offset: BigInt(offset as string),
+    key: bytesOf(key),
+    value: bytesOf(value),
+    headers: headersFrom(headers as string),
+    timestampMs: Number(timestampMs),
+  }
+}
+
+/** Source, id, type, saga. */
+export function eventFrom([source, id, type, saga]: Fields): EventFacts | undefined {
+  if (source === null || source === undefined) return undefined
+  return { source, id: id as string, type: type as string, saga: saga as string }
+}
+
+/** Of a timestamp, as milliseconds since the epoch. */
+export const inMs = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::bigint`
+
+/** What a key remembers of its head, once that is another one. */
+export const withoutFailure = `attempts = 0, reaction = NULL, code = NULL, message = NULL, stack = NULL,
+  failure_group = NULL, first_failed_at = NULL, last_failed_at = NULL, dead_letter = NULL`
+
+/** A key that is tried from its head on, at once. */
+export const dueAtOnce = `state = 'waiting', next_at = now(), ${withoutFailure}`

@@ -1,0 +1,96 @@
+import type {
+  AsidePage,
+  DeadLetterFilter,
+  DeadLetterGroup,
+  DeadLetterState,
+  DeadLetterSummary,
+  StoredDeadLetter,
+} from '@troupe/core'
+import { text } from '../wire/parameters.ts'
+import type { Fields, Statement } from '../wire/statement.ts'
+import { eventFrom, inMs, recordFrom, recordSelected } from './columns.ts'
+import { conditions, failureFrom, filterParameters, pageMax, pageParameters } from './filters.ts'
+import type { Numbered } from './list-parked-keys.ts'
+
+const selected = `letter, key, state, attempts, redrives, bytes, ${inMs('first_failed_at')}, ${inMs('last_failed_at')},
+      source, id, type, saga, reaction, code, message, stack, failure_group`
+const fits = `${conditions('one', { event: 'one.id = $4::text', saga: 'one.saga = $5::text' })}
+      AND ($10::text = 'any' OR one.state = $10::text)`
+
+/** Dead letters that fit a filter, the oldest first, without their bytes. */
+export const listDeadLetters: Statement<
+  { readonly filter: DeadLetterFilter; readonly page: AsidePage },
+  Numbered<DeadLetterSummary>
+> = {
+  name: 'list-dead-letters',
+  text: (schema) => `
+    SELECT seq, topic, partition, record_offset, ${selected} FROM ${schema}.dead_letter AS one
+    WHERE ${fits} AND seq > $11::bigint
+    ORDER BY seq LIMIT $12::int`,
+  parameters: ({ filter, page }) => [
+    ...filterParameters(filter),
+    filter.state ?? 'open',
+    ...pageParameters(page),
+  ],
+  row: ([seq, topic, partition, offset, ...fields]) => ({
+    seq: BigInt(seq as string),
+    one: {
+      topic: topic as string,
+      partition: Number(partition),
+      offset: BigInt(offset as string),
+      ...summaryFrom(fields),
+    },
+  }),
+}
+
+export const readDeadLetter: Statement<string, StoredDeadLetter> = {
+  name: 'read-dead-letter',
+  text: (schema) => `
+    SELECT ${recordSelected}, ${selected} FROM ${schema}.dead_letter WHERE letter = $1::text`,
+  parameters: (id) => [text(id, 'dead letter')],
+  row(fields) {
+    const record = recordFrom(fields.slice(0, 7))
+    const { topic, partition, offset } = record
+    return { topic, partition, offset, record, ...summaryFrom(fields.slice(7)) }
+  },
+}
+
+/** How many letters failed alike, and since when; the words are those of the one that failed last. */
+export const listDeadLetterGroups: Statement<DeadLetterFilter, DeadLetterGroup> = {
+  name: 'list-dead-letter-groups',
+  text: (schema) => `
+    SELECT failure_group, (array_agg(reaction ORDER BY last_failed_at DESC, seq DESC))[1],
+      (array_agg(code ORDER BY last_failed_at DESC, seq DESC))[1],
+      (array_agg(message ORDER BY last_failed_at DESC, seq DESC))[1],
+      count(*), ${inMs('min(first_failed_at)')}, ${inMs('max(last_failed_at)')}
+    FROM ${schema}.dead_letter AS one WHERE ${fits}
+    GROUP BY failure_group ORDER BY count(*) DESC, failure_group COLLATE "C" LIMIT ${pageMax}`,
+  parameters: (filter) => [...filterParameters(filter), filter.state ?? 'open'],
+  row: ([group, reaction, code, message, count, first, last]) => ({
+    group: group as string,
+    reaction: reaction ?? undefined,
+    code: code as string,
+    message: message as string,
+    count: Number(count),
+    firstFailedAtMs: Number(first),
+    lastFailedAtMs: Number(last),
+  }),
+}
+
+function summaryFrom(fields: Fields): Omit<DeadLetterSummary, 'topic' | 'partition' | 'offset'> {
+  const [id, key, state, attempts, redrives, bytes, first, last, ...rest] = fields
+  const failure = failureFrom(rest.slice(4))
+  if (!failure) throw new Error(`The dead letter ${id} says nothing of its failure.`)
+  return {
+    id: id as string,
+    key: key as string,
+    state: state as DeadLetterState,
+    attempts: Number(attempts),
+    redrives: Number(redrives),
+    bytes: Number(bytes),
+    firstFailedAtMs: Number(first),
+    lastFailedAtMs: Number(last),
+    event: eventFrom(rest),
+    failure,
+  }
+}

@@ -1,0 +1,59 @@
+import { type OperatorAction, type Redrive, redrivenFromHeader } from '@troupe/core'
+import { bytesArray, textArray } from '../wire/parameters.ts'
+import type { Statement } from '../wire/statement.ts'
+import { dueAtOnce } from './columns.ts'
+import { actionParameters, noting } from './note-action.ts'
+
+/** Headers as JSON text with one more at its end, which counts if it was there before. */
+const mendedHeaders = `CASE WHEN chosen.mended IS NULL THEN chosen.headers
+  WHEN chosen.headers::text = '{}' THEN json_build_object('${redrivenFromHeader}', chosen.letter)
+  ELSE (left(chosen.headers::text, -1) || ',"${redrivenFromHeader}":' || to_json(chosen.letter) || '}')::json END`
+
+/**
+ * Parks dead letters again, to be tried at once. Locks them: of two who redrive one, the second finds it
+ * redriven. The inbox forgets only that they were dead letters.
+ */
+export const redrive: Statement<
+  { readonly letters: readonly Redrive[]; readonly action: OperatorAction },
+  string
+> = {
+  name: 'redrive',
+  text: (schema) => `
+    WITH chosen AS MATERIALIZED (
+      SELECT letter.*, asked.mended FROM ${schema}.dead_letter AS letter
+      JOIN unnest($3::text[], $4::bytea[]) AS asked(letter, mended) USING (letter)
+      WHERE letter.state <> 'redriven' ORDER BY letter.letter FOR UPDATE OF letter
+    ), marked AS (
+      UPDATE ${schema}.dead_letter AS letter SET state = 'redriven', redrives = letter.redrives + 1
+      FROM chosen WHERE letter.letter = chosen.letter
+      RETURNING letter.letter AS name
+    ), forgotten AS (
+      DELETE FROM ${schema}.inbox AS seen USING chosen
+      WHERE seen.source = chosen.source AND seen.id = chosen.id AND seen.outcome = 'dead-lettered'
+    ), put AS (
+      INSERT INTO ${schema}.parked_event (topic, partition, record_offset, key, record_key, headers, value,
+        timestamp_ms, source, id, type, saga, redrives, bytes)
+      SELECT topic, partition, record_offset, key, record_key, ${mendedHeaders}, coalesce(mended, value),
+        timestamp_ms, source, id, type, saga, redrives + 1, bytes
+      FROM chosen
+      ON CONFLICT DO NOTHING
+      RETURNING topic, partition, key, bytes
+    ), keyed AS (
+      INSERT INTO ${schema}.parked_key AS held (topic, partition, key, state, version, events, bytes, next_at, attempts)
+      SELECT topic, partition, key, 'waiting', 1, count(*), sum(bytes), now(), 0
+      FROM put GROUP BY topic, partition, key ORDER BY topic, partition, key
+      ON CONFLICT (topic, partition, key) DO UPDATE SET version = held.version + 1,
+        events = held.events + EXCLUDED.events, bytes = held.bytes + EXCLUDED.bytes, ${dueAtOnce}
+    ), noted AS (${noting(schema, 'redrive', 'marked', '(SELECT count(*) FROM marked)')}
+    )
+    SELECT name FROM marked`,
+  parameters: ({ letters, action }) => [
+    ...actionParameters(action),
+    textArray(
+      letters.map(({ id }) => id),
+      'dead letter',
+    ),
+    bytesArray(letters.map(({ value }) => value ?? null)),
+  ],
+  row: ([id]) => id as string,
+}
