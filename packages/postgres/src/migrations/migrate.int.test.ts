@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Log } from '@troupe/core'
 import { Client } from 'pg'
+import {
+  entry,
+  moveOf,
+  record,
+  request,
+  settlement,
+  stepWrite,
+  unpublishedIn,
+  write,
+} from '../contract/case-building.ts'
 import { settingsOf } from '../settings.ts'
 import { silentLog, startStores, type Store, type Stores } from '../stores.test.kit.ts'
 import { migrate } from './migrate.ts'
@@ -75,6 +85,74 @@ describe('migrating a ledger', () => {
     )
     expect(isTroupeError(error, 'TROUPE_LEDGER_ALTERED')).toBe(true)
     expect(String(error)).toContain(`000${newest + 1}-extra`)
+  })
+
+  it('leaves an older instance that runs beside it at work, where it only adds', async () => {
+    const store = stores.make()
+    const older = store.open()
+    await older.migrate()
+    const claim = await older.claim({ topic: 'order.events', partition: 0 })
+    const names: string[] = []
+    // A batch after the other, each reading what the one before it has written.
+    async function settleNext(): Promise<void> {
+      const [before, name] = [names.at(-1), `event-${names.length}`]
+      const recalled = await older.recall(
+        request({
+          events: before === undefined ? [] : [entry(before)],
+          documents: [write('hot', 0)],
+          steps: before === undefined ? [] : [{ saga: before, step: 'reserveStock', withDocuments: true }],
+        }),
+      )
+      expect(recalled.seen).toHaveLength(Math.min(names.length, 1))
+      expect(recalled.steps).toHaveLength(Math.min(names.length, 1))
+      const place = BigInt(names.length)
+      await older.settle(
+        settlement({
+          position: moveOf({ ...claim, next: names.length === 0 ? claim.next : place }, place + 1n),
+          inbox: [entry(name)],
+          documents: [write('hot', recalled.documents[0]?.version ?? 0), write(name, 0)],
+          steps: [stepWrite({ saga: name, touched: [{ kind: 'stock', key: 'hot' }] })],
+          answers: [{ command: 'placeOrder', idempotencyKey: name, inputHash: 'hash', answer: name }],
+          outbox: [record(name)],
+          published: before === undefined ? [] : [before],
+        }),
+      )
+      names.push(name)
+    }
+    async function lookAround(): Promise<void> {
+      expect(await older.document({ kind: 'stock', key: 'hot' })).toMatchObject({ version: names.length })
+      expect(await older.documents('stock', { limit: 1_000 })).toHaveLength(names.length + 1)
+      expect(await unpublishedIn(older, 'order.events/0')).toHaveLength(1)
+      expect(await older.unpublished({ olderThanMs: 0 })).toMatchObject({ found: [names.at(-1)] })
+      expect(await older.positionOf(claim)).toMatchObject({ next: BigInt(names.length) })
+      expect(await older.forget('inbox', 3_600_000)).toMatchObject({ forgotten: 0 })
+      expect(await older.schemas()).toEqual([])
+    }
+    // Every statement is prepared on the older form.
+    for (let batch = 0; batch < 5; batch += 1) await settleNext()
+    await lookAround()
+
+    const migrated = new AbortController()
+    // In the order of a settlement, so that none waits for the migration that waits for it.
+    const tables = ['position', 'inbox', 'answer', 'step', 'document', 'outbox', 'registry_schema']
+    const adding = [
+      ...tables.map(
+        (table) => `ALTER TABLE ${store.schema}.${table} ADD COLUMN extra text NOT NULL DEFAULT ''`,
+      ),
+      `CREATE INDEX ON ${store.schema}.inbox (saga)`,
+      `CREATE TABLE ${store.schema}.extra (saga text PRIMARY KEY)`,
+    ]
+    const migrating = migrate(settings(store), [...migrations, extra(adding.join(';\n'))]).finally(() => {
+      migrated.abort()
+    })
+    while (!migrated.signal.aborted) await settleNext()
+    await migrating
+    for (let batch = 0; batch < 5; batch += 1) await settleNext()
+
+    await lookAround()
+    expect(await older.forget('inbox', 0)).toMatchObject({ forgotten: names.length })
+    expect(await older.claim(claim)).toMatchObject({ epoch: claim.epoch + 1, next: BigInt(names.length) })
+    await older.close()
   })
 
   it('needs no right to create schemas where somebody made its schema', async () => {
