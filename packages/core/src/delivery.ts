@@ -25,7 +25,8 @@ export interface Request {
 
 /**
  * Derives an id from what it depends on: the same parts, the same UUID; any other list of parts, another
- * one, however the parts are cut (`'ab', 'c'` is not `'a', 'bc'`). Given by the edge.
+ * one, however the parts are cut (`'ab', 'c'` is not `'a', 'bc'`). It may begin as one that is among the
+ * parts. Given by the edge.
  */
 export type DeriveId = (...parts: readonly string[]) => string
 

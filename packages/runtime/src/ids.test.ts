@@ -11,6 +11,20 @@ describe('deriveId', () => {
     expect(deriveId('a,b')).not.toBe(deriveId('a', 'b'))
   })
 
+  it('begins as the UUID of its cause where that is one of time, and hands this on', () => {
+    const cause = 'command:placeOrder:01936e5c-7a10-7b3e-8d2f-4c5a6b7c8d9e'
+    const order = deriveId('order', cause, 'id', 'order')
+    const received = deriveId('order', cause, 'event', '0')
+    const paid = deriveId('payment', `event:5:order${received}`, 'event', '0')
+    for (const id of [order, received, paid]) expect(id).toMatch(/^01936e5c-7a10-8/)
+    expect(new Set([order, received, paid].map((id) => id.slice(14))).size).toBe(3)
+  })
+
+  it('begins as nothing else does where its cause has a random UUID, or none', () => {
+    expect(deriveId('order', 'command:placeOrder:7c9e6679-7425-40de-944b-e07fc1f90ae7')).not.toMatch(/^7c9e/)
+    expect(deriveId('order', 'one').slice(0, 8)).not.toBe(deriveId('order', 'two').slice(0, 8))
+  })
+
   it('makes UUIDs of version 8', () => {
     for (let n = 0; n < 100; n++) {
       expect(deriveId(String(n))).toMatch(

@@ -1,6 +1,6 @@
 import type { OrderRequest } from '@troupe-demo/order'
 import { TroupeError } from '@troupe/core'
-import { randomUUID } from 'node:crypto'
+import { v7 } from 'uuid'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { HttpAnswer, HttpClient } from '../http/http-client.ts'
 
@@ -27,7 +27,7 @@ const retryDelayMs = 100
 /** Talks to the order service at this URL. */
 export function orderApi(http: HttpClient, url: string): OrderApi {
   return {
-    async place(order, { idempotencyKey = randomUUID(), signal } = {}) {
+    async place(order, { idempotencyKey = v7(), signal } = {}) {
       for (;;) {
         const answer = await http.post(`${url}/orders`, order, { 'idempotency-key': idempotencyKey }, signal)
         const id = /^\/orders\/([^/]+)$/.exec(answer.location ?? '')?.[1]

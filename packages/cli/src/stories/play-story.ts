@@ -1,5 +1,5 @@
 import { isTroupeError, messageOf, TroupeError } from '@troupe/core'
-import { randomUUID } from 'node:crypto'
+import { v7 } from 'uuid'
 import type { Ecosystem } from '../ecosystem/ecosystem.ts'
 import type { Observer } from '../observe/observer.ts'
 import {
@@ -140,7 +140,7 @@ async function act(story: Story, acting: Acting): Promise<void> {
 /** Posts one order as often as the story says, all with one key. */
 async function place(order: Story['orders'][number], posts: number, acting: Acting): Promise<void> {
   const { orders, placed, signal, onPlaced } = acting
-  const idempotencyKey = randomUUID()
+  const idempotencyKey = v7()
   const answers: string[] = []
   const postedAtMs = performance.now()
   placed.push({ answers, postedAtMs })
