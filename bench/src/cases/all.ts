@@ -1,13 +1,16 @@
 import type { BenchCase } from '../run/case.ts'
 import { baseline } from './baseline.ts'
 import { compose } from './compose.ts'
+import { drain } from './drain.ts'
 import { firstSaga } from './first-saga.ts'
 import { harness } from './harness.ts'
+import { history } from './history.ts'
 import { hops } from './hops.ts'
 import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
 import { plainKafkajs } from './plain-kafkajs.ts'
 import { real } from './real.ts'
+import { records } from './records.ts'
 import { sagaLatency } from './saga-latency.ts'
 import { stages } from './stages.ts'
 import { stackStart } from './stack-start.ts'
@@ -24,6 +27,9 @@ export const allCases: readonly BenchCase[] = [
   plainKafkajs,
   hops,
   stages,
+  records,
+  drain,
+  history,
   real,
   harness,
   compose,

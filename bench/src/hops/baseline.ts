@@ -1,5 +1,4 @@
 import { orderOf } from '@troupe/cli'
-import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { startChild } from '../processes/child.ts'
@@ -13,13 +12,13 @@ export const baselinePayment: Contender = {
   async prepare() {
     const order = orderOf('good')
     const totalCents = order.items.reduce((sum, { quantity, priceCents }) => sum + quantity * priceCents, 0)
-    return (orderId) => ({
+    return (orderId, eventId) => ({
       key: orderId,
-      headers: { id: randomUUID(), type: 'OrderReceived' },
+      headers: { id: eventId, type: 'OrderReceived' },
       value: JSON.stringify({ ...order, orderId, totalCents, placedAtMs: Date.now() }),
     })
   },
-  start: (stack, { databaseUrl, ...options }) =>
+  start: (stack, { databaseUrl, environment, ...options }) =>
     startChild({
       name: 'baseline',
       main: baselineMain(),
@@ -29,6 +28,7 @@ export const baselinePayment: Contender = {
         IN_TOPIC: 'orders',
         OUT_TOPIC: 'payments',
         PARTITIONS: String(partitions),
+        ...environment,
       },
       ...options,
     }),

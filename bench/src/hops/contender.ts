@@ -13,8 +13,8 @@ export interface Contender {
   readonly name: string
   readonly inTopic: string
   readonly outTopic: string
-  /** Gets ready to write messages. */
-  prepare(stack: Stack): Promise<(orderId: string) => Message>
+  /** Gets ready to write messages, of an order and an event of these ids. */
+  prepare(stack: Stack): Promise<(orderId: string, eventId: string) => Message>
   /** Starts an instance; its topics exist. */
   start(stack: Stack, options: StartOptions): Promise<Child>
 }
@@ -23,5 +23,7 @@ export interface StartOptions {
   readonly databaseUrl: string
   /** A module that is loaded before its own. */
   readonly preload?: string
+  /** Settings that are not the job's usual ones. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
 }

@@ -9,6 +9,7 @@ import type { Stack } from '@troupe/testing'
 import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { v7 } from 'uuid'
 import { type Contender, partitions } from './contender.ts'
 import { createWatch, type Watch } from './watch.ts'
 
@@ -23,8 +24,17 @@ export interface Rig extends Omit<Watch, 'expect'> {
 const requestMessagesMax = 1_000
 const tickMs = 5
 
-/** Makes the topics, and begins to look on. What has started is stopped if it fails. */
-export async function openRig(contender: Contender, stack: Stack, signal: AbortSignal): Promise<Rig> {
+/**
+ * Makes the topics, and begins to look on. What has started is stopped if it fails.
+ *
+ * @param newId of orders and events; begins with the time, as those that Troupe derives
+ */
+export async function openRig(
+  contender: Contender,
+  stack: Stack,
+  signal: AbortSignal,
+  newId: () => string = v7,
+): Promise<Rig> {
   const { inTopic, outTopic } = contender
   const undo: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -47,9 +57,9 @@ export async function openRig(contender: Contender, stack: Stack, signal: AbortS
 
     const orders = (count: number, dueAtMs: number): Message[] =>
       Array.from({ length: count }, () => {
-        const orderId = randomUUID()
+        const orderId = newId()
         watch.expect(orderId, dueAtMs)
-        return messageFor(orderId)
+        return messageFor(orderId, newId())
       })
 
     return {

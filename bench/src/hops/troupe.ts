@@ -2,7 +2,6 @@ import { orderOf, storyServices } from '@troupe/cli'
 import { createCodec } from '@troupe/avro'
 import { headersOf, type Log } from '@troupe/core'
 import { OrderReceived } from '@troupe-demo/schemas'
-import { randomUUID } from 'node:crypto'
 import { startChild } from '../processes/child.ts'
 import { type Contender, partitions } from './contender.ts'
 
@@ -18,11 +17,11 @@ export const troupePayment: Contender = {
     await codec.register([OrderReceived])
     const order = orderOf('good')
     const totalCents = order.items.reduce((sum, { quantity, priceCents }) => sum + quantity * priceCents, 0)
-    return (orderId) => {
+    return (orderId, eventId) => {
       const placedAtMs = Date.now()
       const { data } = OrderReceived({ ...order, orderId, totalCents, placedAtMs })
       const headers = headersOf({
-        id: randomUUID(),
+        id: eventId,
         type: OrderReceived.type,
         source: OrderReceived.owner,
         timeMs: placedAtMs,
@@ -39,7 +38,7 @@ export const troupePayment: Contender = {
       }
     }
   },
-  start: (stack, { databaseUrl, ...options }) =>
+  start: (stack, { databaseUrl, environment, ...options }) =>
     startChild({
       name: 'payment',
       main: paymentMain(),
@@ -51,6 +50,7 @@ export const troupePayment: Contender = {
         TROUPE_LOG_LEVEL: 'warn',
         TROUPE_TOPIC_PARTITIONS: String(partitions),
         TROUPE_STOP_WITH_PARENT: '1',
+        ...environment,
       },
       ...options,
     }),

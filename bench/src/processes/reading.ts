@@ -20,6 +20,11 @@ export function readProcess(pid: number): Reading {
   return { cpuMs: statOf(pid).ownCpuMs, memoryMiB: kibOf(`/proc/${pid}/status`, 'VmRSS') / 1024 }
 }
 
+/** The most that a process has held resident since it started. @throws if there is no such process */
+export function readPeakMemoryMiB(pid: number): number {
+  return kibOf(`/proc/${pid}/status`, 'VmHWM') / 1024
+}
+
 /**
  * A process with its children, whose pages are shared: each page counts once (the proportional set size).
  * Time of children that have ended counts too. @throws if there is no such process
