@@ -92,13 +92,15 @@ export {
   type StepWrite,
   type StoredAnswer,
   type StoredDocument,
+  type StoredResult,
   type StoredSchema,
   type StoredStep,
 } from './ports.ts'
 export type { EventName, RawRecord, TopicPartition } from './record.ts'
 export type { Deciding, Emitted, TraceEmitted } from './handling.ts'
-export { decideOn, type Performed, reactTo, withoutRunning } from './react.ts'
+export { decideOn, type Performed, reactTo, readableBy, withoutRunning } from './react.ts'
 export {
+  type BreakerPolicy,
   type Each,
   type OneOrMore,
   type PerformContext,
@@ -122,7 +124,7 @@ export {
 } from './service.ts'
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'
-export { type Changes, type WorkingSet, workingSet } from './working-set.ts'
+export { type Changes, refuseUnread, type WorkingSet, workingSet } from './working-set.ts'
 export {
   afterFailure,
   type FailureVerdict,

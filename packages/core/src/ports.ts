@@ -107,6 +107,12 @@ export interface StoredAnswer {
   readonly answer: Json | undefined
 }
 
+/** What a call to the outside came to, until the settlement that makes use of it. */
+export interface StoredResult {
+  readonly idempotencyKey: string
+  readonly result: Json | undefined
+}
+
 /** A schema of the registry's, as a service remembers it for when the registry cannot be asked. */
 export interface StoredSchema {
   /** The registry's. One id may have had several schemas: a registry that was emptied gives its ids out anew. */
@@ -126,6 +132,8 @@ export interface RecallRequest {
   readonly answers: readonly { readonly command: string; readonly idempotencyKey: string }[]
   /** Which of these keys are parked. */
   readonly keys?: readonly KeyPlace[] | undefined
+  /** Idempotency keys of calls to the outside; absent where no reaction makes one. */
+  readonly performed?: readonly string[]
 }
 
 /** The answer to a {@link RecallRequest}: only what is stored. */
@@ -135,6 +143,8 @@ export interface Recollection {
   readonly steps: readonly StoredStep[]
   readonly answers: readonly StoredAnswer[]
   readonly keys: readonly RecalledKey[]
+  /** Absent where none was asked for. */
+  readonly performed?: readonly StoredResult[]
 }
 
 /** How an event ended, as the inbox keeps it. */
@@ -192,6 +202,8 @@ export interface Settlement {
   readonly published: readonly string[]
   /** Nothing in the good case. */
   readonly parking?: Parking | undefined
+  /** Idempotency keys of calls to the outside whose results are made use of, and need not be kept any longer. */
+  readonly performed?: readonly string[]
 }
 
 /** What a settlement ran into. */
@@ -215,8 +227,9 @@ export interface OutboxPage<One> {
 /**
  * What the ledger need not remember for ever. The `inbox` tells that an event came before, at another place
  * in its topic; at its own place the position tells. `answers` tell that a command was decided on.
+ * `performed` tells what came of a call to the outside; a row that is old is one that nobody settled.
  */
-export type Forgettable = 'inbox' | 'answers'
+export type Forgettable = 'inbox' | 'answers' | 'performed'
 
 /** A partition as its present owner holds it. */
 export interface Claim extends TopicPartition {
@@ -255,6 +268,8 @@ export interface Ledger extends ParkingLedger, AsideDesk {
    *   After either, nothing was written. After `TROUPE_DATABASE_UNREACHABLE` the outcome is unknown: {@link positionOf} tells.
    */
   settle(settlement: Settlement): Promise<Receipt>
+  /** Keeps what came of calls to the outside, until they are settled; one that is kept already stays as it is. */
+  keepPerformed(results: readonly StoredResult[]): Promise<void>
   /** The stored claim, read without taking it; undefined if there is none. */
   positionOf(partition: TopicPartition): Promise<Claim | undefined>
   /** Ids of records that are not known to be published, oldest first, a page of them. */

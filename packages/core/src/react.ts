@@ -52,7 +52,7 @@ export function reactTo(
   const known = step && bound.reaction.form === 'undo' ? set.step(step) : undefined
   const handling = openHandling(
     `${deciding.service}.${bound.name}`,
-    known ? [...reads, ...known.touched] : reads,
+    readableBy(delivery, reads, set),
     set,
     deciding,
     {
@@ -82,6 +82,17 @@ export function reactTo(
     step: changedStep,
     outbox: handling.outbox,
   }
+}
+
+/** The documents that a reaction may read: those that it names; for an undo, those of its step as well. */
+export function readableBy(
+  delivery: Delivery,
+  reads: readonly DocumentName[],
+  set: Pick<WorkingSet, 'step'>,
+): readonly DocumentName[] {
+  const step = delivery.bound.reaction.form === 'undo' ? stepOf(delivery) : undefined
+  const known = step && set.step(step)
+  return known ? [...reads, ...known.touched] : reads
 }
 
 /** What is recorded of a delivery whose reaction does not run; undefined for a duplicate, of which nothing is. */

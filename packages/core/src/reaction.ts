@@ -31,8 +31,25 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
   readonly timeMs: number
 }
 
+/** When the calls to the outside of one reaction pause, and for how long. */
+export interface BreakerPolicy {
+  /**
+   * So many failures in a row, of whatever events, pause all calls of the reaction. From 1 on; more than an event
+   * has attempts: an event that comes alone may be set aside before.
+   */
+  readonly failuresMax: number
+  /** The first pause; then one call is tried, and each time that it fails the pause grows. */
+  readonly pauseMs: number
+  readonly pauseMsMax: number
+}
+
 /** What `perform` gets for its call to the outside. */
 export interface PerformContext {
+  /**
+   * A document that `reads` named, as it stands before the call; `react` gets it as it stands then.
+   * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it.
+   */
+  get<State extends object>(this: void, ref: DocumentRef<State>): Readonly<State>
   /** The same for every attempt at this event: hand it to the other side. */
   readonly idempotencyKey: string
   /** Aborted when the service stops or the partition is lost. */
@@ -56,10 +73,13 @@ export interface ReactionDeclaration<
    */
   readonly final?: boolean
   /**
-   * The call to the outside, before `react`. May run more than once, with the same idempotency key. Write
-   * it above `react`, so that the type of `performed` is known there.
+   * The call to the outside, before `react`. May run more than once, with the same idempotency key. What it
+   * resolves to is JSON, or nothing: it is kept until it is settled. Write it above `react`, so that the type of
+   * `performed` is known there.
    */
   readonly perform?: (event: EventOf<Each<On>>, context: PerformContext) => Promise<Performed>
+  /** When its calls pause because the other side is out of order; `false`: never. Default: the settings'. */
+  readonly breaker?: Partial<BreakerPolicy> | false
   /**
    * Decides. Pure and synchronous: no I/O, no clock, no randomness. (`void | undefined`: a function that
    * returns a promise fits plain `void`.)
@@ -79,6 +99,8 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly emits: readonly Emits[]
   readonly reads: ((event: never) => readonly DocumentRef[]) | undefined
   readonly perform: ((event: never, context: PerformContext) => Promise<unknown>) | undefined
+  /** As far as it was declared; false where its calls never pause. */
+  readonly breaker: Partial<BreakerPolicy> | false | undefined
   readonly react: (event: never, context: never) => void
   /** True if it was declared that what it does stands, whatever fails later. */
   readonly isFinal: boolean
@@ -105,6 +127,7 @@ export function reaction<
     emits: declaration.emits,
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
+    breaker: breakerOf(on, declaration),
     react: declaration.react as Reaction['react'],
     isFinal: declaration.final ?? false,
     undoes: undefined,
@@ -137,6 +160,8 @@ export interface UndoDeclaration<
     event: EventOf<Each<On>>,
     context: PerformContext & { readonly done: DataOf<Done> },
   ) => Promise<Performed>
+  /** As a reaction's. */
+  readonly breaker?: Partial<BreakerPolicy> | false
   readonly react: (
     event: EventOf<Each<On>>,
     context: UndoContext<Emits[number], Performed, Done>,
@@ -202,6 +227,7 @@ export function undo<
     emits: declaration.emits,
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
+    breaker: breakerOf(on, declaration),
     react: declaration.react as Reaction['react'],
     isFinal: false,
     undoes: { step, done: declaration.undoes },
@@ -212,6 +238,37 @@ export function undo<
 function retryOf(retry: Partial<RetryPolicy> | undefined, whose: string): Reaction['retry'] {
   if (retry) refuseUnfitPolicy(retry, whose)
   return retry && Object.freeze({ ...retry })
+}
+
+const breakerLimits = {
+  failuresMax: [1, 1_000_000],
+  pauseMs: [1, 3_600_000],
+  pauseMsMax: [1, 3_600_000],
+} as const satisfies Record<keyof BreakerPolicy, readonly [number, number]>
+
+function breakerOf(
+  on: readonly AnyEventType[],
+  { breaker, perform }: { readonly breaker?: Partial<BreakerPolicy> | false; readonly perform?: unknown },
+): Reaction['breaker'] {
+  if (breaker === undefined) return undefined
+  if (!perform)
+    refuse(`The reaction to ${namesOf(on)} declares a breaker and no \`perform\`. Drop the breaker.`)
+  if (breaker === false) return false
+  for (const [name, value] of Object.entries(breaker)) {
+    const limits = Object.hasOwn(breakerLimits, name) ? breakerLimits[name as keyof BreakerPolicy] : undefined
+    if (!limits)
+      refuse(`A breaker has no ${JSON.stringify(name)}. Declare ${Object.keys(breakerLimits).join(', ')}.`)
+    const [min, max] = limits
+    if (Number.isSafeInteger(value) && value >= min && value <= max) continue
+    refuse(
+      `The breaker of the reaction to ${namesOf(on)} cannot have ${name} ${JSON.stringify(value)}. Use a whole number from ${min} to ${max}.`,
+    )
+  }
+  return Object.freeze({ ...breaker })
+}
+
+function refuse(message: string): never {
+  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
 }
 
 function eachOf(on: OneOrMore<AnyEventType>): readonly AnyEventType[] {

@@ -26,6 +26,7 @@ import type {
   StepState,
   StepWrite,
   StoredAnswer,
+  StoredResult,
   StoredStep,
 } from './ports.ts'
 import type { EventName } from './record.ts'
@@ -48,6 +49,8 @@ export interface WorkingSet {
   hasSeen(event: EventName): boolean
   step(name: StepName): StoredStep | undefined
   answer(command: string, idempotencyKey: string): StoredAnswer | undefined
+  /** What the ledger knows of a call to the outside. */
+  performed(idempotencyKey: string): StoredResult | undefined
   /** The document as it stands, or its initial state. */
   get<State extends object>(ref: DocumentRef<State>): State
   apply(changes: Changes): void
@@ -93,6 +96,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
   const steps = pairMap<{ readonly step: StoredStep; readonly expectedState: StepState | undefined }>()
   const answers = pairMap<StoredAnswer>()
   for (const answer of recalled.answers) answers.set(answer.command, answer.idempotencyKey, answer)
+  const results = new Map(recalled.performed?.map((one) => [one.idempotencyKey, one]))
   const inbox: InboxEntry[] = []
   const newAnswers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
@@ -102,6 +106,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
     keys,
     hasSeen: ({ source, id }) => seen.get(source, id) === true,
     step: ({ saga, step }) => steps.get(step, saga)?.step ?? stepsBefore.get(step, saga),
+    performed: (idempotencyKey) => results.get(idempotencyKey),
     answer: (command, idempotencyKey) => answers.get(command, idempotencyKey),
     get<State extends object>(ref: DocumentRef<State>): State {
       const held = documents.get(documentName(ref))

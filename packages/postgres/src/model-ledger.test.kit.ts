@@ -6,6 +6,7 @@ import {
   type OutgoingRecord,
   type StoredAnswer,
   type StoredDocument,
+  type StoredResult,
   type StoredSchema,
   type StoredStep,
   TroupeError,
@@ -25,6 +26,7 @@ export function modelLedger(): () => Ledger {
   const steps = new Map<string, StoredStep>()
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
+  const performed = new Map<string, StoredResult>()
   const schemas = new Map<string, StoredSchema>()
   const aside = memorySetAside({
     nowMs: Date.now,
@@ -69,6 +71,9 @@ export function modelLedger(): () => Ledger {
             steps: asked,
             answers: request.answers.flatMap((one) => found(answers, name(one.command, one.idempotencyKey))),
             keys: aside.recall(request.keys ?? []),
+            ...(request.performed && {
+              performed: request.performed.flatMap((key) => found(performed, key)),
+            }),
           }
         }),
       settle: (settlement) =>
@@ -120,12 +125,18 @@ export function modelLedger(): () => Ledger {
               state: JSON.parse(JSON.stringify(state)),
             })
           for (const id of settlement.published) outbox.delete(id)
+          for (const key of settlement.performed ?? []) performed.delete(key)
           const keyed = new Set(settlement.outbox.map(orderOf))
           keyed.delete(undefined)
           const earlier = [...outbox.values()].filter((one) => keyed.has(orderOf(one)))
           for (const one of settlement.outbox) outbox.set(one.id, withoutAbsent(one))
           if (settlement.parking) aside.write(settlement.parking)
           return { predecessors: earlier.map(({ id }) => id) }
+        }),
+      keepPerformed: (results) =>
+        whileOpen(() => {
+          for (const one of results)
+            if (!performed.has(one.idempotencyKey)) performed.set(one.idempotencyKey, one)
         }),
       positionOf: ({ topic, partition }) =>
         whileOpen(() => {
@@ -155,7 +166,7 @@ export function modelLedger(): () => Ledger {
       // Everything is older than nothing; how old it is, nobody here knows.
       forget: (what, olderThanMs) =>
         whileOpen(() => {
-          const all = what === 'inbox' ? inbox : answers
+          const all = { inbox, answers, performed }[what]
           const forgotten = olderThanMs === 0 ? all.size : 0
           if (olderThanMs === 0) all.clear()
           return { forgotten, next: undefined }

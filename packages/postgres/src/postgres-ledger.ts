@@ -9,6 +9,7 @@ import {
   type Receipt,
   type Recollection,
   type Settlement,
+  type StoredResult,
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
@@ -22,9 +23,11 @@ import { shareFlights } from './share-flights.ts'
 import { partsOf, recallOf, rowsAsked } from './share-recall.ts'
 import { claimPosition } from './statements/claim-position.ts'
 import { forgetOld } from './statements/forget-old.ts'
+import { keepPerformed } from './statements/keep-performed.ts'
 import { keepSchemas } from './statements/keep-schemas.ts'
 import { listDocuments } from './statements/list-documents.ts'
 import { listOutgoing } from './statements/list-outgoing.ts'
+import { listPerformed } from './statements/list-performed.ts'
 import {
   listUnpublishedByAge,
   listUnpublishedInLane,
@@ -81,10 +84,16 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
   })
 
   async function recallAll(requests: readonly RecallRequest[]): Promise<readonly Recollection[]> {
-    const call = callOf(recallStatement, schema, recallOf(requests))
-    await connections.flyWithin([call])
+    const asked = recallOf(requests)
+    const call = callOf(recallStatement, schema, asked)
+    // A statement of its own, for those few who call the outside: it need not be of the same moment.
+    const results = asked.performed?.length ? callOf(listPerformed, schema, asked.performed) : undefined
+    await connections.flyWithin(results ? [call, results] : [call])
     const parts = partsOf(requests, call.rows)
-    return requests.map((request, place) => recollectionOf(request, parts[place] ?? []))
+    return requests.map((request, place) => ({
+      ...recollectionOf(request, parts[place] ?? []),
+      ...(request.performed ? { performed: resultsFor(request.performed, results?.rows ?? []) } : {}),
+    }))
   }
 
   async function recall(request: RecallRequest): Promise<Recollection> {
@@ -120,6 +129,11 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       return { topic, partition, ...row }
     },
     recall,
+    async keepPerformed(results) {
+      // In one order, so that two who keep the same results cannot wait for each other.
+      const inOrder = results.toSorted((one, other) => (one.idempotencyKey < other.idempotencyKey ? -1 : 1))
+      if (results.length > 0) await rowsOf(keepPerformed, inOrder)
+    },
     settle: (settlement) => connections.whileOpen(() => settleShared(settlement)),
     positionOf,
     async unpublished(part, after = 0n) {
@@ -185,6 +199,12 @@ function recollectionOf({ events }: RecallRequest, recalled: readonly Recalled[]
     }
   }
   return { seen, documents, steps, answers, keys }
+}
+
+function resultsFor(keys: readonly string[], found: readonly StoredResult[]): readonly StoredResult[] {
+  if (found.length === 0) return found
+  const own = new Set(keys)
+  return found.filter(({ idempotencyKey }) => own.has(idempotencyKey))
 }
 
 function eventAt(events: readonly EventName[], place: number): EventName {

@@ -1,6 +1,7 @@
 import { type DocumentName, documentName, type Receipt, type Settlement } from '@troupe/core'
 import { parkCalls, rowsAside } from './aside/park-calls.ts'
 import { deleteOutbox } from './statements/delete-outbox.ts'
+import { deletePerformed } from './statements/delete-performed.ts'
 import { holdDocuments } from './statements/hold-documents.ts'
 import { insertAnswers } from './statements/insert-answers.ts'
 import { insertDocuments } from './statements/insert-documents.ts'
@@ -25,7 +26,8 @@ export function settleCalls(
   settlements: readonly Settlement[],
   schema: string,
 ): { readonly calls: readonly Call[]; receipt(): Receipt } {
-  const { inbox, documents, documentsRead, steps, answers, outbox, published } = together(settlements)
+  const { inbox, documents, documentsRead, steps, answers, outbox, published, performed } =
+    together(settlements)
   const calls: Call[] = []
   const add = <Row>(statement: Statement<readonly Row[], undefined>, rows: readonly Row[]) => {
     if (rows.length > 0) calls.push(callOf(statement, schema, rows))
@@ -66,6 +68,10 @@ export function settleCalls(
     stored.flatMap((one) => ('state' in one ? [one] : [])),
   )
   add(
+    deletePerformed,
+    inOrder(performed ?? [], (key) => [key, '']),
+  )
+  add(
     deleteOutbox,
     inOrder(published, (id) => [id, '']),
   )
@@ -93,13 +99,14 @@ function together(settlements: readonly Settlement[]): Rows {
     answers: settlements.flatMap(({ answers }) => answers),
     outbox: settlements.flatMap(({ outbox }) => outbox),
     published: settlements.flatMap(({ published }) => published),
+    performed: settlements.flatMap(({ performed = [] }) => performed),
   }
 }
 
 /** How many rows it carries. */
 export function rowsOf(settlement: Settlement): number {
-  const { inbox, documents, documentsRead, steps, answers, outbox, published } = settlement
-  return [inbox, documents, documentsRead, steps, answers, outbox, published].reduce(
+  const { inbox, documents, documentsRead, steps, answers, outbox, published, performed = [] } = settlement
+  return [inbox, documents, documentsRead, steps, answers, outbox, published, performed].reduce(
     (rows, { length }) => rows + length,
     rowsAside(settlement.parking),
   )

@@ -11,12 +11,20 @@ export function recallOf(requests: readonly RecallRequest[]): RecallRequest {
     steps: requests.flatMap(({ steps }) => steps),
     answers: requests.flatMap(({ answers }) => answers),
     keys: requests.flatMap(({ keys = [] }) => keys),
+    performed: requests.flatMap(({ performed = [] }) => performed),
   }
 }
 
 /** How many rows it asks for, at least. */
-export function rowsAsked({ events, documents, steps, answers, keys = [] }: RecallRequest): number {
-  return events.length + documents.length + steps.length + answers.length + keys.length
+export function rowsAsked({
+  events,
+  documents,
+  steps,
+  answers,
+  keys = [],
+  performed = [],
+}: RecallRequest): number {
+  return events.length + documents.length + steps.length + answers.length + keys.length + performed.length
 }
 
 /** Of what {@link recallOf} found, each request's own part: exactly what it would have found alone. */

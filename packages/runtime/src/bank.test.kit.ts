@@ -13,9 +13,11 @@ import {
   TroupeError,
 } from '@troupe/core'
 import type { ReceivedBatch } from '@troupe/kafka'
+import { createBreakers } from './breaker.ts'
 import { createDependencies } from './dependencies.ts'
 import { type FakeLedger, fakeLedger, type FakeRelay, fakeRelay, keepingLog } from './fakes.test.kit.ts'
 import { deriveId } from './ids.ts'
+import { createKeptResults } from './kept-results.ts'
 import { createLocks } from './locks.ts'
 import type { PartitionOptions } from './partition.ts'
 import { createSparingLog } from './sparing-log.ts'
@@ -172,12 +174,13 @@ export interface Bench extends PartitionOptions {
   readonly callOff: AbortController
 }
 
-/** Everything that a partition needs, in memory. */
+/** Everything that a partition needs, in memory. A breaker's pauses are short. */
 export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
   const log = keepingLog()
   const callOff = new AbortController()
+  const ledger = fakeLedger()
   return {
-    ledger: fakeLedger(),
+    ledger,
     relay: fakeRelay(),
     sweeper: { touch() {}, stop() {} },
     locks: createLocks(),
@@ -197,6 +200,11 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
       eventBytesMax: 100_000,
     },
     blocking: { watch: (_reaction, run) => run() },
+    breakers: createBreakers(change.service ?? bank, {
+      defaults: { failuresMax: 5, pauseMs: 5, pauseMsMax: 20 },
+      log,
+    }),
+    keptResults: createKeptResults({ ledger: change.ledger ?? ledger, log, afterMs: 10 }),
     now: () => 1,
     batchEventsMax: 500,
     performsMax: 64,

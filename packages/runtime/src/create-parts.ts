@@ -5,10 +5,12 @@ import { laneOf, type Log, type Service, type TopicPartition } from '@troupe/cor
 import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
+import { breakerDefaults, type Breakers, createBreakers } from './breaker.ts'
 import { createDecider } from './decider.ts'
 import { retentionHours, type Settings } from './environment.ts'
 import { sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
+import { createKeptResults, type KeptResults } from './kept-results.ts'
 import { createLookout } from './leftovers.ts'
 import {
   backPressureEveryMs,
@@ -21,6 +23,7 @@ import {
   performAttemptsMax,
   performsMax,
   pulseEveryMs,
+  resultsKeptAfterMs,
   retentionPace,
   staleAfterMs,
 } from './limits.ts'
@@ -73,7 +76,18 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     outboxLimits,
   })
   const reached = new Map<string, Progress>()
-  const receiver = receiverOf(service, settings, { rooms, settling, deciding, stopping, reached, meter })
+  const breakers = createBreakers(service, { defaults: settings.breaker ?? breakerDefaults, log })
+  const keptResults = createKeptResults({ ledger: rooms.ledger, log, afterMs: resultsKeptAfterMs })
+  const calling = { breakers, keptResults }
+  const receiver = receiverOf(service, settings, {
+    rooms,
+    settling,
+    deciding,
+    calling,
+    stopping,
+    reached,
+    meter,
+  })
   const metrics = createMetrics({
     service,
     ...wireNames,
@@ -82,6 +96,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     backPressure,
     receiver,
     schemas,
+    breakers,
     now,
   })
   const probes = probesOf({ ...rooms, receiver, relay })
@@ -93,6 +108,8 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     decider,
     reached,
     receiver,
+    breakers,
+    keptResults,
     metrics,
     pulse: createPulse({ dependencies, probes, everyMs: pulseEveryMs, log }),
     lookout: createLookout(settling, { everyMs: staleAfterMs, staleAfterMs }),
@@ -149,6 +166,7 @@ interface Receiving {
   readonly rooms: Rooms
   readonly settling: Settling
   readonly deciding: Deciding
+  readonly calling: { readonly breakers: Breakers; readonly keptResults: KeptResults }
   readonly stopping: AbortSignal
   readonly reached: Map<string, Progress>
   readonly meter: () => Meter
@@ -158,7 +176,7 @@ interface Receiving {
 function receiverOf(
   service: Service,
   { onDataLoss, performTimeoutMs, sessionTimeoutMs }: Settings,
-  { rooms, settling, deciding, stopping, reached, meter }: Receiving,
+  { rooms, settling, deciding, calling, stopping, reached, meter }: Receiving,
 ): Receiver | undefined {
   const topics = [...new Set(service.hears.map(({ topic }) => topic))]
   if (topics.length === 0) return undefined
@@ -172,6 +190,7 @@ function receiverOf(
   const assign = (place: TopicPartition) =>
     claimPartition(place, {
       ...settling,
+      ...calling,
       service,
       codec,
       sparingLog,
@@ -205,6 +224,7 @@ function retentionOf(settings: Settings, { ledger, log }: Rooms, meter: () => Me
     retentionMs: {
       inbox: hoursInMs(settings.inboxRetentionHours),
       answers: hoursInMs(settings.answerRetentionHours),
+      performed: hoursInMs(settings.inboxRetentionHours),
     },
     onForgotten: (what, count) => meter().forgot(what, count),
   })

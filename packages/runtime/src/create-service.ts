@@ -115,7 +115,7 @@ function doorsOf({
 }
 
 function statusOf(
-  { dependencies, receiver, backPressure, schemas }: ServiceParts,
+  { dependencies, receiver, backPressure, schemas, breakers }: ServiceParts,
   state: ServiceState,
 ): Status {
   const states = dependencies.states()
@@ -132,6 +132,7 @@ function statusOf(
     backPressure: pressure,
     dependencies: states,
     schemas: unregistered,
+    breakers: breakers.states(),
   }
 }
 

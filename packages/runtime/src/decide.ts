@@ -8,12 +8,16 @@ import {
   type Delivery,
   type DocumentName,
   failureOf,
+  documentName,
   isTroupeError,
   keyNameOf,
   laneOf,
   type Log,
   messageOf,
+  type PerformContext,
   reactTo,
+  readableBy,
+  refuseUnread,
   retryVerdictOf,
   type Service,
   stepKey,
@@ -49,7 +53,7 @@ export interface DecideOptions extends PerformOptions {
 }
 
 /** Whether a record's reaction asks the outside before it decides. */
-export function callsOutside({ heard }: Turn): boolean {
+function callsOutside({ heard }: Turn): boolean {
   return heard.delivery?.bound.reaction.perform !== undefined
 }
 
@@ -148,11 +152,26 @@ async function decideLater(
   const done = await decoding
   const { span } = turn
   const isReadable = !done?.failure
-  const outcome = isReadable ? await performFor(delivery, { done: done?.data, span }, options) : undefined
+  const call = { done: done?.data, span, set, get: readingFor(turn, delivery, set, options) }
+  const outcome = isReadable ? await performFor(delivery, call, options) : undefined
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
   if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options, outcome.attempts))
   else react(turn, delivery, { performed: outcome?.performed, done }, set, options)
+}
+
+/** What a call may read: as much as its reaction. */
+function readingFor(
+  { reads }: Turn,
+  delivery: Delivery,
+  set: WorkingSet,
+  { deciding }: DecideOptions,
+): PerformContext['get'] {
+  return (ref) => {
+    const names = readableBy(delivery, reads, set).map(documentName)
+    if (!names.includes(documentName(ref))) refuseUnread(ref, `${deciding.service}.${delivery.bound.name}`)
+    return set.get(ref)
+  }
 }
 
 /** Whether a delivery's reaction is to run; if not, what is recorded of it is applied. */

@@ -29,6 +29,7 @@ describe('environment', () => {
         eventBytesMax: 900_000,
         unknownSchemaWaitMs: 30_000,
         performTimeoutMs: 30_000,
+        breaker: { failuresMax: 5, pauseMs: 1_000, pauseMsMax: 10_000 },
         sessionTimeoutMs: 10_000,
         onDataLoss: 'halt',
         inboxRetentionHours: 720,

@@ -1,4 +1,6 @@
+import type { BreakerPolicy } from '@troupe/core'
 import { z } from 'zod'
+import { breakerDefaults } from './breaker.ts'
 import { type SecureSettings, secureSettings } from './secure-settings.ts'
 
 /** The settings of one service process. */
@@ -37,6 +39,8 @@ export interface Settings extends SecureSettings {
   readonly unknownSchemaWaitMs?: number | undefined
   /** How long one attempt at a `perform` may take; its event is dead-lettered after the fifth. */
   readonly performTimeoutMs: number
+  /** When the calls of a `perform` pause, where the reaction does not declare it. */
+  readonly breaker?: BreakerPolicy | undefined
   /** How soon another instance takes over the partitions of one that died. */
   readonly sessionTimeoutMs: number
   /**
@@ -100,6 +104,9 @@ const variables = z.object({
   TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
   TROUPE_UNKNOWN_SCHEMA_WAIT_MS: wholeNumber(0, 3_600_000).default(30_000),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
+  TROUPE_BREAKER_FAILURES_MAX: wholeNumber(1, 1_000_000).default(breakerDefaults.failuresMax),
+  TROUPE_BREAKER_PAUSE_MS: wholeNumber(1, 3_600_000).default(breakerDefaults.pauseMs),
+  TROUPE_BREAKER_PAUSE_MS_MAX: wholeNumber(1, 3_600_000).default(breakerDefaults.pauseMsMax),
   TROUPE_EVENT_BYTES_MAX: wholeNumber(1_000, 100_000_000).default(900_000),
   TROUPE_ON_DATA_LOSS: oneOf('halt', 'skip').default('halt'),
   TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
@@ -145,6 +152,11 @@ export function environment(
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
       unknownSchemaWaitMs: of.TROUPE_UNKNOWN_SCHEMA_WAIT_MS,
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
+      breaker: {
+        failuresMax: of.TROUPE_BREAKER_FAILURES_MAX,
+        pauseMs: of.TROUPE_BREAKER_PAUSE_MS,
+        pauseMsMax: of.TROUPE_BREAKER_PAUSE_MS_MAX,
+      },
       sessionTimeoutMs: of.TROUPE_SESSION_TIMEOUT_MS,
       onDataLoss: of.TROUPE_ON_DATA_LOSS,
       inboxRetentionHours: of.TROUPE_INBOX_RETENTION_HOURS,

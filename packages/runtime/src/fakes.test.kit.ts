@@ -10,6 +10,7 @@ import {
   type Settlement,
   type StoredAnswer,
   type StoredDocument,
+  type StoredResult,
   type StoredSchema,
   type StoredStep,
   TroupeError,
@@ -45,6 +46,7 @@ export interface FakeLedger extends Ledger {
   readonly inbox: Map<string, string>
   /** The database's own. */
   readonly clock: { nowMs: () => number }
+  readonly performed: Map<string, StoredResult>
   /** Called before a method does anything; throws to make it fail, or waits. */
   before: (method: string, settlement?: Settlement) => Promise<void> | void
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
@@ -63,6 +65,7 @@ export function fakeLedger(): FakeLedger {
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
   const positions = new Map<string, Claim>()
+  const performed = new Map<string, StoredResult>()
   const settled: Settlement[] = []
   const kept: StoredSchema[] = []
   const pair = (...names: string[]) => JSON.stringify(names)
@@ -111,6 +114,7 @@ export function fakeLedger(): FakeLedger {
     for (const { expectedState: _, ...step } of settlement.steps) steps.set(pair(step.saga, step.step), step)
     for (const answer of settlement.answers) answers.set(answerName(answer), answer)
     for (const id of settlement.published) outbox.delete(id)
+    for (const key of settlement.performed ?? []) performed.delete(key)
     const keys = new Set(settlement.outbox.map(orderOf))
     keys.delete(undefined)
     const predecessors = [...outbox.values()].filter((record) => keys.has(orderOf(record)))
@@ -141,6 +145,7 @@ export function fakeLedger(): FakeLedger {
     positions,
     kept,
     inbox,
+    performed,
     calls: [],
     stale: new Set(),
     pageMax: 500,
@@ -167,6 +172,7 @@ export function fakeLedger(): FakeLedger {
         steps: found,
         answers: request.answers.flatMap((one) => answers.get(answerName(one)) ?? []),
         keys: aside.recall(request.keys ?? []),
+        ...(request.performed && { performed: request.performed.flatMap((key) => performed.get(key) ?? []) }),
       })
     },
     async settle(settlement) {
@@ -174,6 +180,11 @@ export function fakeLedger(): FakeLedger {
       const predecessors = write(settlement)
       await ledger.afterSettle(settlement)
       return { predecessors }
+    },
+    async keepPerformed(results) {
+      await enter('keepPerformed')
+      for (const one of results)
+        if (!performed.has(one.idempotencyKey)) performed.set(one.idempotencyKey, structuredClone(one))
     },
     async positionOf(place) {
       await enter('positionOf')
@@ -202,7 +213,7 @@ export function fakeLedger(): FakeLedger {
     },
     async forget(what, olderThanMs) {
       await enter('forget')
-      const all = what === 'inbox' ? inbox : answers
+      const all = { inbox, answers, performed }[what]
       const forgotten = olderThanMs === 0 ? all.size : 0
       if (olderThanMs === 0) all.clear()
       return { forgotten, next: undefined }

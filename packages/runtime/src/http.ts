@@ -21,7 +21,8 @@ const bodyBytesMax = 262_144
  * `/livez` says that the process can answer at all; `/readyz` answers 503 until the service runs, while the
  * database or Kafka is away, while a partition is halted, while commands are held back, and while a schema
  * that the service needs is not registered; it says which dependency answers, since when, and which schemas
- * wait. `/metrics` answers in every state.
+ * wait. An open breaker is told of, and does not make it unready: what calls the outside waits by itself.
+ * `/metrics` answers in every state.
  */
 export async function serveHttp(
   running: RunningService,
@@ -55,7 +56,7 @@ export async function serveHttp(
   http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
-    const { isReady, state, halted, backPressure, dependencies, schemas } = running.status()
+    const { isReady, state, halted, backPressure, dependencies, schemas, breakers } = running.status()
     const since = Object.fromEntries(
       Object.entries(dependencies).map(([name, { state: its, sinceMs, error }]) => [
         name,
@@ -67,9 +68,15 @@ export async function serveHttp(
       ...pressure,
       ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
     }
-    return reply
-      .code(isReady ? 200 : 503)
-      .send({ status: isReady ? 'ok' : 'unavailable', state, halted, outbox, dependencies: since, schemas })
+    return reply.code(isReady ? 200 : 503).send({
+      status: isReady ? 'ok' : 'unavailable',
+      state,
+      halted,
+      outbox,
+      dependencies: since,
+      schemas,
+      breakers,
+    })
   })
   if (metrics) {
     http.get('/metrics', async (_request, reply) =>

@@ -14,6 +14,8 @@ export const outboxLimits = {
 export const backPressureEveryMs = 1_000
 /** Between two portions, and between two walks through all of what may be forgotten. */
 export const retentionPace = { everyMs: 1_000, restMs: 600_000 }
+/** How long the result of a call waits for its settlement, before it is written by itself. */
+export const resultsKeptAfterMs = 10
 /** How long published records may stay in an idle service's outbox. */
 export const outboxIdleMs = 200
 export const forgetTimeoutMs = 2_000

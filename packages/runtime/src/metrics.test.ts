@@ -50,6 +50,7 @@ function open() {
       state: () => ({ holdsBack: 'events', sinceMs: 0, unpublished: 7, unpublishedBytes: 70 }),
     },
     receiver: { state, lag: () => [{ topic: 'order.events', partition: 1, lag: 5n }] },
+    breakers: { states: () => ({ charge: 'open', refund: 'closed' }) },
     schemas: {
       unregistered: () => [{ type: 'Paid', state: 'remembered' }],
       losses: () => 2,

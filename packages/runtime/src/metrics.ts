@@ -7,6 +7,7 @@ import type { Forgettable, InboxEntry, OutgoingRecord, Service } from '@troupe/c
 import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { BackPressureWatch } from './back-pressure.ts'
+import type { Breakers, BreakerState } from './breaker.ts'
 import type { PassedOver } from './decode.ts'
 import { type Dependencies, dependencyNames } from './dependencies.ts'
 import type { SchemaKeeping } from './schema-keeping.ts'
@@ -33,6 +34,7 @@ export const metricNames = {
   schemaWaits: 'troupe_partitions_waiting_for_schema',
   unregistered: 'troupe_schemas_unregistered',
   losses: 'troupe_registry_losses_total',
+  breakerState: 'troupe_breaker_state',
 } as const
 
 /** What is told on the way of an event. */
@@ -71,6 +73,7 @@ export interface MetricsOptions {
   readonly backPressure: Pick<BackPressureWatch, 'state'>
   readonly receiver: Pick<Receiver, 'state' | 'lag'> | undefined
   readonly schemas: Pick<SchemaKeeping, 'unregistered' | 'losses'>
+  readonly breakers: Pick<Breakers, 'states'>
   readonly now: () => number
 }
 
@@ -123,6 +126,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     forgotten,
     measureDependencies(options),
     ...measureSchemas(options, passed, waiting),
+    measureBreakers(options),
   ]
   for (const metric of measured) registry.registerMetric<string>(metric)
   let isProcessMeasured = false
@@ -296,6 +300,21 @@ function measureDependencies({ dependencies }: MetricsOptions) {
       const states = dependencies.states()
       for (const dependency of dependencyNames)
         this.set({ dependency }, states[dependency].state === 'up' ? 1 : 0)
+    },
+  })
+}
+
+const breakerNumbers: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 }
+
+function measureBreakers({ breakers }: MetricsOptions) {
+  return new Gauge({
+    name: metricNames.breakerState,
+    help: '0: the calls of this reaction to the outside are made; 1: one is tried; 2: they wait',
+    labelNames: ['reaction'],
+    registers: [],
+    collect() {
+      for (const [reaction, state] of Object.entries(breakers.states()))
+        this.set({ reaction }, breakerNumbers[state])
     },
   })
 }

@@ -16,6 +16,7 @@
 import {
   type Claim,
   commandLane,
+  type Delivery,
   idsOf,
   isTroupeError,
   laneOf,
@@ -28,10 +29,10 @@ import {
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
 import { awaitSchemas } from './await-schemas.ts'
-import { callsOutside, decideAll, type DecideOptions, type Turn } from './decide.ts'
+import { decideAll, type DecideOptions, type Turn } from './decide.ts'
 import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
-import type { Outcomes } from './perform.ts'
+import { type Outcomes, performKeyOf } from './perform.ts'
 import type { Tracing, WorkSpan } from './tracing.ts'
 import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.ts'
 import { timed } from './stages.ts'
@@ -163,6 +164,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     try {
       await handle(chunk, to, { ...batch, spans })
     } catch (error) {
+      options.keptResults.abandon(performKeys(deliveriesOf(chunk)))
       // Whoever has the partition next says what becomes of them.
       for (const span of spans?.values() ?? []) span.failed('abandoned', error)
       throw error
@@ -215,7 +217,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     refusal: { readonly error: unknown } | undefined,
   ): Promise<void> {
     const { deciding, service } = options
-    const deliveries = chunk.flatMap(({ delivery }) => (delivery ? [delivery] : []))
+    const deliveries = deliveriesOf(chunk)
     const { request, reads, failed } = recallFor(deliveries, (causeId) =>
       idsOf(deciding.deriveId, service.name, causeId),
     )
@@ -233,8 +235,9 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
         ...(failed.has(at) ? { refusal: failed.get(at) } : {}),
       }
     })
+    const performed = performKeys(deliveries)
     await recallAndSettle(
-      request,
+      performed.length > 0 ? { ...request, performed } : request,
       { topic, partition, epoch, from: stored, to },
       (set, mayWait) =>
         decideAll(turns, set, {
@@ -244,7 +247,14 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
           outcomes,
           mayWait,
         }),
-      { ...options, signal, callsOutside: turns.some(callsOutside) },
+      { ...options, signal, callsOutside: performed.length > 0 },
+    )
+  }
+
+  /** Of those that call the outside. */
+  function performKeys(deliveries: readonly Delivery[]): readonly string[] {
+    return deliveries.flatMap((one) =>
+      one.bound.reaction.perform ? [performKeyOf(one, options.deciding)] : [],
     )
   }
 
@@ -306,6 +316,10 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
       options.onReleased()
     },
   }
+}
+
+function deliveriesOf(chunk: readonly Heard[]): readonly Delivery[] {
+  return chunk.flatMap(({ delivery }) => delivery ?? [])
 }
 
 function endOf(chunk: readonly Heard[]): bigint {

@@ -3,16 +3,33 @@
 // Invariants
 // 1. A delivery's call is made until it succeeds or has been tried often enough, and then never again by
 //    this process: a batch that is decided anew, because others changed what it had read, gets the outcome
-//    of the first time.
+//    of the first time. What came of it is kept in the ledger until it is settled: the next process does not
+//    make it again either.
 // 2. No attempt lasts longer than `performTimeoutMs`, whether the call heeds its signal or not.
 // 3. Every attempt of every process carries the same idempotency key.
 // 4. Nobody waits for a call who waits for a document: it is made while its batch holds none, and while no
 //    connection to the database is taken.
+// 5. A call that waits for its reaction's breaker has not been tried, and one that fails while the breaker is
+//    not closed says nothing about its event: neither counts as an attempt.
 
-import { causeIdOf, type Deciding, type Delivery, type Log, messageOf, TroupeError } from '@troupe/core'
+import {
+  causeIdOf,
+  type Deciding,
+  type Delivery,
+  flawOfJson,
+  freeze,
+  type Json,
+  type Log,
+  messageOf,
+  type PerformContext,
+  TroupeError,
+  type WorkingSet,
+} from '@troupe/core'
 import { calledOff, linked, pause, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
+import type { Breakers } from './breaker.ts'
 import { delaysOf } from './delays.ts'
+import type { KeptResults } from './kept-results.ts'
 import { mustWait } from './settle.ts'
 import { traceIdOf } from './tracing-context.ts'
 import type { WorkSpan } from './tracing.ts'
@@ -21,6 +38,8 @@ export interface PerformOptions {
   readonly deciding: Pick<Deciding, 'service' | 'deriveId'>
   readonly log: Log
   readonly blocking: Blocking
+  readonly breakers: Breakers
+  readonly keptResults: KeptResults
   /** How often a call to the outside is tried before its event is dead-lettered. */
   readonly performAttemptsMax: number
   /** How long one attempt may take. */
@@ -37,6 +56,10 @@ export interface PerformFor {
   /** For an undo: the decoded event by which its step said that it was done. */
   readonly done: object | undefined
   readonly span: WorkSpan | undefined
+  /** What the ledger knows of earlier calls. */
+  readonly set: Pick<WorkingSet, 'performed'>
+  /** Reads a document for the call. */
+  readonly get: PerformContext['get']
 }
 
 /** What came of a call: `attempts` is how often it was made. */
@@ -56,7 +79,7 @@ const delays = { firstMs: 50, maxMs: 2_000 }
  */
 export async function performFor(
   delivery: Delivery,
-  { done, span }: PerformFor,
+  { done, span, set, get }: PerformFor,
   options: PerformOptions,
 ): Promise<Outcome> {
   const { name, reaction } = delivery.bound
@@ -65,32 +88,70 @@ export async function performFor(
   const { deciding, outcomes, performAttemptsMax, signal } = options
   const known = outcomes.get(delivery)
   if (known) return known
+  const idempotencyKey = performKeyOf(delivery, deciding)
+  const kept = set.performed(idempotencyKey)
+  if (kept) return remember(delivery, { isDone: true, performed: freeze(kept.result) }, options)
   if (!options.mayWait) throw mustWait
-  const idempotencyKey = deciding.deriveId(deciding.service, causeIdOf(delivery.event), 'perform')
+  const breaker = options.breakers.of(delivery.bound)
   const waits = delaysOf(delays)
-  for (let attempts = 1; ; attempts++) {
+  for (let tries = 1, attempts = 0; ; tries++) {
     let outcome: Outcome | undefined
     try {
       const attempt = () =>
         once(
-          (inTime) => perform(delivery.event as never, { idempotencyKey, signal: inTime, done } as never),
+          (inTime) =>
+            perform(delivery.event as never, { idempotencyKey, signal: inTime, done, get } as never),
           delivery,
           options,
         )
-      const performed = await (span ? span.perform(name, attempts, attempt) : attempt())
+      const performed = await breaker.run(
+        () => (span ? span.perform(name, tries, attempt) : attempt()),
+        signal,
+      )
       outcome = { isDone: true, performed }
     } catch (error) {
       if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`, error)
-      complain(delivery, error, { ...options, attempt: attempts, span })
+      if (breaker.state === 'closed') attempts++
+      complain(delivery, error, { ...options, attempts, isPaused: breaker.state !== 'closed', span })
       if (attempts >= performAttemptsMax) outcome = { isDone: false, error, attempts }
     }
     if (outcome) {
-      outcomes.set(delivery, outcome)
-      return outcome
+      const fitting = fit(delivery, outcome, tries)
+      const result = fitting.isDone ? (fitting.performed as Json | undefined) : undefined
+      if (fitting.isDone) options.keptResults.came({ idempotencyKey, result })
+      return remember(delivery, fitting, options)
     }
-    await pause(waits.nextMs(), signal)
+    // Where its calls are paused, the breaker knows for how long.
+    if (breaker.state === 'closed') await pause(waits.nextMs(), signal)
     if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`)
   }
+}
+
+/** The key of a delivery's call: the same in every process, and for every attempt. */
+export function performKeyOf(
+  { event }: Delivery,
+  { deriveId, service }: Pick<Deciding, 'service' | 'deriveId'>,
+): string {
+  return deriveId(service, causeIdOf(event), 'perform')
+}
+
+function remember(delivery: Delivery, outcome: Outcome, { outcomes }: PerformOptions): Outcome {
+  outcomes.set(delivery, outcome)
+  return outcome
+}
+
+/** What can be kept, kept; what cannot would be another thing after a crash, so that its event is to blame at once. */
+function fit({ bound, event }: Delivery, outcome: Outcome, attempts: number): Outcome {
+  if (!outcome.isDone) return outcome
+  const { performed } = outcome
+  const flaw = performed === undefined ? undefined : flawOfJson(performed)
+  if (flaw === undefined) return { isDone: true, performed: freeze(performed) }
+  const error = new TroupeError(
+    'TROUPE_PERFORMED_INVALID',
+    `${bound.name} performed what cannot be kept as JSON: ${flaw}. Resolve to plain data, or to nothing. The call itself was made.`,
+    { details: { reaction: bound.name, event: event.id } },
+  )
+  return { isDone: false, error, attempts }
 }
 
 async function once(
@@ -123,14 +184,19 @@ function complain(
   {
     log,
     performAttemptsMax,
-    attempt,
+    attempts,
+    isPaused,
     span,
-  }: PerformOptions & { readonly attempt: number; readonly span: WorkSpan | undefined },
+  }: PerformOptions & {
+    readonly attempts: number
+    readonly isPaused: boolean
+    readonly span: WorkSpan | undefined
+  },
 ): void {
   const trace_id = span?.traceId ?? traceIdOf(event)
-  const facts = { reaction: bound.name, event: event.id, saga: event.correlationId, attempt, err: error }
+  const facts = { reaction: bound.name, event: event.id, saga: event.correlationId, attempts, err: error }
   log.warn(
     trace_id === undefined ? facts : { ...facts, trace_id },
-    `${bound.name} could not perform, attempt ${attempt} of ${performAttemptsMax}: ${messageOf(error)}`,
+    `${bound.name} could not perform, ${isPaused ? 'while its calls are paused' : `attempt ${attempts} of ${performAttemptsMax}`}: ${messageOf(error)}`,
   )
 }

@@ -20,7 +20,7 @@ describe('retention', () => {
         },
       },
       log: keepingLog(),
-      retentionMs: { inbox: 10, answers: 20 },
+      retentionMs: { inbox: 10, answers: 20, performed: undefined },
       onForgotten: (what, count) => void counts.set(what, (counts.get(what) ?? 0) + count),
     })
     walking.start()
@@ -51,7 +51,7 @@ describe('retention', () => {
         },
       },
       log: keepingLog(),
-      retentionMs: { inbox: undefined, answers: 1 },
+      retentionMs: { inbox: undefined, answers: 1, performed: undefined },
       onForgotten() {},
     })
     walking.start()

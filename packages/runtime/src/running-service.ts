@@ -2,6 +2,7 @@ import type { UnregisteredSchema } from '@troupe/avro'
 import type { Command, DocumentRef, DocumentType, Service, TopicPartition } from '@troupe/core'
 import type { FastifyInstance } from 'fastify'
 import type { BackPressure } from './back-pressure.ts'
+import type { BreakerState } from './breaker.ts'
 import type { DecideCommandOptions } from './decider.ts'
 import type { DependencyName, DependencyState } from './dependencies.ts'
 
@@ -19,6 +20,8 @@ export interface Status {
    * under the id of last time, `awaited` ones cannot be written, and make the service not ready.
    */
   readonly schemas: readonly UnregisteredSchema[]
+  /** By reaction that calls the outside; where one is not closed its events wait, and the service is ready. */
+  readonly breakers: Readonly<Record<string, BreakerState>>
 }
 
 /** How far this process has handled a partition: `next` is the offset it handles next. */

@@ -7,6 +7,7 @@ import {
   type OutgoingRecord,
   type PositionMove,
   type RecallRequest,
+  type Recollection,
   retryVerdictOf,
   type Settlement,
   stepKey,
@@ -17,6 +18,7 @@ import {
 import type { Relay } from '@troupe/kafka'
 import { pause } from './abort.ts'
 import type { Dependencies } from './dependencies.ts'
+import type { KeptResults } from './kept-results.ts'
 import type { Locks } from './locks.ts'
 import { type OnStage, timed } from './stages.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -31,6 +33,12 @@ export interface SettleOptions {
   /** Told of what was written, once, as soon as it is known to be. */
   readonly onSettled?: (work: Work) => void
   readonly onStage?: OnStage
+}
+
+/** Of work that calls the outside. */
+export interface CallingOptions {
+  readonly callsOutside?: boolean
+  readonly keptResults?: KeptResults
 }
 
 /** What is to be written; the ids of published records are added here. */
@@ -78,7 +86,7 @@ export async function recallAndSettle(
   request: RecallRequest,
   position: PositionMove | undefined,
   decide: Decide,
-  options: SettleOptions & { readonly callsOutside?: boolean },
+  options: SettleOptions & CallingOptions,
 ): Promise<void> {
   const { ledger, dependencies, locks, signal, onStage, callsOutside = false } = options
   let mayWait = callsOutside
@@ -91,7 +99,8 @@ export async function recallAndSettle(
       const set = workingSet(recalled)
       await timed('react', onStage, () => decide(set, mayWait))
       release ??= await locks.acquire(lockNames(request), signal)
-      await timed('settle', onStage, () => settle({ position, ...set.writes() }, options))
+      const settling = { position, ...set.writes() }
+      await timed('settle', onStage, () => settleResults(settling, { request, recalled, options }))
       return
     } catch (error) {
       const isDue = error === mustWait
@@ -102,6 +111,35 @@ export async function recallAndSettle(
     }
     // So that several processes on one document do not keep in step.
     if (conflicts > 1) await pause(Math.random() * conflictPauseMsMax, signal)
+  }
+}
+
+/** Settles, and lets the ledger forget those results of calls that this makes use of. */
+async function settleResults(
+  work: Work,
+  {
+    request: { performed: keys = [] },
+    recalled,
+    options,
+  }: {
+    readonly request: RecallRequest
+    readonly recalled: Recollection
+    readonly options: SettleOptions & CallingOptions
+  },
+): Promise<void> {
+  const { keptResults } = options
+  if (keys.length === 0 || !keptResults) return settle(work, options)
+  const written = await keptResults.hold(keys)
+  try {
+    const performed = new Set([
+      ...written,
+      ...(recalled.performed ?? []).map(({ idempotencyKey }) => idempotencyKey),
+    ])
+    await settle(performed.size > 0 ? { ...work, performed: [...performed] } : work, options)
+    keptResults.settled(keys)
+  } catch (error) {
+    keptResults.release(keys)
+    throw error
   }
 }
 

@@ -11,6 +11,7 @@ function open(change: Partial<Parts> = {}) {
     receiver: { stop: ending('receiver') },
     relay: { stop: async () => (order.push('relay'), { left: 0 }) },
     sweeper: { stop: () => void order.push('sweeper') },
+    keptResults: { stop: async () => void order.push('results') },
     ledger: { close: ending('ledger') },
     ...change,
   }
@@ -29,7 +30,7 @@ describe('letting go', () => {
     await stop(1_000)
     expect(order.slice(0, 3).toSorted()).toEqual(['decider', 'http', 'receiver'])
     expect(order.indexOf('http')).toBeLessThan(order.indexOf('decider'))
-    expect(order.slice(3)).toEqual(['relay', 'sweeper', 'forget', 'ledger'])
+    expect(order.slice(3)).toEqual(['relay', 'sweeper', 'results', 'forget', 'ledger'])
     expect(log.lines).toEqual([])
   })
 

@@ -2,6 +2,7 @@ import { type Ledger, type Log, messageOf } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import type { Decider } from './decider.ts'
 import type { HttpServer } from './http.ts'
+import type { KeptResults } from './kept-results.ts'
 import type { Sweeper } from './sweeper.ts'
 
 /** What a stop closes. */
@@ -11,6 +12,7 @@ export interface Parts {
   readonly receiver: Pick<Receiver, 'stop'> | undefined
   readonly relay: Pick<Relay, 'stop'>
   readonly sweeper: Pick<Sweeper, 'stop'>
+  readonly keptResults: Pick<KeptResults, 'stop'>
   readonly ledger: Pick<Ledger, 'close'>
 }
 
@@ -34,7 +36,7 @@ const noticeMs = 250
  * end in time is left behind, with a warning; a part that fails does not keep the others from being closed.
  */
 export async function letGoInOrder(
-  { http, decider, receiver, relay, sweeper, ledger }: Parts,
+  { http, decider, receiver, relay, sweeper, keptResults, ledger }: Parts,
   { callOff, forget, timeoutMs, log }: LetGoOptions,
 ): Promise<void> {
   const beganMs = performance.now()
@@ -67,6 +69,7 @@ export async function letGoInOrder(
   ])
   await end('publishing', publishShare, relay.stop({ graceMs: leftMs(publishShare) }))
   sweeper.stop()
+  await end('keeping results', 1, keptResults.stop())
   if (forget) await end('the outbox', 1, forget(leftMs(1) + noticeMs))
   clearTimeout(timer)
   callOff.abort()

@@ -4,6 +4,7 @@ import { documentCases } from './document-cases.ts'
 import { forgetCases } from './forget-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { parkingCases } from './parking-cases.ts'
+import { performedCases } from './performed-cases.ts'
 import { positionCases } from './position-cases.ts'
 import { recallCases } from './recall-cases.ts'
 import { schemaCases } from './schema-cases.ts'
@@ -45,6 +46,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...documentCases,
   ...recallCases,
   ...outboxCases,
+  ...performedCases,
   ...forgetCases,
   ...schemaCases,
   ...parkingCases,

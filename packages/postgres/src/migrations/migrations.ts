@@ -2,7 +2,8 @@ import { ledger } from './0001-ledger.ts'
 import { orderOfKeys } from './0002-order-of-keys.ts'
 import { schemas } from './0003-schemas.ts'
 import { setAside } from './0004-set-aside.ts'
+import { performed } from './0005-performed.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside]
+export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside, performed]

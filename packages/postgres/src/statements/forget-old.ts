@@ -15,7 +15,11 @@ interface Forgotten {
   readonly next: bigint | undefined
 }
 
-const tables: Readonly<Record<Forgettable, string>> = { inbox: 'inbox', answers: 'answer' }
+const tables: Readonly<Record<Forgettable, string>> = {
+  inbox: 'inbox',
+  answers: 'answer',
+  performed: 'performed',
+}
 
 /**
  * Deletes what is old from some pages of a table. It walks through the table as it lies on the disk, so

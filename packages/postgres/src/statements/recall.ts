@@ -5,7 +5,7 @@ import { bytesOf, type Fields, type Statement } from '../wire/statement.ts'
 import { inboxName } from './inbox-name.ts'
 import { documentRow } from './read-document.ts'
 
-type Stored<Part extends keyof Recollection> = {
+type Stored<Part extends 'documents' | 'steps' | 'answers' | 'keys'> = {
   readonly part: Part
   readonly stored: Recollection[Part][number]
 }

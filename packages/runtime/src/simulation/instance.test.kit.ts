@@ -8,11 +8,13 @@ import { commandLane, type Ledger, type Log, type Service, type Settlement, Trou
 import { createRelay, type KafkaConnection, type Relay } from '@troupe/kafka'
 import { jsonCodec, outboxLimits } from '../bank.test.kit.ts'
 import { createBlocking } from '../blocking.ts'
+import { createBreakers } from '../breaker.ts'
 import { createDecider, type Decider } from '../decider.ts'
 import { createDependencies } from '../dependencies.ts'
 import { unreachable } from '../fakes.test.kit.ts'
 import { forgetPublished, sweepOutbox } from '../forget.ts'
 import { deriveId } from '../ids.ts'
+import { createKeptResults } from '../kept-results.ts'
 import { createLookout, publishLeftovers } from '../leftovers.ts'
 import { createLocks } from '../locks.ts'
 import type { PartitionOptions } from '../partition.ts'
@@ -155,7 +157,15 @@ export function createInstance(
       stopping.abort()
       lookout.stop()
       const forget = (timeoutMs: number) => forgetPublished(settling, timeoutMs)
-      const parts = { http: undefined, decider, receiver: { stop: leave }, relay, sweeper, ledger }
+      const parts = {
+        http: undefined,
+        decider,
+        receiver: { stop: leave },
+        relay,
+        sweeper,
+        keptResults,
+        ledger,
+      }
       await letGoInOrder(parts, { callOff, forget, timeoutMs: 2_000, log })
       isDead = true
     },
@@ -166,6 +176,7 @@ export function createInstance(
   const relay = createRelay({ connection: shared.connect(instance), log })
   const sweeper = createSweeper(() => sweepOutbox(settling, 2_000), 200)
   const { signal } = callOff
+  const keptResults = createKeptResults({ ledger, log, afterMs: 10 })
   const settling = { ledger, relay, sweeper, dependencies, locks: createLocks(), signal, log }
   const deciding = {
     service: service.name,
@@ -195,6 +206,8 @@ export function createInstance(
     performsMax: 4,
     performAttemptsMax: 1_000,
     performTimeoutMs: 1_000,
+    breakers: createBreakers(service, { defaults: { failuresMax: 5, pauseMs: 10, pauseMsMax: 100 }, log }),
+    keptResults,
     blocking: createBlocking({ log, clock: () => time.nowMs, onBlocked() {} }),
     passedKeptAfterMs: 100,
     stopping: stopping.signal,
@@ -212,6 +225,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
     ...ledger,
     claim: (partition) => call('claim', () => ledger.claim(partition)),
     recall: (request) => call('recall', () => ledger.recall(request)),
+    keepPerformed: (results) => call('keepPerformed', () => ledger.keepPerformed(results)),
     settle: (settlement) =>
       call(settling(settlement), () => {
         if (isRace()) throw new TroupeError('TROUPE_CONFLICT', 'could not serialize access')
