@@ -98,6 +98,7 @@ export {
 } from './ports.ts'
 export type { EventName, RawRecord, TopicPartition } from './record.ts'
 export type { Deciding, Emitted, TraceEmitted } from './handling.ts'
+export { decideTwice, type Elsewhere, type PurityCheck } from './purity.ts'
 export { decideOn, type Performed, reactTo, readableBy, withoutRunning } from './react.ts'
 export {
   type BreakerPolicy,

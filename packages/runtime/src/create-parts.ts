@@ -30,6 +30,7 @@ import {
 import { createLocks } from './locks.ts'
 import { createMetrics, type Meter } from './metrics.ts'
 import { openRooms, type Rooms } from './open-rooms.ts'
+import { elsewhere } from './elsewhere.ts'
 import { claimPartition } from './partition.ts'
 import { sayPassedOver } from './passed-over.ts'
 import { probesOf } from './probes.ts'
@@ -70,6 +71,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     ...settling,
     service,
     deciding,
+    elsewhere: settings.checksPurity ? elsewhere : undefined,
     now,
     batchCommandsMax: batchMax,
     waitingMax: commandsWaitingMax,
@@ -175,7 +177,7 @@ interface Receiving {
 /** Undefined for a service that hears nothing: it only decides on commands. */
 function receiverOf(
   service: Service,
-  { onDataLoss, performTimeoutMs, sessionTimeoutMs }: Settings,
+  { checksPurity, onDataLoss, performTimeoutMs, sessionTimeoutMs }: Settings,
   { rooms, settling, deciding, calling, stopping, reached, meter }: Receiving,
 ): Receiver | undefined {
   const topics = [...new Set(service.hears.map(({ topic }) => topic))]
@@ -195,6 +197,7 @@ function receiverOf(
       codec,
       sparingLog,
       deciding,
+      elsewhere: checksPurity ? elsewhere : undefined,
       blocking,
       now,
       batchEventsMax: batchMax,

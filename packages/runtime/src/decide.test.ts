@@ -13,6 +13,7 @@ import {
   type Paid,
   recordOf,
 } from './bank.test.kit.ts'
+import { elsewhere } from './elsewhere.ts'
 import { claimPartition } from './partition.ts'
 
 const Held = eventType<'Held', { account: string; cents: number }>('Held', 'bank')
@@ -157,6 +158,20 @@ describe('a reaction that misbehaves is dead-lettered, and leaves nothing behind
     expect(bench.relay.sent.map(({ topic, headers }) => [topic, headers['troupe_error_code']])).toEqual([
       ['bank.dlq', 'TROUPE_EVENT_TOO_LARGE'],
     ])
+  })
+
+  it('that is not pure is dead-lettered and named where purity is checked, and only there', async () => {
+    const service = bankThat((_data, say) => say(Date.now()))
+    const bench = await taken(payments(0, [{}]), { service, elsewhere })
+    expect(bench.relay.sent.map(({ topic, headers }) => [topic, headers['troupe_error_code']])).toEqual([
+      ['bank.dlq', 'TROUPE_REACTION_IMPURE'],
+    ])
+    expect(bench.relay.sent[0]?.headers['__dlq.errors.message']).toMatch(
+      /^bank\.misbehave is not pure\..*: emitted\[0\]\.Booked\.cents was \d+, then \d+/,
+    )
+    expect(outcomesOf(await taken(payments(0, [{}]), { service }))).toEqual(['applied'])
+    const pure = bankThat((_data, say) => say(1))
+    expect(outcomesOf(await taken(payments(0, [{}]), { service: pure, elsewhere }))).toEqual(['applied'])
   })
 
   it('and one line in the log says which event of which saga, where, and why', async () => {

@@ -4,9 +4,11 @@ import {
   type Codec,
   deadLetterIdOf,
   deadLetterOf,
+  decideTwice,
   type Deciding,
   type Delivery,
   type DocumentName,
+  type Elsewhere,
   failureOf,
   documentName,
   isTroupeError,
@@ -22,6 +24,7 @@ import {
   type Service,
   stepKey,
   stepOf,
+  type TraceEmitted,
   type Verdict,
   withoutRunning,
   type WorkingSet,
@@ -48,6 +51,8 @@ export interface DecideOptions extends PerformOptions {
   /** For dead letters: a bug makes as many as there are events. */
   readonly sparingLog: SparingLog
   readonly deciding: Deciding
+  /** In development: reactions are run twice, the second time in there, and must say the same. */
+  readonly elsewhere?: Elsewhere | undefined
   /** How many calls to the outside may be under way at once. */
   readonly performsMax: number
 }
@@ -195,14 +200,23 @@ function react(
   try {
     if (done?.failure) throw done.failure.error
     const lane = laneOf(turn.heard.record)
-    const { deciding } = options
+    const { deciding, elsewhere, service } = options
     const came = { performed, done: done?.data }
     const traceEmitted = turn.span?.react()
-    set.apply(
-      options.blocking.watch(delivery.bound.name, () =>
-        reactTo(delivery, turn.reads, came, set, { deciding, lane, traceEmitted }),
-      ),
-    )
+    const run = (using: Deciding, traced: TraceEmitted | undefined) =>
+      reactTo(delivery, turn.reads, came, set, { deciding: using, lane, traceEmitted: traced })
+    const decided = () => (elsewhere ? twice(elsewhere) : run(deciding, traceEmitted))
+    const twice = (there: Elsewhere) =>
+      decideTwice(
+        {
+          elsewhere: there,
+          handler: `${service.name}.${delivery.bound.name}`,
+          deciding,
+          inputs: { data: delivery.event.data, ...came },
+        },
+        (using, isAgain) => run(using, isAgain ? undefined : traceEmitted),
+      )
+    set.apply(options.blocking.watch(delivery.bound.name, decided))
     turn.span?.became('applied')
   } catch (error) {
     // A schema that is not registered yet is not the event's fault.

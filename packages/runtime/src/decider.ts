@@ -9,8 +9,10 @@
 import {
   type Command,
   decideOn,
+  decideTwice,
   type Deciding,
   type DocumentName,
+  type Elsewhere,
   flawOfJson,
   flawOfName,
   idsOf,
@@ -20,6 +22,7 @@ import {
   retryVerdictOf,
   type Service,
   type TraceContext,
+  type TraceEmitted,
   TroupeError,
   type WorkingSet,
   nameLengthMax,
@@ -33,6 +36,8 @@ import type { Tracing, WorkSpan } from './tracing.ts'
 export interface DeciderOptions extends SettleOptions {
   readonly service: Service
   readonly deciding: Omit<Deciding, 'timeMs'>
+  /** In development: commands are run twice, the second time in there, and must say the same. */
+  readonly elsewhere?: Elsewhere | undefined
   readonly now: () => number
   /** How many commands one transaction takes at most. */
   readonly batchCommandsMax: number
@@ -151,7 +156,7 @@ function decideTraced(batch: readonly Waiting[], options: DeciderOptions): Promi
 }
 
 async function decideBatch(batch: readonly Waiting[], options: DeciderOptions): Promise<void> {
-  const { service, deciding, now } = options
+  const { service, deciding, now, elsewhere } = options
   const requests = batch.map(({ request }) => request)
   const { request, reads, failed } = recallFor(requests, (causeId) =>
     idsOf(deciding.deriveId, service.name, causeId),
@@ -161,14 +166,14 @@ async function decideBatch(batch: readonly Waiting[], options: DeciderOptions): 
     request,
     undefined,
     (set) => {
-      const timed = { ...deciding, timeMs: now() }
+      const how = { deciding: { ...deciding, timeMs: now() }, elsewhere }
       ends = batch.map((one, index) =>
         endOf(
           one,
           reads[index] ?? [],
           failed.has(index) ? { error: failed.get(index) } : undefined,
           set,
-          timed,
+          how,
         ),
       )
     },
@@ -183,7 +188,7 @@ function endOf(
   reads: readonly DocumentName[],
   failure: { readonly error: unknown } | undefined,
   set: WorkingSet,
-  deciding: Deciding,
+  { deciding, elsewhere }: { readonly deciding: Deciding; readonly elsewhere: Elsewhere | undefined },
 ): () => void {
   try {
     if (failure) throw failure.error
@@ -194,7 +199,19 @@ function endOf(
       return () => resolve(known.answer)
     }
     const traceEmitted = span?.react()
-    const changes = decideOn(request, reads, set, deciding, { trace, traceEmitted })
+    const run = (using: Deciding, traced: TraceEmitted | undefined) =>
+      decideOn(request, reads, set, using, { trace, traceEmitted: traced })
+    const twice = (there: Elsewhere) =>
+      decideTwice(
+        {
+          elsewhere: there,
+          handler: `${deciding.service}.${request.name}`,
+          deciding,
+          inputs: { input: request.input },
+        },
+        (using, isAgain) => run(using, isAgain ? undefined : traceEmitted),
+      )
+    const changes = elsewhere ? twice(elsewhere) : run(deciding, traceEmitted)
     set.apply(changes)
     span?.became('applied')
     return () => resolve(changes.answer.answer)

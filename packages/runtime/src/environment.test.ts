@@ -34,6 +34,7 @@ describe('environment', () => {
         onDataLoss: 'halt',
         inboxRetentionHours: 720,
         answerRetentionHours: 720,
+        checksPurity: false,
         isStoppedWithParent: false,
       },
     })
@@ -69,6 +70,7 @@ describe('environment', () => {
     ['TROUPE_TOPIC_PARTITIONS', '0', /"0" is not a whole number from 1 to 1000/],
     ['TROUPE_TOPIC_PARTITIONS', '3.5', /"3.5" is not a whole number/],
     ['TROUPE_START_TIMEOUT_MS', '1e3', /"1e3" is not a whole number/],
+    ['TROUPE_CHECK_PURITY', 'true', /TROUPE_CHECK_PURITY: "true" is none of 0, 1/],
     ['TROUPE_STOP_WITH_PARENT', 'yes', /TROUPE_STOP_WITH_PARENT/],
   ])('refuses %s=%s by name', (name, value, message) => {
     const problems = problemsOf({ [name]: value })

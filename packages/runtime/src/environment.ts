@@ -55,6 +55,11 @@ export interface Settings extends SecureSettings {
   readonly inboxRetentionHours?: number | undefined
   /** How long a command's answer is kept for its idempotency key; 0: for ever. Default: 720. */
   readonly answerRetentionHours?: number | undefined
+  /**
+   * Runs every reaction and command twice, and refuses one that says something else the second time. For
+   * development: it costs what it does. Default: false.
+   */
+  readonly checksPurity?: boolean | undefined
   /** Stop when the process that started this one goes away. */
   readonly isStoppedWithParent: boolean
 }
@@ -111,6 +116,7 @@ const variables = z.object({
   TROUPE_ON_DATA_LOSS: oneOf('halt', 'skip').default('halt'),
   TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_ANSWER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
+  TROUPE_CHECK_PURITY: oneOf('0', '1').default('0'),
   TROUPE_STOP_WITH_PARENT: oneOf('0', '1').default('0'),
 })
 
@@ -161,6 +167,7 @@ export function environment(
       onDataLoss: of.TROUPE_ON_DATA_LOSS,
       inboxRetentionHours: of.TROUPE_INBOX_RETENTION_HOURS,
       answerRetentionHours: of.TROUPE_ANSWER_RETENTION_HOURS,
+      checksPurity: of.TROUPE_CHECK_PURITY === '1',
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },
   }

@@ -5,6 +5,7 @@ export { type DecideCommandOptions, isPassing } from './decider.ts'
 export type { DependencyName, DependencyState } from './dependencies.ts'
 export { type Environment, environment, type Settings } from './environment.ts'
 export { type KafkaTls, secureSettings } from './secure-settings.ts'
+export { elsewhere } from './elsewhere.ts'
 export { deriveId } from './ids.ts'
 export { run, type RunOptions, type StartTracing } from './run.ts'
 export {

@@ -24,10 +24,12 @@ export function createCompany(
   {
     log,
     partitions,
+    checksPurity,
     namespace,
   }: {
     readonly log: HarnessLog
     readonly partitions: number
+    readonly checksPurity: boolean
     readonly namespace?: string
   },
 ): Company {
@@ -62,6 +64,7 @@ export function createCompany(
       unknownSchemaWaitMs: 500,
       performTimeoutMs: 30_000,
       sessionTimeoutMs: 10_000,
+      checksPurity,
       isStoppedWithParent: false,
     }
   }

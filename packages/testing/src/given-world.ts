@@ -16,6 +16,7 @@ import {
   type Delivery,
   type DeriveId,
   decideOn,
+  decideTwice,
   documentName,
   type DocumentRef,
   type Event,
@@ -36,6 +37,7 @@ import {
   type WorkingSet,
   workingSet,
 } from '@troupe/core'
+import { elsewhere } from '@troupe/runtime'
 import { jsonCopy, dataCopy, deepFreeze } from './given-copy.ts'
 
 /** All that the service remembers: what its ledger would hold. */
@@ -62,6 +64,7 @@ export interface Circumstances {
   readonly timeMs: number
   /** Ids by the name under which a reaction asks for them; others are derived. */
   readonly ids: Readonly<Record<string, string>>
+  readonly checksPurity: boolean
   /** What `perform` resolved to, if the test said so. */
   readonly performed: { readonly result: unknown } | undefined
 }
@@ -124,7 +127,13 @@ export function takeUp({ world, service, delivery, verdict, given }: Turn): Told
   )
   if (failed.has(0)) throw failed.get(0)
   const performed = { performed: given.performed?.result, done: doneOf(delivery, set) }
-  return told(world, set, reactTo(delivery, reads[0] ?? [], performed, set, { deciding, lane }), 'applied')
+  const run = (using: Deciding) =>
+    reactTo(delivery, reads[0] ?? [], performed, set, { deciding: using, lane })
+  const handler = `${service.name}.${delivery.bound.name}`
+  const changes = given.checksPurity
+    ? decideTwice({ elsewhere, handler, deciding, inputs: { data: delivery.event.data, ...performed } }, run)
+    : run(deciding)
+  return told(world, set, changes, 'applied')
 }
 
 /** Takes up one command. @throws what the command throws; TroupeError `TROUPE_IDEMPOTENCY_KEY_REUSED` */
@@ -143,7 +152,11 @@ export function takeUpCommand(world: World, service: Service, request: Request, 
   }
   const { reads, failed } = recallFor([request], (causeId) => idsOf(deciding.deriveId, service.name, causeId))
   if (failed.has(0)) throw failed.get(0)
-  const changes = decideOn(request, reads[0] ?? [], set, deciding)
+  const run = (using: Deciding) => decideOn(request, reads[0] ?? [], set, using)
+  const handler = `${service.name}.${request.name}`
+  const changes = given.checksPurity
+    ? decideTwice({ elsewhere, handler, deciding, inputs: { input: request.input } }, run)
+    : run(deciding)
   return told(world, set, changes, 'applied')
 }
 

@@ -310,6 +310,30 @@ describe('a story that does not hold', () => {
       .thenThrows('read only')
   })
 
+  it('finds a reaction that reads the clock or draws a number, and says in which field', () => {
+    const story = (reason: () => string, checksPurity = true) => {
+      const guess = reaction({
+        on: PaymentProcessed,
+        emits: [InventoryFailed],
+        react: ({ data: { orderId } }, { emit }) => emit(InventoryFailed, { orderId, reason: reason() }),
+      })
+      return specify(service({ name: 'inventory', reactions: { guess } }), { checksPurity }).when(paid())
+    }
+    for (const reason of [() => new Date().toISOString(), () => `${Date.now()}`, () => `${Math.random()}`]) {
+      story(reason).thenThrows(/^inventory\.guess is not pure\..*emitted\[0\]\.InventoryFailed\.reason was/)
+      story(reason, false).then(like(InventoryFailed, {}))
+    }
+    const told = () => new Date(Date.UTC(2026, 0, 1)).toISOString()
+    story(told).then(like(InventoryFailed, { reason: '2026-01-01T00:00:00.000Z' }))
+  })
+
+  it('finds a command that answers differently the second time', () => {
+    const now = command({ emits: [], react: () => ({ atMs: Date.now() }) })
+    specify(service({ name: 'inventory', reactions: {}, commands: { now } }))
+      .whenAsked(now, {})
+      .thenThrows(/^inventory\.now is not pure\..*answer\.atMs was/)
+  })
+
   it('says so when it is awaited, or returned unfinished', async () => {
     const story: unknown = given(stock('book'), { free: 1, held: 0 }).when(paid())
     await expect((async () => await story)()).rejects.toThrow('It is synchronous: drop the await')

@@ -28,6 +28,8 @@ export interface SpecifyOptions {
   readonly timeMs?: number
   /** What `id(name)` gives, by name. Other ids are derived: the same for the same story. */
   readonly ids?: Readonly<Record<string, string>>
+  /** Reactions and commands are run twice and must say the same. Default: true. */
+  readonly checksPurity?: boolean
 }
 
 /** What an event's envelope says; all of it has a default. */
@@ -107,12 +109,12 @@ const defaultTimeMs = Date.UTC(2026, 0, 1)
  */
 export function specify(
   service: Service,
-  { timeMs = defaultTimeMs, ids = {} }: SpecifyOptions = {},
+  { timeMs = defaultTimeMs, ids = {}, checksPurity = true }: SpecifyOptions = {},
 ): Scenario {
   return scenario({
     service,
     world: emptyWorld,
-    circumstances: { timeMs, ids, performed: undefined },
+    circumstances: { timeMs, ids, checksPurity, performed: undefined },
     count: 0,
   })
 }

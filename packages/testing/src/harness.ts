@@ -47,6 +47,8 @@ export interface HarnessOptions {
   readonly timeoutMs?: number
   /** Partitions of topics whose service declares no number, or does not run here. Default 3. */
   readonly partitions?: number
+  /** Reactions and commands are run twice and must say the same. Default: true. */
+  readonly checksPurity?: boolean
   /** Receives every log line of the services. Default: only warnings are kept, for failure messages. */
   readonly print?: (level: string, facts: object, message: string) => void
 }
@@ -127,7 +129,7 @@ async function startOn(
   undo: (() => Promise<unknown>)[],
   options: HarnessOptions,
 ): Promise<EventTestHarness> {
-  const { services, timeoutMs = timeoutMsDefault, partitions = 3 } = options
+  const { services, timeoutMs = timeoutMsDefault, partitions = 3, checksPurity = true } = options
   const log = createHarnessLog(options.print)
   const types = [...new Set(services.flatMap(({ hears, says }) => [...hears, ...says]))]
   const specs = topicsOf(services, partitions)
@@ -135,7 +137,7 @@ async function startOn(
   const within = isShared ? { namespace: `t${randomUUID().slice(0, 8)}` } : {}
   const connection = connectKafka({ clientId: 'troupe-harness', ...kafkaAccess(stack), ...within }, log)
   const codec = createCodec({ registryUrl: stack.registry.url, ...within, log })
-  const company = createCompany(services, stack, { log, partitions, ...within })
+  const company = createCompany(services, stack, { log, partitions, checksPurity, ...within })
   const { namespace } = within
   if (namespace !== undefined)
     undo.push(() => tidy(stack, { namespace, connection, databases: company.databases(), log }))
