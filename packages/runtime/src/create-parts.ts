@@ -215,8 +215,17 @@ function receiverOf(
       },
       onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
     })
-  const tuning = { sessionTimeoutMs }
-  return createReceiver({ connection, groupId: service.name, topics, log, tuning, assign, onDataLoss })
+  return createReceiver({
+    connection,
+    groupId: service.name,
+    topics,
+    log,
+    tuning: { sessionTimeoutMs },
+    assign,
+    // Partitions that are new wait for others, whoever of the group holds those.
+    positionOf: async (place) => (await settling.ledger.positionOf(place))?.next,
+    onDataLoss,
+  })
 }
 
 function retentionOf(settings: Settings, { ledger, log }: Rooms, meter: () => Meter) {
