@@ -111,8 +111,10 @@ export function createSchemaKeeping({
       } catch (error) {
         if (!isRefusal(error)) throw error
         refused(error)
+      } finally {
+        // Also what it said before it went away: that is when it will be needed.
+        await keep()
       }
-      await keep()
     },
     unregistered: codec.unregistered,
     losses: () => losses,
