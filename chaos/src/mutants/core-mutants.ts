@@ -91,6 +91,8 @@ export const coreMutants: readonly Mutant[] = [
   ),
 ]
 
+const lane = 'packages/kafka/src/partition-lane.test.ts'
+
 /** Kafka's side: the real relay is part of the simulation, the lane of a partition has tests of its own. */
 export const kafkaMutants: readonly Mutant[] = [
   plant(
@@ -141,7 +143,53 @@ export const kafkaMutants: readonly Mutant[] = [
     7,
     'records are taken from wherever the consumer happens to be',
     ['kafka/partition-lane', 'if (stretch.from !== this.#tail)', 'if (stretch.from < 0n)'],
-    { tests: 'packages/kafka/src/partition-lane.test.ts' },
+    { tests: lane },
+  ),
+  plant(
+    'buffers-without-bound',
+    36,
+    'a partition fetches on, however much of it waits',
+    [
+      'kafka/partition-lane',
+      'const isFull = this.#bytes >= bufferBytesMax || (budget.isSpent && this.#bytes > 0)',
+      'const isFull = bufferBytesMax < 0 || (budget.isSpent && this.#bytes > 0)',
+    ],
+    { tests: lane },
+  ),
+  plant(
+    'budget-left-out',
+    36,
+    'partitions fetch on, however much all of them hold together',
+    ['kafka/partition-lane', '(budget.isSpent && this.#bytes > 0)', 'budget === undefined'],
+    { tests: lane },
+  ),
+  plant(
+    'budget-not-told',
+    36,
+    'what a partition holds is not counted into what all of them hold',
+    ['kafka/partition-lane', 'this.#options.budget.add(more)', 'void more'],
+    { tests: lane },
+  ),
+  plant(
+    'budget-never-given-back',
+    36,
+    'what a partition held when it was given up stays counted',
+    ['kafka/partition-lane', 'this.#hold(0)', 'this.#bytes = 0'],
+    { tests: lane },
+  ),
+  plant(
+    'growth-not-waited-for',
+    27,
+    'a new partition is begun with before the old ones are read so far',
+    ['kafka/partition-lane', 'if (this.#isGrowth) await this.#passGate()', ''],
+    { tests: 'packages/kafka/src/growth.int.test.ts' },
+  ),
+  plant(
+    'checksums-given-up-in-silence',
+    37,
+    'where kafkajs is another one than expected, nobody says that checksums are not verified',
+    ['kafka/own-fetch', 'if (!isWarned) log.warn(', 'if (!isWarned) log.debug('],
+    { tests: 'packages/kafka/src/own-fetch.test.ts' },
   ),
 ]
 

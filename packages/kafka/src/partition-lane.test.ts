@@ -132,6 +132,25 @@ describe('a lane', () => {
     expect(budget.isSpent).toBe(false)
   })
 
+  it('counts what it holds into what all lanes hold together, and gives it back when it is lost', async () => {
+    const budget = new BufferBudget(500, () => undefined)
+    let end = (): void => undefined
+    const taking = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const { lane } = setUp({ next: 0n, budget, take: () => taking })
+    await lane.ready
+    lane.offer(fetched(0, [0]))
+    await until('the take', () => lane.state.waiting === 0)
+    expect(budget.isSpent).toBe(false)
+    lane.offer(fetched(1, [1], 1, 600))
+    expect(budget.isSpent).toBe(true)
+    lane.lose()
+    end()
+    await lane.released
+    expect(budget.isSpent).toBe(false)
+  })
+
   it('holds what was fetched while it was claimed, and takes it if it is due', async () => {
     const { lane, feed, batches } = setUp({ next: 5n })
     expect(lane.offer(fetched(5, [5, 6]))).toBe(false)
