@@ -40,13 +40,23 @@ export async function readEnds(
   }
 }
 
-/** Reads everything that the demo's services ever published, with a plain kafkajs consumer. */
+/** Reads everything that the demo's services ever published. */
 export async function readTopics(kafka: string, registryUrl: string): Promise<TopicFacts> {
+  const reading = createReading(registryUrl)
   const topics = storyServices.flatMap(({ topic, deadLetterTopic }) => [topic, deadLetterTopic])
+  await readRecords(kafka, topics, reading.take)
+  return reading.facts
+}
+
+/** Reads these topics to their ends, with a plain kafkajs consumer, each partition in the order of its log. */
+export async function readRecords(
+  kafka: string,
+  topics: readonly string[],
+  take: (topic: string, partition: number, message: KafkaMessage) => Promise<void> | void,
+): Promise<void> {
   const ends = await readEnds(kafka, topics)
   const wanted = new Map([...ends].filter(([, end]) => end > 0n))
-  const reading = createReading(registryUrl)
-  if (wanted.size === 0) return reading.facts
+  if (wanted.size === 0) return
   const consumer = clientOf(kafka).consumer({
     groupId: `chaos-${randomUUID()}`,
     maxBytesPerPartition: 8 * 1024 * 1024,
@@ -64,7 +74,7 @@ export async function readTopics(kafka: string, registryUrl: string): Promise<To
         .run({
           async eachBatch({ batch: { topic, partition, messages } }) {
             const lane = `${topic}/${partition}`
-            for (const message of messages) await reading.take(topic, partition, message)
+            for (const message of messages) await take(topic, partition, message)
             const last = messages.at(-1)
             if (last && BigInt(last.offset) + 1n >= (wanted.get(lane) ?? 0n)) wanted.delete(lane)
             if (wanted.size === 0) resolve()
@@ -75,7 +85,6 @@ export async function readTopics(kafka: string, registryUrl: string): Promise<To
   } finally {
     await consumer.disconnect()
   }
-  return reading.facts
 }
 
 function clientOf(kafka: string): Kafka {

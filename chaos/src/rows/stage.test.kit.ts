@@ -9,7 +9,8 @@ import { untilDrained } from '../facts/drained.ts'
 import { gather } from '../facts/gather.ts'
 import { placeOrders } from '../load/order-load.ts'
 import { textOf } from '../processes/child.ts'
-import { compiled, createWorld, type World, type WorldOptions } from '../world/world.ts'
+import { compiled } from '../processes/compiled.ts'
+import { createWorld, type World, type WorldOptions } from '../world/world.ts'
 
 /** `CHAOS_LONG=1` runs the rows as long as they are meant to; else they are shortened for the suite. */
 export const isLong = process.env['CHAOS_LONG'] === '1'

@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { ChildExit } from '../processes/child.ts'
 import { createPart, type Part } from '../processes/part.ts'
 import { namingPort } from '../proxy/kafka-addresses.ts'
@@ -32,6 +31,8 @@ export interface Equipment {
 export interface InstanceSettings {
   readonly name: string
   readonly service: string
+  /** The module of its process. */
+  readonly main: string
   /** The folder of the logs. */
   readonly logs: string
   readonly ports: Readonly<Record<LinkName, number>>
@@ -42,11 +43,9 @@ export interface InstanceSettings {
   readonly onEnd: (exit: ChildExit) => void
 }
 
-const require = createRequire(import.meta.url)
-
 /** An instance that is not started; its proxies listen. */
 export async function createInstance(settings: InstanceSettings): Promise<Instance> {
-  const { name, service, logs, ports, password } = settings
+  const { name, service, main, logs, ports, password } = settings
   const [kafka, registry, database, httpPort] = await Promise.all([
     startProxy({ target: ports.kafka, rewrite: (port) => namingPort(ports.kafka, port) }),
     startProxy({ target: ports.registry }),
@@ -55,7 +54,6 @@ export async function createInstance(settings: InstanceSettings): Promise<Instan
   ])
   const links = { kafka, registry, database }
   let equipment: Equipment = {}
-  const main = join(dirname(require.resolve(`@troupe-demo/${service}/package.json`)), 'dist/main.js')
   const part = createPart({
     name,
     child: () => ({

@@ -7,9 +7,10 @@
 // 3. Nothing outlives `close`, nor this process.
 
 import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { ChildExit } from '../processes/child.ts'
+import { compiled } from '../processes/compiled.ts'
 import { createPart, type Part } from '../processes/part.ts'
 import { freePort } from './free-port.ts'
 import { createInstance, type Instance, type InstanceSettings } from './instance.ts'
@@ -17,7 +18,7 @@ import { createInstance, type Instance, type InstanceSettings } from './instance
 export interface WorldOptions {
   /** Where everything is kept; exists. */
   readonly folder: string
-  /** Names of the demo's services. Default: all four. */
+  /** Default: the demo's four. */
   readonly services?: readonly ServiceName[]
   /** How many instances of each there can be; only the first of each is started with the world. Default 1. */
   readonly instancesMax?: number
@@ -31,7 +32,8 @@ export interface WorldOptions {
   readonly onEnd?: (name: string, exit: ChildExit) => void
 }
 
-export type ServiceName = 'order' | 'payment' | 'inventory' | 'shipping'
+export type ServiceName = 'order' | 'payment' | 'inventory' | 'shipping' | 'clerk'
+/** The demo's. */
 export const serviceNames: readonly ServiceName[] = ['order', 'payment', 'inventory', 'shipping']
 
 export interface World {
@@ -60,8 +62,14 @@ export interface World {
 }
 
 const password = 'chaos'
-/** From the sources as well, which tests run on: Node runs what is compiled. */
-export const compiled = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist')
+const require = createRequire(import.meta.url)
+
+/** The compiled module that is a service's process. */
+function mainOf(service: ServiceName): string {
+  return service === 'clerk'
+    ? join(compiled, 'processes', 'clerk-process.js')
+    : join(dirname(require.resolve(`@troupe-demo/${service}/package.json`)), 'dist/main.js')
+}
 
 /** A world of which nothing runs yet. */
 export async function createWorld(options: WorldOptions): Promise<World> {
@@ -100,6 +108,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const settings: InstanceSettings = {
         name: `${service}-${number}`,
         service,
+        main: mainOf(service),
         logs: join(folder, 'logs'),
         ports: { kafka: kafkaPort, registry: registryPort, database: databasePort },
         password,
