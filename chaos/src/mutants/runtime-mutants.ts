@@ -175,8 +175,8 @@ const deciding: readonly Mutant[] = [
     'the outside gets another idempotency key at each attempt',
     [
       'runtime/perform',
-      "causeIdOf(delivery.event), 'perform')",
-      "causeIdOf(delivery.event), 'perform', String(Math.random()))",
+      "causeIdOf(event), 'perform')",
+      "causeIdOf(event), 'perform', String(Math.random()))",
     ],
     { rows: [1, 2, 33] },
   ),
