@@ -27,15 +27,19 @@ function airfield({
 }
 
 describe('sharing flights', () => {
-  it('lets nobody wait while nothing is under way', () => {
+  it('carries together what is due in one turn of the event loop, and lets it wait no longer', async () => {
     const { request, flights } = airfield()
     void request('first')
-    expect(flights.map(({ items }) => items)).toEqual([['first']])
+    void Promise.resolve().then(() => request('second'))
+    expect(flights).toHaveLength(0)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(flights.map(({ items }) => items)).toEqual([['first', 'second']])
   })
 
   it('carries together what came while one was under way, and answers each for itself', async () => {
     const { request, flights, started } = airfield()
     const first = request('first')
+    await started(1)
     const others = Promise.all([request('second'), request('third')])
     flights[0]?.land()
     expect(await first).toBe('first done')
@@ -47,6 +51,7 @@ describe('sharing flights', () => {
   it('does not let others wait for ever for a flight that does not land', async () => {
     const { request, flights, started } = airfield()
     void request('blocked')
+    await started(1)
     const second = request('second')
     expect(await started(2)).toEqual([['blocked'], ['second']])
     flights[1]?.land()
@@ -57,7 +62,7 @@ describe('sharing flights', () => {
     const { request, started } = airfield()
     void request('first')
     void request('large')
-    expect(await started(2)).toEqual([['first'], ['large']])
+    expect(await started(2)).toEqual([['large'], ['first']])
   })
 
   it('leaves for the next flight whatever must not share one', async () => {
@@ -65,6 +70,7 @@ describe('sharing flights', () => {
       fits: (item, aboard) => !aboard.includes(`not ${item}`),
     })
     void request('first')
+    await started(1)
     void request('not second')
     void request('second')
     void request('third')
@@ -77,6 +83,7 @@ describe('sharing flights', () => {
   it('tries each alone if a shared flight is refused, so that the guilty one fails alone', async () => {
     const { request, flights, started } = airfield()
     void request('first')
+    await started(1)
     const good = request('good')
     const guilty = request('guilty')
     flights[0]?.land()
@@ -92,6 +99,7 @@ describe('sharing flights', () => {
   it('tells all of them that the outcome is unknown, and tries none again', async () => {
     const { request, flights, started } = airfield()
     void request('first')
+    await started(1)
     const others = Promise.allSettled([request('second'), request('third')])
     flights[0]?.land()
     await started(2)

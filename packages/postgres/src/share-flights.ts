@@ -4,8 +4,9 @@
 // or a hundred. A service whose partitions each have a little to write is mostly busy with that.
 //
 // Invariants
-// 1. Nobody waits while nothing is under way, or longer than `patienceMs` for somebody else's flight: who
-//    waits for a lock in the database holds back only those who are aboard.
+// 1. While nothing is under way, what is due in one turn of the event loop flies together at its end: an answer
+//    of Kafka's holds records of several partitions. Nobody waits longer than `patienceMs` for somebody else's
+//    flight: who waits for a lock in the database holds back only those who are aboard.
 // 2. What is large flies at once, alone.
 // 3. Those aboard have one fate only where it cannot be helped. If the database refuses a shared flight,
 //    nothing of it was written: each flies again, alone, and is answered for itself.
@@ -40,18 +41,11 @@ export function shareFlights<Item, Result>({
   let waiting: Passenger<Item, Result>[] = []
   let underWay = 0
   let isBoarding = false
-  /** Whether the latest flight carried several, or left some behind: the next ones are about to come. */
-  let isBusy = false
   let impatience: NodeJS.Timeout | undefined
 
   function call(): void {
     if (isBoarding) return
-    if (!isBusy) {
-      depart()
-      return
-    }
     isBoarding = true
-    // At the end of this turn of the event loop, so that all that is due in it goes together.
     setImmediate(depart)
   }
 
@@ -61,13 +55,10 @@ export function shareFlights<Item, Result>({
     impatience = undefined
     const aboard = board()
     if (aboard.length === 0) return
-    isBusy = aboard.length > 1 || waiting.length > 0
     underWay += 1
     void flyTogether(aboard).finally(() => {
       underWay -= 1
-      if (waiting.length === 0) return
-      isBusy = true
-      call()
+      if (waiting.length > 0) call()
     })
     if (waiting.length > 0) impatience = setTimeout(call, patienceMs)
   }
