@@ -12,7 +12,9 @@ export class HeldIds {
   #published = new Set<string>()
   readonly #taken = new Set<string>()
   readonly #refused = new Set<string>()
-  readonly #gone = new Set<string>()
+  /** Two generations: the younger one is filled while the older one is still remembered. */
+  #gone = new Set<string>()
+  #goneBefore = new Set<string>()
 
   get publishedCount(): number {
     return this.#published.size
@@ -51,14 +53,13 @@ export class HeldIds {
       this.#taken.delete(id)
       this.#gone.add(id)
     }
-    for (const id of this.#gone) {
-      if (this.#gone.size <= goneMax) break
-      this.#gone.delete(id)
-    }
+    if (this.#gone.size < goneMax) return
+    this.#goneBefore = this.#gone
+    this.#gone = new Set()
   }
 
   has(id: string): boolean {
-    return this.#isInHand(id) || this.#gone.has(id)
+    return this.#isInHand(id) || this.#gone.has(id) || this.#goneBefore.has(id)
   }
 
   #isInHand(id: string): boolean {
@@ -66,4 +67,5 @@ export class HeldIds {
   }
 }
 
+/** At least so many are remembered, and about twice as many at most. */
 const goneMax = 10_000
