@@ -77,6 +77,8 @@ export interface Relay {
    * aside, with an error in the log.
    */
   push(records: readonly OutgoingRecord[]): void
+  /** Whether the queue is below its limits. */
+  readonly hasRoom: boolean
   /** Resolves when the queue is below its limits. Await it before producing more. @throws TroupeError `TROUPE_STOPPED` */
   room(): Promise<void>
   /** Resolves when everything that was pushed until now is acknowledged or set aside. @throws TroupeError `TROUPE_STOPPED` */
@@ -193,8 +195,12 @@ class OutboxRelay implements Relay {
     if (this.#phase === 'running' || this.#phase === 'stopping') for (const sender of touched) sender.pump()
   }
 
+  get hasRoom(): boolean {
+    return this.#queued < this.#tuning.queueRecordsMax && this.#queuedBytes < this.#tuning.queueBytesMax
+  }
+
   async room(): Promise<void> {
-    while (!this.#hasRoom()) {
+    while (!this.hasRoom) {
       this.#refuseStopped()
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
     }
@@ -281,17 +287,13 @@ class OutboxRelay implements Relay {
   #left(count: number, bytes: number): void {
     this.#queued -= count
     this.#queuedBytes -= bytes
-    if (this.#hasRoom()) this.#wakeRoomWaiters()
+    if (this.hasRoom) this.#wakeRoomWaiters()
   }
 
   #wakeRoomWaiters(): void {
     const waiters = this.#roomWaiters
     this.#roomWaiters = []
     for (const wake of waiters) wake()
-  }
-
-  #hasRoom(): boolean {
-    return this.#queued < this.#tuning.queueRecordsMax && this.#queuedBytes < this.#tuning.queueBytesMax
   }
 
   #refuseStopped(): void {

@@ -80,6 +80,9 @@ export function createService(
     get httpUrl() {
       return http?.url
     },
+    get state() {
+      return lifecycle.state
+    },
     start: lifecycle.start,
     stop: lifecycle.stop,
     status: () => statusOf(parts, lifecycle.state),

@@ -284,6 +284,9 @@ export function fakeRelay(): FakeRelay {
       }
       flow()
     },
+    get hasRoom() {
+      return false
+    },
     room: drained,
     drained,
     takePublished() {

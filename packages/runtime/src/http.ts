@@ -87,7 +87,7 @@ export async function serveHttp(
     traceRequests(own, { service: running.service.name, isTraced })
     // It listens before the service runs, so that the health checks can say what it waits for.
     own.addHook('onRequest', async () => {
-      const { state } = running.status()
+      const { state } = running
       if (!isOpen(state))
         throw problem({ status: 503, detail: `${running.service.name} is ${state}. Ask again in a moment.` })
     })

@@ -121,7 +121,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     } finally {
       unlink()
     }
-    await roomOrEnd(batch)
+    if (!options.relay.hasRoom) await roomOrEnd(batch)
   }
 
   /** Holds back the next batch while too much waits for Kafka. The one before it is settled, whatever happens. */

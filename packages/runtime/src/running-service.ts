@@ -41,10 +41,13 @@ export interface RunningService {
   readonly service: Service
   /** Where its HTTP server listens, once it does. */
   readonly httpUrl: string | undefined
+  /** Where it is in its life. */
+  readonly state: ServiceState
   /** Resolves when the service has joined its consumer group. @throws what refused the start */
   start(): Promise<void>
   /** Lets everything under way finish, for `stopTimeoutMs` at most. Safe to call in any state. */
   stop(): Promise<void>
+  /** All that a health check says: more work than to ask for `state`. */
   status(): Status
   /** Resolves once all that was emitted so far is published, with how far each partition has been handled. */
   progress(): Promise<readonly Progress[]>
