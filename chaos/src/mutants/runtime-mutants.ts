@@ -23,7 +23,7 @@ const settling: readonly Mutant[] = [
     [
       'runtime/settle',
       settleIt,
-      'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], published: [] }); return receipt.predecessors',
+      'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], deadlines: [], published: [] }); return receipt.predecessors',
     ],
     { rows: [1, 14, 9, 33] },
   ),
@@ -139,6 +139,35 @@ const partition: readonly Mutant[] = [
   ),
 ]
 
+/** Deadlines that are due. */
+const firing: readonly Mutant[] = [
+  plant(
+    'fired-twice',
+    13,
+    'a deadline that was fired stays where it was, and is fired again',
+    [
+      'postgres/statements/fire-deadlines',
+      'DELETE FROM ${schema}.deadline WHERE ctid = ANY (ARRAY(SELECT ctid FROM due)) RETURNING *',
+      'SELECT * FROM ${schema}.deadline WHERE ctid = ANY (ARRAY(SELECT ctid FROM due))',
+    ],
+    { tests: contract, titled: 'fires a deadline that is due, once' },
+  ),
+  plant(
+    'fired-and-left-behind',
+    13,
+    'who fires a deadline does not publish it',
+    ['runtime/firing', 'await publishThrough(', 'void String('],
+    { tests: 'packages/runtime/src/firing.test.ts', titled: 'publishes each that is due once' },
+  ),
+  plant(
+    'lost-firing-forgotten',
+    13,
+    'what was fired when the answer was lost is left to others',
+    ['runtime/firing', 'if (isUnsure) await publishLeftovers(commandLane, options)', ''],
+    { tests: 'packages/runtime/src/firing.test.ts', titled: 'when the answer was lost' },
+  ),
+]
+
 /** Deciding, calls to the outside, commands. */
 const deciding: readonly Mutant[] = [
   plant(
@@ -204,7 +233,7 @@ const deciding: readonly Mutant[] = [
   ),
 ]
 
-export const runtimeMutants: readonly Mutant[] = [...settling, ...partition, ...deciding]
+export const runtimeMutants: readonly Mutant[] = [...settling, ...partition, ...firing, ...deciding]
 
 /** In SQL, which the simulation does not have: shown by the contract that every ledger fulfils. */
 export const postgresMutants: readonly Mutant[] = [

@@ -111,6 +111,19 @@ function voicesOf(service: Service): readonly Voice[] {
       isFinal: false,
     }),
   )
+  // That nobody answers follows, if anything, from what was to be answered.
+  const deadlines = service.deadlines.map(
+    ({ from, emit }): Voice => ({
+      name: `${service.name}, unless it is answered,`,
+      service: service.name,
+      form: 'reaction',
+      hears: [eventKey(from)],
+      says: [eventKey(emit)],
+      done: undefined,
+      mayChange: false,
+      isFinal: false,
+    }),
+  )
   const reactions = [...new Set(service.reactions.values())].map(
     ({ name, reaction, isStep, doneType }): Voice => ({
       name: `${service.name}.${name}`,
@@ -123,7 +136,7 @@ function voicesOf(service: Service): readonly Voice[] {
       isFinal: reaction.isFinal,
     }),
   )
-  return [...commands, ...reactions]
+  return [...commands, ...deadlines, ...reactions]
 }
 
 /** Each event that is heard and whose owner is not in the set comes from somebody of whom nothing is known. */

@@ -1,17 +1,28 @@
+import { type Deadline, type DeadlineDeclaration, deadlineOf } from './deadline.ts'
 import type { DocumentRef } from './document.ts'
 import type { AnyEventType } from './event-type.ts'
 import type { Json } from './json.ts'
 import type { ReactContext } from './reaction.ts'
 
-/** What a command's `react` gets: a reaction's context, and no `performed`. */
-export type CommandContext<Emits extends AnyEventType = AnyEventType> = Omit<ReactContext<Emits>, 'performed'>
+/** What a command's `react` gets: a reaction's context, no `performed`, and no saga that goes without saying. */
+export type CommandContext<Emits extends AnyEventType = AnyEventType> = Omit<
+  ReactContext<Emits>,
+  'performed' | 'lift'
+> & {
+  /** Takes back what a saga has scheduled under a name; nothing happens if that is over. */
+  lift(this: void, what: AnyEventType | string, saga: string): void
+}
 
 export interface CommandDeclaration<
   Input extends object,
   Emits extends readonly AnyEventType[],
   Answer extends Json | undefined | void,
+  From extends Emits[number] = Emits[number],
+  Overdue extends AnyEventType = AnyEventType,
 > {
   readonly emits: Emits
+  /** For how long the saga waits for an answer to what it emits, and what is said if none comes. */
+  readonly deadline?: DeadlineDeclaration<From, Overdue>
   /** The documents it needs. Pure. `id` is the one that `react` gets from its context. */
   readonly reads?: (input: Input, ids: Pick<CommandContext, 'id'>) => readonly DocumentRef[]
   /**
@@ -28,19 +39,28 @@ export interface CommandDeclaration<
 export interface Command<Input extends object = never, Answer = unknown> {
   readonly form: 'command'
   readonly emits: readonly AnyEventType[]
+  readonly deadline: Deadline | undefined
   readonly reads: ((input: Input, ids: Pick<CommandContext, 'id'>) => readonly DocumentRef[]) | undefined
   readonly react: (input: Input, context: never) => Answer
 }
 
-/** Declares a command; its name is the name under which a service lists it. */
+/**
+ * Declares a command; its name is the name under which a service lists it.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if its deadline begins with what it never emits, waits for
+ *   nothing, or for no time that can be.
+ */
 export function command<
   Input extends object,
   const Emits extends readonly AnyEventType[],
   Answer extends Json | undefined | void,
->(declaration: CommandDeclaration<Input, Emits, Answer>): Command<Input, Answer> {
+  From extends Emits[number] = Emits[number],
+  Overdue extends AnyEventType = AnyEventType,
+>(declaration: CommandDeclaration<Input, Emits, Answer, From, Overdue>): Command<Input, Answer> {
   return {
     form: 'command',
     emits: declaration.emits,
+    deadline: deadlineOf(declaration.deadline, declaration.emits),
     reads: declaration.reads,
     react: declaration.react as Command<Input, Answer>['react'],
   }

@@ -6,7 +6,7 @@ import { recallFor } from './delivery.ts'
 import { document } from './document.ts'
 import { isTroupeError, type TroupeError } from './errors.ts'
 import type { AvroRecordSchema, Event, EventType } from './event-type.ts'
-import type { Deciding } from './handling.ts'
+import type { Deciding } from './saying.ts'
 import { reactTo, withoutRunning } from './react.ts'
 import { reaction, undo } from './reaction.ts'
 import { service, type Service } from './service.ts'
@@ -60,6 +60,12 @@ export const InventoryReleased = eventType<'InventoryReleased', { orderId: strin
   'inventory',
 )
 
+/** Said when nobody has shipped for a long time what is held. */
+export const HoldOverdue = eventType<'HoldOverdue', { orderId: string; skus: readonly string[] }>(
+  'HoldOverdue',
+  'inventory',
+)
+
 export interface Stock {
   readonly free: number
   readonly held: number
@@ -78,6 +84,13 @@ export const stock = document<Stock>({
 export const reserveStock = reaction({
   on: PaymentProcessed,
   emits: [InventoryReserved, InventoryFailed],
+  deadline: {
+    from: InventoryReserved,
+    afterMs: 60_000,
+    emit: HoldOverdue,
+    data: ({ orderId, items }) => ({ orderId, skus: items.map(({ sku }) => sku) }),
+    liftedBy: [ShippingFailed, OrderWithdrawn],
+  },
   reads: ({ data }) => data.items.map(({ sku }) => stock(sku)),
   react({ id, data }, { get, put, emit }) {
     for (const { sku, quantity } of data.items) {

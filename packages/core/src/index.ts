@@ -7,6 +7,7 @@ export {
   type UndoneStep,
 } from './check-choreography.ts'
 export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
+export { type Deadline, type DeadlineDeclaration, isDelay, type When } from './deadline.ts'
 export { type DeadLetterFacts, deadLetterHeaders, deadLetterIdOf, deadLetterOf } from './dead-letter.ts'
 export {
   causeIdOf,
@@ -69,10 +70,14 @@ export {
   type Claim,
   type Codec,
   commandLane,
+  type DeadlineDue,
+  type DeadlineName,
+  type DeadlineWrite,
   type DocumentName,
   type DocumentPage,
   type DocumentRead,
   type DocumentWrite,
+  type Fired,
   type Forgettable,
   type InboxEntry,
   laneOf,
@@ -97,7 +102,7 @@ export {
   type StoredStep,
 } from './ports.ts'
 export type { EventName, RawRecord, TopicPartition } from './record.ts'
-export type { Deciding, Emitted, TraceEmitted } from './handling.ts'
+export type { Deciding, Emitted, TraceEmitted } from './saying.ts'
 export { decideTwice, type Elsewhere, type PurityCheck } from './purity.ts'
 export { decideOn, type Performed, reactTo, readableBy, withoutRunning } from './react.ts'
 export {
@@ -124,7 +129,13 @@ export {
   type TopicShape,
 } from './service.ts'
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
-export { type Topology, type TopologyEvent, topologyOf, type TopologyService } from './topology.ts'
+export {
+  type Topology,
+  type TopologyDeadline,
+  type TopologyEvent,
+  topologyOf,
+  type TopologyService,
+} from './topology.ts'
 export { type Changes, refuseUnread, type WorkingSet, workingSet } from './working-set.ts'
 export {
   afterFailure,

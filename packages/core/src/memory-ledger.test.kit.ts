@@ -3,6 +3,7 @@ import { documentName } from './document.ts'
 import { TroupeError } from './errors.ts'
 import { memorySetAside, type MemorySetAside } from './memory-set-aside.ts'
 import type {
+  DeadlineWrite,
   InboxEntry,
   OutgoingRecord,
   RecallRequest,
@@ -24,6 +25,7 @@ export interface MemoryLedger {
     readonly steps: Readonly<Record<string, unknown>>
     readonly outbox: readonly OutgoingRecord[]
     readonly answers: readonly StoredAnswer[]
+    readonly deadlines: Readonly<Record<string, DeadlineWrite['set']>>
   }
   readonly documents: ReadonlyMap<string, StoredDocument>
   readonly aside: MemorySetAside
@@ -47,6 +49,7 @@ export function memoryLedger(nowMs = () => 0): MemoryLedger {
   const steps = new Map<string, StoredStep>()
   const answers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
+  const deadlines = new Map<string, DeadlineWrite['set']>()
   const nameOf = ({ saga, step }: { saga: string; step: string }) => JSON.stringify([saga, step])
   const hasSeen = (event: { source: string; id: string }) =>
     inbox.some(({ source, id }) => source === event.source && id === event.id)
@@ -92,6 +95,10 @@ export function memoryLedger(nowMs = () => 0): MemoryLedger {
       answers.push(...writes.answers)
       outbox.push(...writes.outbox)
       if (writes.parking) aside.write(writes.parking)
+      for (const { saga, name, set } of writes.deadlines) {
+        if (set) deadlines.set(JSON.stringify([saga, name]), set)
+        else deadlines.delete(JSON.stringify([saga, name]))
+      }
     },
     effects: () => ({
       inbox,
@@ -99,6 +106,7 @@ export function memoryLedger(nowMs = () => 0): MemoryLedger {
       steps: Object.fromEntries(steps),
       outbox,
       answers,
+      deadlines: Object.fromEntries([...deadlines].toSorted(([one], [other]) => (one < other ? -1 : 1))),
     }),
   }
 }

@@ -180,6 +180,32 @@ export interface StepWrite extends StoredStep {
   readonly expectedState: StepState | undefined
 }
 
+/** Names a deadline: a saga has one of each name. */
+export interface DeadlineName {
+  readonly saga: string
+  readonly name: string
+}
+
+/** When a deadline is due: so long after the settlement, or at a time since the epoch; both by the database's clock. */
+export type DeadlineDue = { readonly afterMs: number } | { readonly atMs: number }
+
+/** What becomes of one deadline: it is set, in place of one of its name if there is one, or lifted. */
+export interface DeadlineWrite extends DeadlineName {
+  /**
+   * Undefined: lifted, if it is there. One that is there under the same record id is left as it is, so that
+   * doing again what set it does not put it off.
+   */
+  readonly set: { readonly due: DeadlineDue; readonly record: OutgoingRecord } | undefined
+}
+
+/** Deadlines that have just become outbox records. */
+export interface Fired {
+  /** Those due first come first; `lateMs` by the database's clock. */
+  readonly records: readonly { readonly id: string; readonly lateMs: number }[]
+  /** How long until the next one is due; 0 or less if one is due already; undefined if none is pending. */
+  readonly nextMs: number | undefined
+}
+
 /** The move of one partition's position; it counts only if `epoch` and `from` are still what is stored. */
 export interface PositionMove extends TopicPartition {
   readonly epoch: number
@@ -198,6 +224,8 @@ export interface Settlement {
   readonly steps: readonly StepWrite[]
   readonly answers: readonly StoredAnswer[]
   readonly outbox: readonly OutgoingRecord[]
+  /** Each name once. */
+  readonly deadlines: readonly DeadlineWrite[]
   /** Ids of outbox records that Kafka has acknowledged since the last write. */
   readonly published: readonly string[]
   /** Nothing in the good case. */
@@ -247,8 +275,8 @@ export interface DocumentPage {
 }
 
 /**
- * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers, and what
- * it has set aside.
+ * What a service remembers in its own database: positions, inbox, outbox, steps, documents, answers, deadlines,
+ * and what it has set aside.
  *
  * Every method may fail with `TROUPE_DATABASE_UNREACHABLE`, which says nothing about the work itself:
  * try again. So does `TROUPE_DATABASE_FULL`, after which nothing was written. Safe to call concurrently. `close` waits for what is under way.
@@ -279,6 +307,13 @@ export interface Ledger extends ParkingLedger, AsideDesk {
    * lanes: a page of them, oldest first, bounded by count and bytes. What is published by now is left out.
    */
   outgoing(ids: readonly string[], after?: bigint): Promise<OutboxPage<OutgoingRecord>>
+  /**
+   * Moves a page of the deadlines that are due into the outbox, each of them once, whoever asks, in one
+   * transaction. One that a settlement is lifting or setting anew at the moment is left to the next time.
+   */
+  fire(): Promise<Fired>
+  /** How many deadlines are pending: exact up to ten thousand, an estimate beyond. */
+  pendingDeadlines(): Promise<number>
   /**
    * Deletes a portion of what is older than this, by the database's clock; `next` is where the next portion
    * begins, undefined at the end. Of several callers at one time one does it, the others delete nothing.

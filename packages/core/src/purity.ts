@@ -2,7 +2,8 @@
 // For development and tests; it costs a second run.
 import { TroupeError, messageOf } from './errors.ts'
 import { headerNames } from './envelope.ts'
-import type { Deciding } from './handling.ts'
+import type { Deciding } from './saying.ts'
+import type { OutgoingRecord } from './ports.ts'
 import type { Changes } from './working-set.ts'
 
 /** Runs something at once, under another clock and with other randomness. Given by the edge. */
@@ -72,11 +73,18 @@ function refuse(handler: string, what: string, cause?: unknown): never {
 }
 
 /** All that a handler said, under the names that a person looks for. */
-function sayingsOf({ documents, outbox, answer }: Changes, said: WeakMap<Uint8Array, object>): object {
+function sayingsOf(
+  { documents, outbox, answer, deadlines = [] }: Changes,
+  said: WeakMap<Uint8Array, object>,
+): object {
+  const spoken = ({ headers, value }: OutgoingRecord) => ({
+    [String(headers[headerNames.type])]: value === null ? null : said.get(value),
+  })
   return {
-    emitted: outbox.map(({ headers, value }) => ({
-      [String(headers[headerNames.type])]: value === null ? null : said.get(value),
-    })),
+    emitted: outbox.map(spoken),
+    scheduled: deadlines.map(({ name, set }) =>
+      set ? { [name]: set.due, ...spoken(set.record) } : { name },
+    ),
     put: Object.fromEntries([...documents].map(([name, { state }]) => [name, state])),
     answer: answer?.answer,
   }

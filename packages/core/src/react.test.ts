@@ -18,7 +18,7 @@ import {
   ShippingFailed,
   stock,
 } from './fixtures.test.kit.ts'
-import type { Deciding, Emitted, TraceEmitted } from './handling.ts'
+import type { Deciding, Emitted, TraceEmitted } from './saying.ts'
 import { reactTo, withoutRunning } from './react.ts'
 import { type ReactContext, reaction, undo } from './reaction.ts'
 import { service } from './service.ts'

@@ -2,15 +2,17 @@ import type { Verdict } from './admit.ts'
 import { causeIdOf, type Delivery, type Request, requestId, stepOf } from './delivery.ts'
 import { headerNames, type TraceContext } from './envelope.ts'
 import { TroupeError } from './errors.ts'
-import { type Deciding, openHandling, type TraceEmitted } from './handling.ts'
+import { openHandling } from './handling.ts'
 import { flawOfJson, type Json } from './json.ts'
 import {
   commandLane,
+  type DeadlineWrite,
   type DocumentName,
   type OutgoingRecord,
   type StepName,
   type StoredStep,
 } from './ports.ts'
+import type { Deciding, TraceEmitted } from './saying.ts'
 import type { BoundReaction } from './service.ts'
 import type { Changes, WorkingSet } from './working-set.ts'
 
@@ -30,7 +32,7 @@ export interface Performed {
  * @param reads what the declaration's `reads` named for this delivery
  * @throws whatever the reaction throws; TroupeError `TROUPE_EVENT_NOT_DECLARED`, `TROUPE_EVENT_INVALID`,
  *   `TROUPE_EVENT_TOO_LARGE`, `TROUPE_DOCUMENT_NOT_READ`, `TROUPE_DOCUMENT_INVALID`, `TROUPE_REACTION_ASYNC`,
- *   `TROUPE_STEP_DONE_TWICE`
+ *   `TROUPE_STEP_DONE_TWICE`, `TROUPE_SCHEDULE_INVALID`
  */
 export function reactTo(
   delivery: Delivery,
@@ -60,6 +62,7 @@ export function reactTo(
       correlationId: event.correlationId,
       causationId: event.id,
       emits: bound.reaction.emits,
+      deadline: bound.reaction.deadline,
       lane,
       performed,
       done,
@@ -81,6 +84,7 @@ export function reactTo(
     documents: handling.documents,
     step: changedStep,
     outbox: handling.outbox,
+    deadlines: joined(liftedBy(delivery), handling.deadlines),
   }
 }
 
@@ -117,7 +121,21 @@ export function withoutRunning(
         ? { saga: step.saga, step: step.step, state: 'barred', done: null, touched: [] }
         : undefined,
     outbox: [],
+    // It has been answered, whatever came of the answer.
+    deadlines: liftedBy(delivery),
   }
+}
+
+/** The deadlines of its saga that wait for this event. */
+function liftedBy({ event, bound }: Delivery): readonly DeadlineWrite[] {
+  const names = bound.lifts.get(event.type)
+  return names ? names.map((name) => ({ saga: event.correlationId, name, set: undefined })) : none
+}
+
+const none: readonly DeadlineWrite[] = []
+
+function joined(lifted: readonly DeadlineWrite[], set: readonly DeadlineWrite[]): readonly DeadlineWrite[] {
+  return lifted.length === 0 ? set : [...lifted, ...set]
 }
 
 /**
@@ -141,6 +159,7 @@ export function decideOn(
     correlationId: undefined,
     causationId: undefined,
     emits: request.command.emits,
+    deadline: request.command.deadline,
     lane: commandLane,
     performed: undefined,
     done: undefined,
@@ -160,6 +179,7 @@ export function decideOn(
   return {
     documents: handling.documents,
     outbox: handling.outbox,
+    deadlines: handling.deadlines,
     answer: { command, idempotencyKey, inputHash, answer: answer as Json | undefined },
   }
 }

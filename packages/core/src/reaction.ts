@@ -1,3 +1,4 @@
+import { type Deadline, type DeadlineDeclaration, deadlineOf, type When } from './deadline.ts'
 import type { DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, EventOf, InputOfAll } from './event-type.ts'
@@ -23,6 +24,19 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
    * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path.
    */
   emit<Type extends Emits>(this: void, type: Type, data: InputOfAll<Type>): void
+  /**
+   * Emits an event later: once, when it is due by the database's clock, unless it is lifted before. A saga has
+   * one of each name, the event's type unless another is given: scheduled again, it is the new one that counts.
+   * @throws TroupeError as `emit` does; `TROUPE_SCHEDULE_INVALID` for a time or a name that cannot be.
+   */
+  schedule<Type extends Emits>(
+    this: void,
+    type: Type,
+    data: InputOfAll<Type>,
+    when: When & { readonly name?: string },
+  ): void
+  /** Takes back what this saga, or the named one, has scheduled under a name; nothing happens if that is over. */
+  lift(this: void, what: AnyEventType | string, saga?: string): void
   /** What `perform` resolved to. */
   readonly performed: Performed
   /** An id that is the same each time this event is handled; `name` tells several apart. A UUID. */
@@ -60,11 +74,15 @@ export interface ReactionDeclaration<
   On extends OneOrMore<AnyEventType>,
   Emits extends readonly AnyEventType[],
   Performed,
+  From extends Emits[number] = Emits[number],
+  Overdue extends AnyEventType = AnyEventType,
 > {
   /** The event, or events, it hears. */
   readonly on: On
   /** Everything it may emit; what is not in here does not compile. */
   readonly emits: Emits
+  /** For how long its saga waits for an answer to what it emits, and what is said if none comes. */
+  readonly deadline?: DeadlineDeclaration<From, Overdue>
   /** The documents it needs. Pure. Default: none. */
   readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
   /**
@@ -97,6 +115,7 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly form: 'reaction' | 'undo'
   readonly on: readonly On[]
   readonly emits: readonly Emits[]
+  readonly deadline: Deadline | undefined
   readonly reads: ((event: never) => readonly DocumentRef[]) | undefined
   readonly perform: ((event: never, context: PerformContext) => Promise<unknown>) | undefined
   /** As far as it was declared; false where its calls never pause. */
@@ -113,18 +132,22 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
 /**
  * Declares a reaction.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice, or if its `retry` is malformed.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice; if its `retry` is
+ *   malformed; or if its deadline begins with what it never emits, waits for nothing, or for no time that can be.
  */
 export function reaction<
   const On extends OneOrMore<AnyEventType>,
   const Emits extends readonly AnyEventType[],
   Performed = undefined,
->(declaration: ReactionDeclaration<On, Emits, Performed>): Reaction<Each<On>, Emits[number]> {
+  From extends Emits[number] = Emits[number],
+  Overdue extends AnyEventType = AnyEventType,
+>(declaration: ReactionDeclaration<On, Emits, Performed, From, Overdue>): Reaction<Each<On>, Emits[number]> {
   const on = eachOf(declaration.on) as readonly Each<On>[]
   return {
     form: 'reaction',
     on,
     emits: declaration.emits,
+    deadline: deadlineOf(declaration.deadline, declaration.emits),
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     breaker: breakerOf(on, declaration),
@@ -225,6 +248,7 @@ export function undo<
     form: 'undo',
     on,
     emits: declaration.emits,
+    deadline: undefined,
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     breaker: breakerOf(on, declaration),

@@ -181,3 +181,64 @@ command({
     emit(InventoryFailed, { orderId: sku, reason: 'none' })
   },
 })
+
+reaction({
+  on: PaymentProcessed,
+  emits: [InventoryReserved, InventoryFailed],
+  deadline: {
+    from: InventoryReserved,
+    afterMs: 1_000,
+    emit: InventoryReleased,
+    data: ({ orderId, items }) => ({ orderId, first: items[0]?.sku }),
+    liftedBy: [ShippingFailed],
+  },
+  react({ data: { orderId } }, { schedule, lift }) {
+    schedule(InventoryFailed, { orderId, reason: 'late' }, { afterMs: 1_000, name: 'patience' })
+    schedule(InventoryFailed, { orderId, reason: 'late' }, { atMs: 1_000 })
+    lift('patience')
+    lift(InventoryFailed)
+    // @ts-expect-error: what is not in `emits` cannot be scheduled
+    schedule(InventoryReleased, { orderId }, { afterMs: 1_000 })
+    // @ts-expect-error: an event cannot be scheduled without its data
+    schedule(InventoryFailed, { orderId }, { afterMs: 1_000 })
+    // @ts-expect-error: nor without a time
+    schedule(InventoryFailed, { orderId, reason: 'late' }, {})
+  },
+})
+
+reaction({
+  on: PaymentProcessed,
+  emits: [InventoryReserved],
+  deadline: {
+    // @ts-expect-error: a deadline begins with what the reaction emits
+    from: InventoryFailed,
+    afterMs: 1_000,
+    emit: InventoryReleased,
+    data: () => ({ orderId: 'o1' }),
+    liftedBy: [ShippingFailed],
+  },
+  react() {},
+})
+
+reaction({
+  on: PaymentProcessed,
+  emits: [InventoryReserved],
+  deadline: {
+    from: InventoryReserved,
+    afterMs: 1_000,
+    emit: InventoryFailed,
+    // @ts-expect-error: the deadline's event has a reason
+    data: ({ orderId }) => ({ orderId }),
+    liftedBy: [ShippingFailed],
+  },
+  react() {},
+})
+
+command({
+  emits: [InventoryFailed],
+  react({ sku }: { sku: string }, { lift }) {
+    lift('patience', sku)
+    // @ts-expect-error: a command is in no saga, so it has to name one
+    lift('patience')
+  },
+})

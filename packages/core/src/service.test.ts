@@ -3,6 +3,7 @@ import { command } from './command.ts'
 import {
   eventType,
   inventory,
+  HoldOverdue,
   InventoryFailed,
   InventoryReleased,
   InventoryReserved,
@@ -33,7 +34,7 @@ describe('a declared service', () => {
       'OrderWithdrawn',
       'StockCounted',
     ])
-    expect(inventory.says).toEqual([InventoryReserved, InventoryFailed, InventoryReleased])
+    expect(inventory.says).toEqual([InventoryReserved, InventoryFailed, InventoryReleased, HoldOverdue])
     expect(isService(inventory)).toBe(true)
     expect([{}, null, undefined, 'inventory'].map(isService)).toEqual([false, false, false, false])
   })
@@ -63,12 +64,17 @@ describe('a declared service', () => {
   })
 
   it('binds each event to its reaction, and an undo to the step that it undoes', () => {
+    const lifts = new Map([
+      ['ShippingFailed', ['HoldOverdue']],
+      ['OrderWithdrawn', ['HoldOverdue']],
+    ])
     expect(inventory.reactions.get('PaymentProcessed')).toEqual({
       name: 'reserveStock',
       reaction: reserveStock,
       isStep: true,
       step: 'InventoryReserved',
       doneType: 'InventoryReserved',
+      lifts,
     })
     expect(inventory.reactions.get('ShippingFailed')).toEqual({
       name: 'releaseStock',
@@ -76,6 +82,7 @@ describe('a declared service', () => {
       isStep: false,
       step: 'InventoryReserved',
       doneType: 'InventoryReserved',
+      lifts,
     })
     expect(inventory.reactions.get('OrderWithdrawn')).toBe(inventory.reactions.get('ShippingFailed'))
     expect(inventory.reactions.get('StockCounted')).toMatchObject({ isStep: false, step: undefined })

@@ -1,7 +1,8 @@
 import type { Command } from './command.ts'
+import { type Deadline, deadlinesOf, liftsOf } from './deadline.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
-import type { Reaction } from './reaction.ts'
+import { type Reaction, reaction } from './reaction.ts'
 import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
 
 const brand = Symbol.for('troupe.service')
@@ -51,6 +52,8 @@ export interface BoundReaction {
   readonly step: string | undefined
   /** Type of the event by which the step says that it was done. */
   readonly doneType: string | undefined
+  /** By the type of an event that is heard: the deadlines of its saga that it lifts, whatever else it does. */
+  readonly lifts: ReadonlyMap<string, readonly string[]>
 }
 
 /** A named set of reactions with its own database. Inert until it is run. */
@@ -65,6 +68,8 @@ export interface Service {
   /** By the type of the event that is heard. */
   readonly reactions: ReadonlyMap<string, BoundReaction>
   readonly commands: ReadonlyMap<string, Command>
+  /** Its deadlines, each once. */
+  readonly deadlines: readonly Deadline[]
   /** Every event type it hears, each once. */
   readonly hears: readonly AnyEventType[]
   /** Every event type it may emit, each once. */
@@ -77,8 +82,8 @@ export interface Service {
  *
  * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
  *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
- *   steps say by one event that they are done, if an end is none of its events, or if a name, the topic's
- *   shape or `retry` is malformed.
+ *   steps say by one event that they are done, if two deadlines emit one event, if an end is none of its events,
+ *   or if a name, the topic's shape or `retry` is malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
   const { name } = declaration
@@ -92,10 +97,9 @@ export function service(declaration: ServiceDeclaration): Service {
   for (const own of [...Object.keys(declaration.reactions), ...Object.keys(declaration.commands ?? {})]) {
     refuseUnfitName(name, own)
   }
-  const says = distinct([
-    ...declared.flatMap(([, { emits }]) => emits),
-    ...Object.values(declaration.commands ?? {}).flatMap(({ emits }) => emits),
-  ])
+  const speakers = [...declared.map(([, one]) => one), ...Object.values(declaration.commands ?? {})]
+  const deadlines = deadlinesOf(name, speakers)
+  const says = distinct([...speakers.flatMap(({ emits }) => emits), ...deadlines.map(({ emit }) => emit)])
   const foreign = says.find(({ owner }) => owner !== name)
   if (foreign) {
     refuse(
@@ -108,9 +112,10 @@ export function service(declaration: ServiceDeclaration): Service {
       `Service ${name} emits ${elsewhere.type}, whose schema names the topic ${elsewhere.topic}. Take \`topic\` out of the schema: what a service emits goes to its own topic, ${topicOf(name)}.`,
     )
   }
+  const lifts = liftsOf(deadlines)
   const reactions = new Map<string, BoundReaction>()
   for (const [reactionName, reaction] of declared) {
-    const bound = bind(name, reactionName, reaction, declared)
+    const bound = bind(name, reactionName, reaction, { declared, lifts })
     for (const { type } of reaction.on) {
       const other = reactions.get(type)
       if (other) {
@@ -125,6 +130,10 @@ export function service(declaration: ServiceDeclaration): Service {
       reactions.set(type, bound)
     }
   }
+  const answers = distinct(deadlines.flatMap(({ liftedBy }) => liftedBy))
+  const unheard = answers.filter(({ type }) => !reactions.has(type))
+  const lifting = onlyLifting(unheard, lifts)
+  for (const { type } of unheard) reactions.set(type, lifting)
   const made: Service = {
     name,
     topic: topicOf(name),
@@ -133,7 +142,8 @@ export function service(declaration: ServiceDeclaration): Service {
     retry: Object.freeze({ ...declaration.retry }),
     reactions,
     commands: new Map(Object.entries(declaration.commands ?? {})),
-    hears: distinct(declared.flatMap(([, { on }]) => on)),
+    deadlines,
+    hears: distinct([...declared.flatMap(([, { on }]) => on), ...answers]),
     says,
     ends: endsOf(name, says, declaration.ends),
   }
@@ -199,7 +209,10 @@ function bind(
   serviceName: string,
   name: string,
   reaction: Reaction,
-  declared: readonly (readonly [string, Reaction])[],
+  {
+    declared,
+    lifts,
+  }: { readonly declared: readonly (readonly [string, Reaction])[]; readonly lifts: BoundReaction['lifts'] },
 ): BoundReaction {
   if (reaction.undoes) {
     const { step, done } = reaction.undoes
@@ -209,7 +222,7 @@ function bind(
         `${name} of service ${serviceName} undoes a step that the service does not list. List the step among its reactions.`,
       )
     }
-    return { name, reaction, isStep: false, step: stepName(done), doneType: done.type }
+    return { name, reaction, isStep: false, step: stepName(done), doneType: done.type, lifts }
   }
   const undos = declared.filter(([, other]) => other.undoes?.step === reaction)
   const [first, second] = undos
@@ -231,8 +244,25 @@ function bind(
     isStep: done !== undefined,
     step: done && stepName(done),
     doneType: done?.type,
+    lifts,
   }
 }
+
+/** What a service does on hearing an answer to which it has no reaction. */
+function onlyLifting(on: readonly AnyEventType[], lifts: BoundReaction['lifts']): BoundReaction {
+  const lifting = reaction({ on, emits: [], react() {} })
+  return {
+    name: onlyLiftingName,
+    reaction: lifting,
+    isStep: false,
+    step: undefined,
+    doneType: undefined,
+    lifts,
+  }
+}
+
+/** Under which name {@link onlyLifting} is known: no declared reaction has a blank in its own. */
+export const onlyLiftingName = 'lift deadlines'
 
 /**
  * A step is named for the event by which it says that it is done, which the ledger keeps with it. Sagas

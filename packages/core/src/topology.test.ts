@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { command } from './command.ts'
-import { eventType, inventory, OrderWithdrawn, PaymentProcessed } from './fixtures.test.kit.ts'
+import { eventType, inventory, OrderWithdrawn, PaymentProcessed, reserveStock } from './fixtures.test.kit.ts'
 import { reaction } from './reaction.ts'
 import { service } from './service.ts'
 import { topologyOf } from './topology.ts'
@@ -40,6 +40,12 @@ describe('the topology of a set of services', () => {
             form: 'step',
             hears: ['PaymentProcessed'],
             says: ['InventoryReserved', 'InventoryFailed'],
+            deadline: {
+              from: 'InventoryReserved',
+              afterMs: 60_000,
+              says: 'HoldOverdue',
+              liftedBy: ['ShippingFailed', 'OrderWithdrawn'],
+            },
           },
           {
             name: 'releaseStock',
@@ -52,6 +58,19 @@ describe('the topology of a set of services', () => {
         ],
       },
     ])
+  })
+
+  it('says which events a deadline emits, and which answers are only waited for', () => {
+    const alone = service({ name: 'inventory', reactions: { reserveStock } })
+    const { events, services } = topologyOf([order, alone])
+    expect(events.find(({ type }) => type === 'HoldOverdue')).toMatchObject({
+      saidBy: ['inventory'],
+      afterMs: 60_000,
+    })
+    expect(services[1]).toMatchObject({
+      awaits: ['ShippingFailed', 'OrderWithdrawn'],
+      reactions: [{ name: 'reserveStock' }],
+    })
   })
 
   it('keeps two owners’ events of one name apart', () => {

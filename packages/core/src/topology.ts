@@ -1,4 +1,5 @@
-import type { BoundReaction, Ends, Service } from './service.ts'
+import type { Deadline } from './deadline.ts'
+import { type BoundReaction, type Ends, onlyLiftingName, type Service } from './service.ts'
 
 /** Who hears what and who says what, as plain data. */
 export interface Topology {
@@ -8,7 +9,11 @@ export interface Topology {
 
 export interface TopologyService {
   readonly name: string
-  readonly commands: readonly { readonly name: string; readonly says: readonly string[] }[]
+  readonly commands: readonly {
+    readonly name: string
+    readonly says: readonly string[]
+    readonly deadline?: TopologyDeadline
+  }[]
   readonly reactions: readonly {
     readonly name: string
     readonly form: 'reaction' | 'step' | 'undo'
@@ -18,7 +23,18 @@ export interface TopologyService {
     readonly undoes?: string
     /** What it does stands, whatever fails later. */
     readonly final?: true
+    readonly deadline?: TopologyDeadline
   }[]
+  /** The answers to its deadlines to which it has no reaction. */
+  readonly awaits?: readonly string[]
+}
+
+/** How long a saga waits for an answer, and what is said when none came. */
+export interface TopologyDeadline {
+  readonly from: string
+  readonly afterMs: number
+  readonly says: string
+  readonly liftedBy: readonly string[]
 }
 
 export interface TopologyEvent {
@@ -30,13 +46,23 @@ export interface TopologyEvent {
   readonly heardBy: readonly string[]
   /** If it ends a saga: how; `aside` for what ends nothing and need not be heard. */
   readonly end?: keyof Ends
+  /** Set where a deadline says it: how long it was waited. */
+  readonly afterMs?: number
 }
 
 /** Reads the topology off a set of services. Starts nothing. */
 export function topologyOf(services: readonly Service[]): Topology {
   const events = new Map<
     string,
-    { type: string; owner: string; topic: string; saidBy: string[]; heardBy: string[]; end?: keyof Ends }
+    {
+      type: string
+      owner: string
+      topic: string
+      saidBy: string[]
+      heardBy: string[]
+      end?: keyof Ends
+      afterMs?: number
+    }
   >()
   for (const service of services) {
     for (const [types, side] of [
@@ -57,18 +83,26 @@ export function topologyOf(services: readonly Service[]): Topology {
         if (event) event.end = end
       }
     }
+    for (const { emit, afterMs } of service.deadlines) {
+      const event = events.get(`${emit.owner}/${emit.type}`)
+      if (event) event.afterMs = afterMs
+    }
   }
   return { services: services.map(describe), events: [...events.values()] }
 }
 
 function describe(service: Service): TopologyService {
-  const bound = new Set(service.reactions.values())
+  const all = new Set(service.reactions.values())
+  const lifting = [...all].find(({ name }) => name === onlyLiftingName)
+  const bound = new Set([...all].filter((one) => one !== lifting))
   return {
     name: service.name,
-    commands: [...service.commands].map(([name, { emits }]) => ({
+    commands: [...service.commands].map(([name, { emits, deadline }]) => ({
       name,
       says: emits.map(({ type }) => type),
+      ...describeDeadline(deadline),
     })),
+    ...(lifting ? { awaits: lifting.reaction.on.map(({ type }) => type) } : {}),
     reactions: [...bound].map((one) => ({
       name: one.name,
       form: one.reaction.undoes ? 'undo' : one.isStep ? 'step' : 'reaction',
@@ -76,7 +110,21 @@ function describe(service: Service): TopologyService {
       says: one.reaction.emits.map(({ type }) => type),
       ...undoneStep(one, bound),
       ...(one.reaction.isFinal ? { final: true as const } : {}),
+      ...describeDeadline(one.reaction.deadline),
     })),
+  }
+}
+
+function describeDeadline(deadline: Deadline | undefined): { deadline?: TopologyDeadline } {
+  if (!deadline) return {}
+  const { from, afterMs, emit, liftedBy } = deadline
+  return {
+    deadline: {
+      from: from.type,
+      afterMs,
+      says: emit.type,
+      liftedBy: liftedBy.map(({ type }) => type),
+    },
   }
 }
 

@@ -16,6 +16,7 @@ import { freeze } from './json.ts'
 import { type AsideChange, type KeySet, keySet } from './key-set.ts'
 import { pairMap } from './name.ts'
 import type {
+  DeadlineWrite,
   DocumentName,
   DocumentRead,
   DocumentWrite,
@@ -41,6 +42,8 @@ export interface Changes {
   readonly step?: StoredStep | undefined
   readonly outbox: readonly OutgoingRecord[]
   readonly aside?: readonly AsideChange[]
+  /** In the order in which they were set and lifted. */
+  readonly deadlines?: readonly DeadlineWrite[]
 }
 
 export interface WorkingSet {
@@ -63,6 +66,8 @@ export interface WorkingSet {
     readonly answers: readonly StoredAnswer[]
     readonly outbox: readonly OutgoingRecord[]
     readonly parking: Parking | undefined
+    /** Of one name, the last. */
+    readonly deadlines: readonly DeadlineWrite[]
   }
 }
 
@@ -101,6 +106,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
   const newAnswers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
   const keys = keySet(recalled.keys)
+  const deadlines = pairMap<DeadlineWrite>()
 
   return {
     keys,
@@ -159,6 +165,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       }
       for (const record of changes.outbox) outbox.push(record)
       if (changes.aside) keys.apply(changes.aside)
+      for (const one of changes.deadlines ?? []) deadlines.set(one.name, one.saga, one)
     },
     writes: () => ({
       inbox,
@@ -184,6 +191,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       answers: newAnswers,
       outbox,
       parking: keys.writes(),
+      deadlines: deadlines.values(),
     }),
   }
 }

@@ -27,6 +27,7 @@ export function modelLedger(): () => Ledger {
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
   const performed = new Map<string, StoredResult>()
+  const deadlines = new Map<string, { readonly dueMs: number; readonly record: OutgoingRecord }>()
   const schemas = new Map<string, StoredSchema>()
   const aside = memorySetAside({
     nowMs: Date.now,
@@ -124,6 +125,14 @@ export function modelLedger(): () => Ledger {
               version: expectedVersion + 1,
               state: JSON.parse(JSON.stringify(state)),
             })
+          for (const { saga, name: own, set } of settlement.deadlines) {
+            const key = name(saga, own)
+            if (!set) deadlines.delete(key)
+            else if (deadlines.get(key)?.record.id !== set.record.id) {
+              const dueMs = 'afterMs' in set.due ? Date.now() + set.due.afterMs : set.due.atMs
+              deadlines.set(key, { dueMs, record: withoutAbsent(set.record) })
+            }
+          }
           for (const id of settlement.published) outbox.delete(id)
           for (const key of settlement.performed ?? []) performed.delete(key)
           const keyed = new Set(settlement.outbox.map(orderOf))
@@ -163,6 +172,22 @@ export function modelLedger(): () => Ledger {
             next: undefined,
           }
         }),
+      fire: () =>
+        whileOpen(() => {
+          const nowMs = Date.now()
+          const byTime = [...deadlines].toSorted(([, one], [, other]) => one.dueMs - other.dueMs)
+          const due = byTime.filter(([, { dueMs }]) => dueMs <= nowMs)
+          for (const [key, { record }] of due) {
+            deadlines.delete(key)
+            outbox.set(record.id, record)
+          }
+          const next = byTime[due.length]?.[1].dueMs
+          return {
+            records: due.map(([, { record, dueMs }]) => ({ id: record.id, lateMs: nowMs - dueMs })),
+            nextMs: next === undefined ? undefined : next - nowMs,
+          }
+        }),
+      pendingDeadlines: () => whileOpen(() => deadlines.size),
       // Everything is older than nothing; how old it is, nobody here knows.
       forget: (what, olderThanMs) =>
         whileOpen(() => {

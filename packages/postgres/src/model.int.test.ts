@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Ledger, type Settlement, type StepState } from '@troupe/core'
 import * as fc from 'fast-check'
-import { plain, unpublishedIn } from './contract/case-building.ts'
+import { plain, record, unpublishedIn } from './contract/case-building.ts'
 import { ledgerContract } from './contract/ledger-contract.ts'
 import { modelLedger } from './model-ledger.test.kit.ts'
 import { startStores, type Stores } from './stores.test.kit.ts'
@@ -86,12 +86,17 @@ const drafts = fc.record({
     }),
     { maxLength: 4 },
   ),
+  deadlines: fc.uniqueArray(
+    fc.record({ saga: few('saga'), name: few('name'), isLifted: fc.boolean(), isDue: fc.boolean() }),
+    { maxLength: 3, selector: ({ saga, name }) => `${saga}/${name}` },
+  ),
   published: fc.array(fc.nat({ max: 30 }), { maxLength: 3 }),
 })
 type Draft = typeof drafts extends fc.Arbitrary<infer Value> ? Value : never
 
 const actions = fc.oneof(
   { weight: 1, arbitrary: fc.record({ claim: partition }) },
+  { weight: 1, arbitrary: fc.record({ fire: fc.constant(true) }) },
   { weight: 5, arbitrary: fc.record({ settle: drafts }) },
 )
 
@@ -109,6 +114,10 @@ describe('any series of claims and settlements', () => {
           for (const action of series) {
             if ('claim' in action) {
               expect(await ledger.claim(action.claim)).toEqual(await model.claim(action.claim))
+              continue
+            }
+            if ('fire' in action) {
+              expect(await firedBy(ledger)).toEqual(await firedBy(model))
               continue
             }
             const settlement = await filledIn(action.settle, model, records)
@@ -165,7 +174,27 @@ async function filledIn(draft: Draft, model: Ledger, records: number): Promise<S
     }),
     answers: draft.answers,
     outbox: draft.outbox.map((one, index) => ({ ...one, id: `record-${records + index}` })),
+    deadlines: draft.deadlines.map(({ saga, name, isLifted, isDue }, index) => ({
+      saga,
+      name,
+      set: isLifted
+        ? undefined
+        : {
+            due: isDue ? { atMs: index } : { afterMs: 3_600_000 },
+            record: record(`deadline-${records}-${index}`, { lane: 'lane0', key: name }),
+          },
+    })),
     published: draft.published.map((index) => `record-${index}`),
+  }
+}
+
+/** Of deadlines that are due at one time, any may come first. */
+async function firedBy(ledger: Ledger) {
+  const { records, nextMs } = await ledger.fire()
+  return {
+    fired: records.map(({ id }) => id).toSorted(),
+    hasMore: nextMs !== undefined,
+    pending: await ledger.pendingDeadlines(),
   }
 }
 
@@ -181,7 +210,10 @@ async function outcomeOf(ledger: Ledger, settlement: Settlement) {
 }
 
 /** All that the series may have touched, in an order that does not depend on the ledger. */
-async function everythingIn(ledger: Ledger, series: readonly ({ claim: unknown } | { settle: Draft })[]) {
+async function everythingIn(
+  ledger: Ledger,
+  series: readonly ({ claim: unknown } | { fire: unknown } | { settle: Draft })[],
+) {
   const settled = series.flatMap((action) => ('settle' in action ? [action.settle] : []))
   const recalled = await ledger.recall({
     events: settled.flatMap(({ inbox }) => inbox),

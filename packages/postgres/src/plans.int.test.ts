@@ -3,6 +3,7 @@ import { Client } from 'pg'
 import { entry, record, request, stepWrite, write } from './contract/case-building.ts'
 import { settingsOf } from './settings.ts'
 import { deleteOutbox } from './statements/delete-outbox.ts'
+import { fireDeadlines, nextDeadline } from './statements/fire-deadlines.ts'
 import { forgetOld } from './statements/forget-old.ts'
 import { holdDocuments } from './statements/hold-documents.ts'
 import { insertAnswers } from './statements/insert-answers.ts'
@@ -10,12 +11,14 @@ import { insertDocuments } from './statements/insert-documents.ts'
 import { insertInbox } from './statements/insert-inbox.ts'
 import { insertOutbox } from './statements/insert-outbox.ts'
 import { insertSteps } from './statements/insert-steps.ts'
+import { liftDeadlines } from './statements/lift-deadlines.ts'
 import { listDocuments } from './statements/list-documents.ts'
 import { listOutgoing } from './statements/list-outgoing.ts'
 import { listUnpublishedByAge, listUnpublishedInLane } from './statements/list-unpublished.ts'
 import { movePosition } from './statements/move-position.ts'
 import { readDocument } from './statements/read-document.ts'
 import { recall } from './statements/recall.ts'
+import { setDeadlines } from './statements/set-deadlines.ts'
 import { updateDocuments } from './statements/update-documents.ts'
 import { updateSteps } from './statements/update-steps.ts'
 import { silentLog, startStores, type Store, type Stores } from './stores.test.kit.ts'
@@ -45,6 +48,8 @@ beforeAll(async () => {
     `step (saga, step, state, done, touched) SELECT 'old-' || n, 'reserveStock', 'done', 'x', json_build_array(json_build_array('stock', 'old-' || n))`,
     `answer (command, idempotency_key, input_hash) SELECT 'placeOrder', 'old-' || n, 'hash'`,
     `outbox (id, lane, topic, key, key_is_text, headers) SELECT 'old-' || n, 'order.events/' || n % 100, 'stock.events', ('old-' || n)::bytea, true, '{}'`,
+    // The first hundred are due.
+    `deadline (saga, name, due_at, id, lane, topic, key_is_text, headers) SELECT 'old-' || n, 'Overdue', now() + make_interval(secs => (n - ${given}) * 60), 'd-' || n, 'commands', 'stock.events', false, '{}'`,
   ])
     await stores.query(`INSERT INTO ${store.schema}.${table} FROM generate_series(1, ${rows}) AS n`)
   await stores.query(`ANALYZE`)
@@ -114,6 +119,22 @@ const bounded: Readonly<Record<string, () => Call>> = {
       updateDocuments,
       old.map((key) => write(key, 1, { free: 1 })),
     ),
+  'set-deadlines': () =>
+    of(
+      setDeadlines,
+      [...old, ...fresh].map((saga) => ({
+        saga,
+        name: 'Overdue',
+        set: { due: { afterMs: 1 }, record: record(`next-${saga}`) },
+      })),
+    ),
+  'lift-deadlines': () =>
+    of(
+      liftDeadlines,
+      [...old, ...fresh].map((saga) => ({ saga, name: 'Overdue' })),
+    ),
+  'fire-deadlines': () => of(fireDeadlines, undefined),
+  'next-deadline': () => of(nextDeadline, undefined),
   'delete-outbox': () => of(deleteOutbox, old),
   'insert-outbox': () =>
     of(

@@ -22,6 +22,8 @@ import { mayShare, rowsOf as rowsIn, settleCalls } from './settle.ts'
 import { shareFlights } from './share-flights.ts'
 import { partsOf, recallOf, rowsAsked } from './share-recall.ts'
 import { claimPosition } from './statements/claim-position.ts'
+import { countDeadlines } from './statements/count-deadlines.ts'
+import { fireDeadlines, nextDeadline } from './statements/fire-deadlines.ts'
 import { forgetOld } from './statements/forget-old.ts'
 import { keepPerformed } from './statements/keep-performed.ts'
 import { keepSchemas } from './statements/keep-schemas.ts'
@@ -150,6 +152,17 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       const found = ids.length === 0 ? [] : await rowsOf(listOutgoing, { ids, after })
       const last = found.at(-1)
       return { found: found.map(({ record }) => record), next: last?.isLast === false ? last.seq : undefined }
+    },
+    async fire() {
+      const [firing, looking] = [
+        callOf(fireDeadlines, schema, undefined),
+        callOf(nextDeadline, schema, undefined),
+      ]
+      await connections.fly([firing, looking])
+      return { records: firing.rows, nextMs: looking.rows[0] }
+    },
+    async pendingDeadlines() {
+      return (await rowsOf(countDeadlines, undefined))[0] ?? 0
     },
     async forget(what, olderThanMs, from = 0n) {
       const [portion] = await rowsOf(forgetOld(what), { olderThanMs, from })

@@ -8,7 +8,9 @@ import { insertDocuments } from './statements/insert-documents.ts'
 import { insertInbox } from './statements/insert-inbox.ts'
 import { insertOutbox } from './statements/insert-outbox.ts'
 import { insertSteps } from './statements/insert-steps.ts'
+import { liftDeadlines } from './statements/lift-deadlines.ts'
 import { movePosition } from './statements/move-position.ts'
+import { type DeadlineSet, setDeadlines } from './statements/set-deadlines.ts'
 import { updateDocuments } from './statements/update-documents.ts'
 import { updateSteps } from './statements/update-steps.ts'
 import { type Call, callOf, type Statement } from './wire/statement.ts'
@@ -26,7 +28,7 @@ export function settleCalls(
   settlements: readonly Settlement[],
   schema: string,
 ): { readonly calls: readonly Call[]; receipt(): Receipt } {
-  const { inbox, documents, documentsRead, steps, answers, outbox, published, performed } =
+  const { inbox, documents, documentsRead, steps, answers, deadlines, outbox, published, performed } =
     together(settlements)
   const calls: Call[] = []
   const add = <Row>(statement: Statement<readonly Row[], undefined>, rows: readonly Row[]) => {
@@ -67,6 +69,17 @@ export function settleCalls(
     updateDocuments,
     stored.flatMap((one) => ('state' in one ? [one] : [])),
   )
+  if (deadlines.length > 0) {
+    const deadlinesByName = inOrder(deadlines, ({ saga, name }) => [saga, name])
+    add(
+      setDeadlines,
+      deadlinesByName.filter((one): one is DeadlineSet => one.set !== undefined),
+    )
+    add(
+      liftDeadlines,
+      deadlinesByName.filter(({ set }) => !set),
+    )
+  }
   add(
     deletePerformed,
     inOrder(performed ?? [], (key) => [key, '']),
@@ -97,6 +110,7 @@ function together(settlements: readonly Settlement[]): Rows {
     documentsRead: settlements.flatMap(({ documentsRead }) => documentsRead),
     steps: settlements.flatMap(({ steps }) => steps),
     answers: settlements.flatMap(({ answers }) => answers),
+    deadlines: settlements.flatMap(({ deadlines }) => deadlines),
     outbox: settlements.flatMap(({ outbox }) => outbox),
     published: settlements.flatMap(({ published }) => published),
     performed: settlements.flatMap(({ performed = [] }) => performed),
@@ -105,8 +119,18 @@ function together(settlements: readonly Settlement[]): Rows {
 
 /** How many rows it carries. */
 export function rowsOf(settlement: Settlement): number {
-  const { inbox, documents, documentsRead, steps, answers, outbox, published, performed = [] } = settlement
-  return [inbox, documents, documentsRead, steps, answers, outbox, published, performed].reduce(
+  const {
+    inbox,
+    documents,
+    documentsRead,
+    steps,
+    answers,
+    deadlines,
+    outbox,
+    published,
+    performed = [],
+  } = settlement
+  return [inbox, documents, documentsRead, steps, answers, deadlines, outbox, published, performed].reduce(
     (rows, { length }) => rows + length,
     rowsAside(settlement.parking),
   )

@@ -194,6 +194,7 @@ describeOnEmbedded('a stored document that no longer fits its type', () => {
       position: undefined,
       inbox: [],
       documentsRead: [],
+      deadlines: [],
       documents: [{ ...name, expectedVersion: 0, state }],
       steps: [],
       answers: [],

@@ -1,13 +1,14 @@
 // What a running service is made of, made and wired, and not started.
 
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { laneOf, type Log, type Service, type TopicPartition } from '@troupe/core'
+import { laneOf, type Log, type Service, type TopicPartition, TroupeError } from '@troupe/core'
 import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
 import { breakerDefaults, type Breakers, createBreakers } from './breaker.ts'
 import { createDecider } from './decider.ts'
 import { retentionHours, type Settings } from './environment.ts'
+import { createFiring } from './firing.ts'
 import { sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
 import { createKeptResults, type KeptResults } from './kept-results.ts'
@@ -16,6 +17,7 @@ import {
   backPressureEveryMs,
   batchMax,
   commandsWaitingMax,
+  firingPace,
   forgetTimeoutMs,
   outboxIdleMs,
   outboxLimits,
@@ -115,6 +117,12 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     metrics,
     pulse: createPulse({ dependencies, probes, everyMs: pulseEveryMs, log }),
     lookout: createLookout(settling, { everyMs: staleAfterMs, staleAfterMs }),
+    firing: createFiring({
+      ...settling,
+      ...firingPace,
+      onFired: (lateMs) => meter().deadlineFired(lateMs / 1_000),
+      onCounted: (pending) => meter().deadlinesPending(pending),
+    }),
     retention: retentionOf(settings, rooms, meter),
   }
 }
@@ -159,9 +167,20 @@ function settlingOf(
 
 type Deciding = ReturnType<typeof decidingOf>
 
-function decidingOf(service: Service, { eventBytesMax }: Settings, { codec }: Rooms) {
+function decidingOf(service: Service, { eventBytesMax, deadlinesMs }: Settings, { codec }: Rooms) {
+  refuseUnknownDeadlines(service, deadlinesMs)
   const { encode, schemaNameOf } = codec
-  return { service: service.name, deriveId, encode, schemaNameOf, eventBytesMax }
+  return { service: service.name, deriveId, encode, schemaNameOf, eventBytesMax, deadlinesMs }
+}
+
+function refuseUnknownDeadlines({ name, deadlines }: Service, told: Settings['deadlinesMs'] = {}): void {
+  const known = deadlines.map(({ emit }) => emit.type)
+  const unknown = Object.keys(told).find((type) => !known.includes(type))
+  if (unknown === undefined) return
+  throw new TroupeError(
+    'TROUPE_SETTING_INVALID',
+    `TROUPE_DEADLINES names ${unknown}, and no deadline of ${name} emits that. It has: ${known.join(', ') || 'none'}.`,
+  )
 }
 
 interface Receiving {

@@ -13,6 +13,13 @@ function problemsOf(variables: Record<string, string | undefined>): readonly str
 }
 
 describe('environment', () => {
+  it('reads how long deadlines last, event by event', () => {
+    const read = environment({ ...good, TROUPE_DEADLINES: 'ReservationOverdue=60000, OrderOverdue=0' })
+    expect(read).toMatchObject({
+      settings: { deadlinesMs: { ReservationOverdue: 60_000, OrderOverdue: 0 } },
+    })
+  })
+
   it('reads the three addresses and fills in the rest', () => {
     expect(environment(good)).toEqual({
       settings: {
@@ -56,6 +63,10 @@ describe('environment', () => {
 
   it.each([
     ['KAFKA_BROKERS', 'kafka', /"kafka" is not host:port/],
+    ['TROUPE_DEADLINES', '60000', /"60000" is not an event and its milliseconds/],
+    ['TROUPE_DEADLINES', 'OrderOverdue=1m', /"OrderOverdue=1m" is not/],
+    ['TROUPE_DEADLINES', 'A=1,,B=2', /"" is not an event/],
+    ['TROUPE_DEADLINES', 'OrderOverdue=1=2', /is not an event and its milliseconds/],
     ['KAFKA_BROKERS', 'kafka:9092,', /"" is not host:port/],
     ['KAFKA_BROKERS', 'kafka:99999', /"kafka:99999" is not host:port/],
     ['KAFKA_BROKERS', 'http://kafka:9092', /is not host:port/],

@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from '@troupe/core'
+import { type BreakerPolicy, isDelay } from '@troupe/core'
 import { z } from 'zod'
 import { breakerDefaults } from './breaker.ts'
 import { type SecureSettings, secureSettings } from './secure-settings.ts'
@@ -60,6 +60,8 @@ export interface Settings extends SecureSettings {
    * development: it costs what it does. Default: false.
    */
   readonly checksPurity?: boolean | undefined
+  /** How long deadlines last, in milliseconds, by the event that they emit. Default: as declared. */
+  readonly deadlinesMs?: Readonly<Record<string, number>> | undefined
   /** Stop when the process that started this one goes away. */
   readonly isStoppedWithParent: boolean
 }
@@ -87,6 +89,18 @@ const httpAddress = z.string().transform((text, context) => {
     context.addIssue(`"${text}" is not host:port, such as 127.0.0.1:8080 (port 0 takes a free one)`)
   const at = text.lastIndexOf(':')
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
+})
+
+const deadlines = z.string().transform((text, context) => {
+  const entries = text.split(',').map((one) => one.split('=').map((part) => part.trim()))
+  for (const [index, [type = '', ms = '', ...rest]] of entries.entries()) {
+    const isFit = /^[A-Za-z_]\w*$/.test(type) && /^\d+$/.test(ms) && isDelay(Number(ms)) && rest.length === 0
+    if (!isFit)
+      context.addIssue(
+        `"${text.split(',')[index]}" is not an event and its milliseconds, such as ReservationOverdue=60000`,
+      )
+  }
+  return Object.fromEntries(entries.map(([type = '', ms = '']) => [type, Number(ms)]))
 })
 
 const namespace = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
@@ -117,6 +131,7 @@ const variables = z.object({
   TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_ANSWER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_CHECK_PURITY: oneOf('0', '1').default('0'),
+  TROUPE_DEADLINES: deadlines.optional(),
   TROUPE_STOP_WITH_PARENT: oneOf('0', '1').default('0'),
 })
 
@@ -168,6 +183,7 @@ export function environment(
       inboxRetentionHours: of.TROUPE_INBOX_RETENTION_HOURS,
       answerRetentionHours: of.TROUPE_ANSWER_RETENTION_HOURS,
       checksPurity: of.TROUPE_CHECK_PURITY === '1',
+      deadlinesMs: of.TROUPE_DEADLINES,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',
     },
   }

@@ -51,11 +51,19 @@ export interface FakeLedger extends Ledger {
   before: (method: string, settlement?: Settlement) => Promise<void> | void
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
   afterSettle: (settlement: Settlement) => Promise<void> | void
+  /** Called once due deadlines are moved: what it throws is all that the caller gets to know. */
+  afterFire: () => Promise<void> | void
   calls: string[]
   /** Ids of records that count as old. */
   readonly stale: Set<string>
   /** How many records a page of the outbox holds. */
   pageMax: number
+  /** By saga and name; due by the ledger's own clock. */
+  readonly deadlines: Map<string, { readonly dueMs: number; readonly record: OutgoingRecord }>
+  /** The database's clock. */
+  nowMs: () => number
+  /** How many deadlines are fired at once. */
+  firedMax: number
 }
 
 export function fakeLedger(): FakeLedger {
@@ -64,6 +72,7 @@ export function fakeLedger(): FakeLedger {
   const steps = new Map<string, StoredStep>()
   const answers = new Map<string, StoredAnswer>()
   const outbox = new Map<string, OutgoingRecord>()
+  const deadlines: FakeLedger['deadlines'] = new Map()
   const positions = new Map<string, Claim>()
   const performed = new Map<string, StoredResult>()
   const settled: Settlement[] = []
@@ -113,6 +122,14 @@ export function fakeLedger(): FakeLedger {
     }
     for (const { expectedState: _, ...step } of settlement.steps) steps.set(pair(step.saga, step.step), step)
     for (const answer of settlement.answers) answers.set(answerName(answer), answer)
+    for (const { saga, name, set } of settlement.deadlines) {
+      const key = pair(saga, name)
+      if (!set) deadlines.delete(key)
+      else if (deadlines.get(key)?.record.id !== set.record.id) {
+        const dueMs = 'afterMs' in set.due ? ledger.nowMs() + set.due.afterMs : set.due.atMs
+        deadlines.set(key, { dueMs, record: set.record })
+      }
+    }
     for (const id of settlement.published) outbox.delete(id)
     for (const key of settlement.performed ?? []) performed.delete(key)
     const keys = new Set(settlement.outbox.map(orderOf))
@@ -149,8 +166,12 @@ export function fakeLedger(): FakeLedger {
     calls: [],
     stale: new Set(),
     pageMax: 500,
+    deadlines,
+    nowMs: () => performance.now(),
+    firedMax: 500,
     before: () => {},
     afterSettle: () => {},
+    afterFire: () => {},
     migrate: async () => {},
     async claim(place) {
       await enter('claim')
@@ -210,6 +231,26 @@ export function fakeLedger(): FakeLedger {
       const page = found.slice(from, from + ledger.pageMax)
       const next = from + page.length
       return { found: page, next: next < found.length ? BigInt(next) : undefined }
+    },
+    async fire() {
+      await enter('fire')
+      const now = ledger.nowMs()
+      const byTime = [...deadlines].toSorted(([, one], [, other]) => one.dueMs - other.dueMs)
+      const due = byTime.filter(([, { dueMs }]) => dueMs <= now).slice(0, ledger.firedMax)
+      for (const [key, { record }] of due) {
+        deadlines.delete(key)
+        outbox.set(record.id, record)
+      }
+      const next = byTime[due.length]?.[1].dueMs
+      await ledger.afterFire()
+      return {
+        records: due.map(([, { dueMs, record }]) => ({ id: record.id, lateMs: now - dueMs })),
+        nextMs: next === undefined ? undefined : next - now,
+      }
+    },
+    async pendingDeadlines() {
+      await enter('pendingDeadlines')
+      return deadlines.size
     },
     async forget(what, olderThanMs) {
       await enter('forget')

@@ -24,6 +24,8 @@ export const passedKeptAfterMs = 10_000
 /** Events that nobody publishes are found when they are this old, at the latest twice this. */
 export const staleAfterMs = 30_000
 export const pulseEveryMs = 2_000
+/** How long a deadline that is due may go unnoticed, and how often all of them are counted. */
+export const firingPace = { everyMs: 1_000, countEveryMs: 10_000 }
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 export const attemptTimeoutMs = 3_000
 /** How long an event waits for a schema that the registry does not have. */

@@ -23,6 +23,8 @@ export const metricNames = {
   unpublishedBytes: 'troupe_outbox_unpublished_bytes',
   heldBack: 'troupe_held_back',
   forgotten: 'troupe_ledger_forgotten_total',
+  deadlinesPending: 'troupe_deadlines_pending',
+  deadlineLateSeconds: 'troupe_deadline_late_seconds',
   oldestUnpublishedSeconds: 'troupe_relay_oldest_unpublished_seconds',
   refused: 'troupe_relay_refused',
   dependencyUp: 'troupe_dependency_up',
@@ -45,6 +47,10 @@ export interface Meter {
   blocked(reaction: string, seconds: number): void
   /** Told how long a batch took, from its handing over to its last commit. */
   tookSeconds(seconds: number): void
+  /** Told how late a deadline was fired. */
+  deadlineFired(lateSeconds: number): void
+  /** Told how many deadlines the ledger holds. */
+  deadlinesPending(count: number): void
   /** Told how many rows the ledger has forgotten. */
   forgot(what: Forgettable, count: number): void
   /** Told how long one stage of a batch took. */
@@ -108,6 +114,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: ['table'],
     registers: [],
   })
+  const deadlines = measureDeadlines()
   const stageSeconds = new Histogram({
     name: metricNames.stageSeconds,
     help: 'How long each stage of a batch took; receive: since its oldest record was made',
@@ -124,6 +131,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...measureRelay(options),
     measureBackPressure(options),
     forgotten,
+    deadlines.pending,
+    deadlines.lateSeconds,
     measureDependencies(options),
     ...measureSchemas(options, passed, waiting),
     measureBreakers(options),
@@ -151,6 +160,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
         if (deadLetters > 0) count(unknownType, 'dead-lettered', deadLetters)
       },
       blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
+      deadlineFired: (lateSeconds) => deadlines.lateSeconds.observe(lateSeconds),
+      deadlinesPending: (count) => deadlines.pending.set(count),
       forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
       stageTook: (stage, seconds) => stageSeconds.observe({ stage }, seconds),
@@ -288,6 +299,21 @@ function measureBackPressure({ backPressure }: MetricsOptions) {
       this.set({ what: 'commands' }, holdsBack === 'events and commands' ? 1 : 0)
     },
   })
+}
+
+function measureDeadlines() {
+  const pending = new Gauge({
+    name: metricNames.deadlinesPending,
+    help: "Deadlines and scheduled events in the service's ledger that are neither due nor lifted, counted every ten seconds; the same in every process of a service",
+    registers: [],
+  })
+  const lateSeconds = new Histogram({
+    name: metricNames.deadlineLateSeconds,
+    help: 'How late deadlines and scheduled events were fired by this process; its count is how many',
+    buckets: batchBucketsSeconds,
+    registers: [],
+  })
+  return { pending, lateSeconds }
 }
 
 function measureDependencies({ dependencies }: MetricsOptions) {

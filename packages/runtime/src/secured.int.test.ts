@@ -313,6 +313,7 @@ describe('a start that something is wrong with', () => {
       inbox: [],
       documents: [],
       documentsRead: [],
+      deadlines: [],
       steps: [],
       answers: [],
       outbox: [],

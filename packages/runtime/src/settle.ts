@@ -53,6 +53,7 @@ export const nothing: Work = {
   steps: [],
   answers: [],
   outbox: [],
+  deadlines: [],
 }
 
 /** How often one batch is decided again because others changed what it had recalled. */
@@ -267,9 +268,12 @@ function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): neve
 }
 
 /** Where nothing is written, it does not matter what was read. */
-function isNothing({ position, inbox, documents, steps, answers, outbox, parking }: Work): boolean {
+function isNothing(work: Work): boolean {
+  const { position, inbox, documents, steps, answers, outbox, deadlines, parking } = work
   return (
-    !position && !parking && [inbox, documents, steps, answers, outbox].every(({ length }) => length === 0)
+    !position &&
+    !parking &&
+    [inbox, documents, steps, answers, outbox, deadlines].every(({ length }) => length === 0)
   )
 }
 

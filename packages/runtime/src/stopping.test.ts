@@ -9,6 +9,7 @@ function open(change: Partial<Parts> = {}) {
     http: { close: ending('http') },
     decider: { stop: ending('decider') },
     receiver: { stop: ending('receiver') },
+    firing: { stop: ending('firing') },
     relay: { stop: async () => (order.push('relay'), { left: 0 }) },
     sweeper: { stop: () => void order.push('sweeper') },
     keptResults: { stop: async () => void order.push('results') },
@@ -28,9 +29,9 @@ describe('letting go', () => {
   it('goes against the stream', async () => {
     const { order, stop, log } = open()
     await stop(1_000)
-    expect(order.slice(0, 3).toSorted()).toEqual(['decider', 'http', 'receiver'])
+    expect(order.slice(0, 4).toSorted()).toEqual(['decider', 'firing', 'http', 'receiver'])
     expect(order.indexOf('http')).toBeLessThan(order.indexOf('decider'))
-    expect(order.slice(3)).toEqual(['relay', 'sweeper', 'results', 'forget', 'ledger'])
+    expect(order.slice(4)).toEqual(['relay', 'sweeper', 'results', 'forget', 'ledger'])
     expect(log.lines).toEqual([])
   })
 
@@ -38,6 +39,7 @@ describe('letting go', () => {
     ['http', { http: { close: never } }],
     ['commands', { decider: { stop: never } }],
     ['the receiver', { receiver: { stop: never } }],
+    ['firing', { firing: { stop: never } }],
     ['the relay', { relay: { stop: never } }],
     ['the ledger', { ledger: { close: never } }],
     [

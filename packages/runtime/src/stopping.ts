@@ -1,6 +1,7 @@
 import { type Ledger, type Log, messageOf } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import type { Decider } from './decider.ts'
+import type { Firing } from './firing.ts'
 import type { HttpServer } from './http.ts'
 import type { KeptResults } from './kept-results.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -10,6 +11,7 @@ export interface Parts {
   readonly http: Pick<HttpServer, 'close'> | undefined
   readonly decider: Pick<Decider, 'stop'>
   readonly receiver: Pick<Receiver, 'stop'> | undefined
+  readonly firing: Pick<Firing, 'stop'>
   readonly relay: Pick<Relay, 'stop'>
   readonly sweeper: Pick<Sweeper, 'stop'>
   readonly keptResults: Pick<KeptResults, 'stop'>
@@ -36,7 +38,7 @@ const noticeMs = 250
  * end in time is left behind, with a warning; a part that fails does not keep the others from being closed.
  */
 export async function letGoInOrder(
-  { http, decider, receiver, relay, sweeper, keptResults, ledger }: Parts,
+  { http, decider, receiver, firing, relay, sweeper, keptResults, ledger }: Parts,
   { callOff, forget, timeoutMs, log }: LetGoOptions,
 ): Promise<void> {
   const beganMs = performance.now()
@@ -65,6 +67,7 @@ export async function letGoInOrder(
   }
   await Promise.all([
     end('taking commands', workShare, requestsAndCommands()),
+    end('firing deadlines', workShare, firing.stop()),
     ...(receiver ? [end('receiving', workShare, receiver.stop({ graceMs: leftMs(workShare) }))] : []),
   ])
   await end('publishing', publishShare, relay.stop({ graceMs: leftMs(publishShare) }))

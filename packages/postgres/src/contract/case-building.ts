@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import {
   type Claim,
+  commandLane,
+  type DeadlineDue,
+  type DeadlineWrite,
   type DocumentWrite,
   type InboxEntry,
   isTroupeError,
@@ -30,6 +33,7 @@ export function settlement(part: Partial<Settlement>): Settlement {
     steps: [],
     answers: [],
     outbox: [],
+    deadlines: [],
     published: [],
     ...part,
   }
@@ -71,6 +75,14 @@ export function record(id: string, part: Partial<OutgoingRecord> = {}): Outgoing
   }
 }
 
+export function deadline(name: string, due: DeadlineDue, part: Partial<OutgoingRecord> = {}): DeadlineWrite {
+  return {
+    saga: 'saga-1',
+    name,
+    set: { due, record: record(`record-${name}`, { lane: commandLane, ...part }) },
+  }
+}
+
 /** The move from a claim to an offset. */
 export function moveOf({ topic, partition, epoch, next }: Claim, to: bigint) {
   return { topic, partition, epoch, from: next, to }
@@ -84,6 +96,7 @@ export function everywhere(tag: string): Settlement {
     steps: [stepWrite({ saga: `saga-${tag}` })],
     answers: [{ command: 'placeOrder', idempotencyKey: `key-${tag}`, inputHash: 'hash', answer: tag }],
     outbox: [record(`record-${tag}`, { lane: tag })],
+    deadlines: [deadline(`deadline-${tag}`, { afterMs: 0 })],
   })
 }
 
@@ -121,6 +134,11 @@ export async function assertNowhere(ledger: Ledger, tag: string): Promise<void> 
   )
   assert.deepEqual(found, { seen: [], documents: [], steps: [], answers: [], keys: [] })
   assert.deepEqual(await unpublishedIn(ledger, tag), [])
+  const { records } = await ledger.fire()
+  assert.equal(
+    records.find(({ id }) => id === `record-deadline-${tag}`),
+    undefined,
+  )
 }
 
 /** Two instances on one store, and whose turn it is. */

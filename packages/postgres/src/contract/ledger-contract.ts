@@ -1,4 +1,5 @@
 import type { Ledger } from '@troupe/core'
+import { deadlineCases } from './deadline-cases.ts'
 import { deskCases } from './desk-cases.ts'
 import { documentCases } from './document-cases.ts'
 import { forgetCases } from './forget-cases.ts'
@@ -47,6 +48,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...recallCases,
   ...outboxCases,
   ...performedCases,
+  ...deadlineCases,
   ...forgetCases,
   ...schemaCases,
   ...parkingCases,

@@ -175,6 +175,7 @@ export const settleCases: readonly LedgerCase[] = [
         steps: all.flatMap(({ steps }) => steps),
         answers: all.flatMap(({ answers }) => answers),
         outbox: all.flatMap(({ outbox }) => outbox),
+        deadlines: all.flatMap(({ deadlines }) => deadlines),
         published: [],
       })
       assert.equal((await ledger.document({ kind: 'stock', key: 'document-999' }))?.version, 1)
@@ -182,6 +183,7 @@ export const settleCases: readonly LedgerCase[] = [
         request({ documents: all.flatMap(({ documents: [one] }) => (one ? [one] : [])) }),
       )
       assert.equal(documents.length, 1_000)
+      assert.equal(await ledger.pendingDeadlines(), 1_000)
     },
   },
   {

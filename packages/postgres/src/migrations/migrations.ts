@@ -3,7 +3,8 @@ import { orderOfKeys } from './0002-order-of-keys.ts'
 import { schemas } from './0003-schemas.ts'
 import { setAside } from './0004-set-aside.ts'
 import { performed } from './0005-performed.ts'
+import { deadlines } from './0006-deadlines.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside, performed]
+export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside, performed, deadlines]

@@ -23,7 +23,13 @@ export const insertOutbox: Statement<readonly OutgoingRecord[], string> = {
     SELECT earlier.id
     FROM (SELECT DISTINCT topic, key FROM given WHERE key_is_text::boolean) AS mine
     JOIN ${schema}.outbox AS earlier ON earlier.key = mine.key AND earlier.key_is_text AND earlier.topic = mine.topic`,
-  parameters: (records) => [
+  parameters: recordParameters,
+  row: ([id]) => id as string,
+}
+
+/** The columns of records that are to be published. */
+export function recordParameters(records: readonly OutgoingRecord[]): Buffer[] {
+  return [
     textArray(
       records.map(({ id }) => id),
       'record id',
@@ -43,6 +49,5 @@ export const insertOutbox: Statement<readonly OutgoingRecord[], string> = {
     ),
     jsonArray(records.map(({ headers }) => storedHeaders(headers))),
     bytesArray(records.map(({ value }) => value)),
-  ],
-  row: ([id]) => id as string,
+  ]
 }

@@ -2,6 +2,7 @@
 // oracle walks the counter's log as one careful clerk would, without batches, crashes or retries.
 import { headerNames, type RawRecord } from '@troupe/core'
 import { type Card, type Paid, sayingsOf } from './company.test.kit.ts'
+import type { WatchedDeadline } from './deadlines.test.kit.ts'
 import { type ModelLog, partitionOfKey } from './model-log.test.kit.ts'
 import { headerOf, type Workload } from './workload.test.kit.ts'
 
@@ -19,6 +20,8 @@ export interface Found {
   readonly documentOf: (kind: string, key: string) => unknown
   readonly documents: readonly { readonly kind: string; readonly key: string; readonly version: number }[]
   readonly workload: Workload
+  /** By saga. */
+  readonly deadlines: ReadonlyMap<string, WatchedDeadline>
   /** Ids of outbox records that are left in the two ledgers. */
   readonly left: readonly string[]
   /** What is still to be done: positions that are behind, commands without an answer. Empty if all drained by itself. */
@@ -37,6 +40,8 @@ interface Truth {
   readonly count: number
   readonly poisoned: Map<string, RawRecord>
   readonly races: Set<string>
+  /** Sagas of loans, by their accounts. */
+  readonly loans: Map<string, string>
 }
 
 const decoder = new TextDecoder()
@@ -55,6 +60,7 @@ export function judge(found: Found): readonly Violation[] {
     ...moneyIsConserved(found, truth),
     ...commandsCountOnce(found),
     ...racesEndOneWay(found, truth),
+    ...deadlinesAreMet(found, truth),
     ...deadLettersArePoison(found, truth),
     ...keysHaveOnePartition(found),
     ...idsStandForOneThing(found),
@@ -69,6 +75,7 @@ function truthOf({ log, workload }: Found): Truth {
   const steps = new Map<string, { state: 'done' | 'undone' | 'barred'; name: string }>()
   const poisoned = new Map<string, RawRecord>()
   const races = new Set<string>()
+  const loans = new Map<string, string>()
   const seen = new Set<string>()
   let cents = 0
   let count = 0
@@ -92,6 +99,10 @@ function truthOf({ log, workload }: Found): Truth {
       for (const name of sayingsOf(data)) add(said, key, `Booked ${name}`)
       cents += data.cents
       count += 1
+    } else if (typeOf(record) === 'LoanAsked') {
+      add(entries, key, `lend ${data.name}`)
+      add(said, key, `Lent ${data.name}`)
+      loans.set(data.saga, key)
     } else if (data.saga.startsWith('race-')) races.add(data.saga)
     else if (typeOf(record) === 'CardShown' && !step) {
       add(entries, key, `charge ${data.name}`)
@@ -103,7 +114,7 @@ function truthOf({ log, workload }: Found): Truth {
       step.state = 'undone'
     } else if (typeOf(record) === 'CardVoided' && !step) steps.set(data.saga, { state: 'barred', name: '' })
   }
-  return { entries, said, cents, count, poisoned, races }
+  return { entries, said, cents, count, poisoned, races, loans }
 }
 
 function inputsAreEffects({ documentOf, documents }: Found, { entries }: Truth): Violation[] {
@@ -138,7 +149,15 @@ function saidIsInOrder({ log, documentOf }: Found, { said }: Truth): Violation[]
   })
   return [
     ...desks,
-    ...[...said].flatMap(([key, expected]) => differs(check, key, expected, saysOf(log, key))),
+    ...[...said].flatMap(([key, expected]) =>
+      differs(
+        check,
+        key,
+        expected,
+        // Whether and when a deadline is met is another check's business.
+        saysOf(log, key).filter((line) => !line.startsWith('LoanOverdue')),
+      ),
+    ),
   ]
 }
 
@@ -185,6 +204,30 @@ function racesEndOneWay({ documentOf, log }: Found, { races }: Truth): Violation
     if (isBarred || isUndone) return []
     const text = `${saga} is ${JSON.stringify(card)} and said ${told.join(', ')}`
     return [{ check: 'every saga ends: barred, or done once and undone once', text }]
+  })
+}
+
+/** How late a deadline may be fired in a world in which everything fails for a while. */
+const lateMsMax = 10_000
+
+/** By the database's clock and what was committed there: fired once, neither early nor late, unless it was lifted before. */
+function deadlinesAreMet({ log, deadlines }: Found, { loans }: Truth): Violation[] {
+  const check = 'a deadline that is not lifted is fired once, when it is due'
+  return [...loans].flatMap(([saga, key]) => {
+    const lines = saysOf(log, key).filter((line) => line.endsWith(` ${saga}`))
+    const told = lines.filter((line) => line.startsWith('LoanOverdue')).length
+    const { dueMs = Infinity, liftedMs = Infinity, firedMs = [] } = deadlines.get(saga) ?? {}
+    const [at = Infinity] = firedMs
+    const flaws = [
+      ...(firedMs.length > 1 ? [`was fired ${firedMs.length} times`] : []),
+      ...(told === firedMs.length ? [] : [`was fired ${firedMs.length} times and said ${told} times`]),
+      ...(at < dueMs ? [`was fired ${dueMs - at} ms early`] : []),
+      ...(at !== Infinity && at > dueMs + lateMsMax ? [`was fired ${at - dueMs} ms late`] : []),
+      ...(firedMs.length === 0 && liftedMs === Infinity ? ['was neither fired nor lifted'] : []),
+      ...(liftedMs < at && at !== Infinity ? ['was fired after it was lifted'] : []),
+      ...(told > 0 && !lines[0]?.startsWith('Lent') ? ['was said before what it waits upon'] : []),
+    ]
+    return flaws.map((flaw) => ({ check, text: `the deadline of ${saga} ${flaw}` }))
   })
 }
 

@@ -19,11 +19,18 @@ type Note<Type extends string> = EventType<Type, { account: string; name: string
 export const PaidIn = eventType<'PaidIn', Paid>('PaidIn', 'counter')
 export const CardShown = eventType<'CardShown', Card>('CardShown', 'counter')
 export const CardVoided = eventType<'CardVoided', Card>('CardVoided', 'counter')
+export const LoanAsked = eventType<'LoanAsked', Card>('LoanAsked', 'counter')
+/** Heard by the bank only because it waits for it. */
+export const LoanRepaid = eventType<'LoanRepaid', Card>('LoanRepaid', 'counter')
 /** Heard by nobody. */
 export const Rumour = eventType<'Rumour', Card>('Rumour', 'counter')
 export const Booked: Note<'Booked'> = eventType('Booked', 'bank')
 export const Charged: Note<'Charged'> = eventType('Charged', 'bank')
 export const Refunded: Note<'Refunded'> = eventType('Refunded', 'bank')
+export const Lent: Note<'Lent'> = eventType('Lent', 'bank')
+export const LoanOverdue: Note<'LoanOverdue'> = eventType('LoanOverdue', 'bank')
+/** How long a loan may last. */
+export const loanMs = 700
 
 /** What was done for one account, in order. */
 export const account = document<{ readonly entries: readonly string[] }>({
@@ -107,6 +114,23 @@ export function bankWith(outside: Outside) {
       emit(Refunded, { account: done.account, name: done.name })
     },
   })
+  const lend = reaction({
+    on: LoanAsked,
+    emits: [Lent],
+    deadline: {
+      from: Lent,
+      afterMs: loanMs,
+      emit: LoanOverdue,
+      data: (lent) => lent,
+      liftedBy: [LoanRepaid],
+    },
+    reads: ({ data }) => [account(data.account)],
+    react({ data }, { get, put, emit }) {
+      const { entries } = get(account(data.account))
+      put(account(data.account), { entries: [...entries, `lend ${data.name}`] })
+      emit(Lent, { account: data.account, name: data.name })
+    },
+  })
   const payIn = command({
     emits: [Booked],
     reads: (input: Paid) => [account(input.account), totalOf(input.cents)],
@@ -114,12 +138,12 @@ export function bankWith(outside: Outside) {
   })
   return {
     payIn,
-    bank: service({ name: 'bank', reactions: { book, charge, refund }, commands: { payIn } }),
+    bank: service({ name: 'bank', reactions: { book, charge, refund, lend }, commands: { payIn } }),
   }
 }
 
 const note = reaction({
-  on: [Booked, Charged, Refunded],
+  on: [Booked, Charged, Refunded, Lent, LoanOverdue],
   emits: [],
   reads: ({ data }) => [page(data.account)],
   react({ type, data }, { get, put }) {

@@ -12,6 +12,7 @@ import { createBreakers } from '../breaker.ts'
 import { createDecider, type Decider } from '../decider.ts'
 import { createDependencies } from '../dependencies.ts'
 import { unreachable } from '../fakes.test.kit.ts'
+import { createFiring } from '../firing.ts'
 import { forgetPublished, sweepOutbox } from '../forget.ts'
 import { deriveId } from '../ids.ts'
 import { createKeptResults } from '../kept-results.ts'
@@ -74,6 +75,7 @@ export function createInstance(
     isDead = true
     trace(`${name} dies`)
     lookout.stop()
+    void firing.stop()
     sweeper.stop()
     shared.onDeath(instance)
   }
@@ -143,6 +145,7 @@ export function createInstance(
       lookout.start()
       await relay.start()
       await publishLeftovers(commandLane, settling)
+      firing.start()
     },
     crash,
     stall(ms) {
@@ -161,6 +164,7 @@ export function createInstance(
         http: undefined,
         decider,
         receiver: { stop: leave },
+        firing,
         relay,
         sweeper,
         keptResults,
@@ -186,6 +190,13 @@ export function createInstance(
     eventBytesMax: 100_000,
   }
   const lookout = createLookout(settling, { everyMs: 1_000, staleAfterMs: 1_000 })
+  const firing = createFiring({
+    ...settling,
+    everyMs: 1_000,
+    countEveryMs: 10_000,
+    onFired() {},
+    onCounted() {},
+  })
   const decider = createDecider({
     ...settling,
     service,
@@ -233,6 +244,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
       }),
     positionOf: (partition) => call('positionOf', () => ledger.positionOf(partition)),
     unpublished: (part, after) => call('unpublished', () => ledger.unpublished(part, after)),
+    fire: () => call('fire', () => ledger.fire()),
     outgoing: (ids, after) => call('outgoing', () => ledger.outgoing(ids, after)),
   }
 }

@@ -44,6 +44,14 @@ export const scenarios: readonly Scenario[] = [
     races: 0.05,
     moves: 1,
   }),
+  scenario(13, 'a participant that stays silent meets its deadline once, whoever dies or is restarted', {
+    crashes: 0.01,
+    restarts: 2,
+    moves: 2,
+    failsAfter: 0.05,
+    failsBefore: 0.02,
+    brokerAwayMs: 200,
+  }),
   scenario(14, 'a process that slept through the loss of its partitions writes nothing', { stalls: 4 }),
   scenario(17, 'what cannot be handled is a dead letter, whoever dies', { poison: 0.2, crashes: 0.01 }),
   scenario(22, 'deadlocks and serialization failures are decided again', { races: 0.3 }),
@@ -54,7 +62,11 @@ export const scenarios: readonly Scenario[] = [
     outsideFails: 0.3,
   }),
   scenario(26, 'partitions that move under load are in one hand at a time', { moves: 10 }),
-  scenario(31, 'clocks that jump by an hour decide nothing', { clockJumps: 10, moves: 1, crashes: 0.003 }),
+  scenario(31, 'clocks that jump by an hour decide nothing, and no deadline is early or late', {
+    clockJumps: 10,
+    moves: 1,
+    crashes: 0.003,
+  }),
   scenario(32, 'a process that is asked to stop leaves nothing undone', { restarts: 4 }),
   scenario(33, 'everything at once', {
     failsBefore: 0.02,

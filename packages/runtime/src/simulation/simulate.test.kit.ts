@@ -3,6 +3,7 @@ import { fakeLedger, type FakeLedger } from '../fakes.test.kit.ts'
 import { documentName, type Ledger } from '@troupe/core'
 import { type Found, judge, type Violation } from './checks.test.kit.ts'
 import { audit, bankWith } from './company.test.kit.ts'
+import { type WatchedDeadline, watchDeadlines } from './deadlines.test.kit.ts'
 import { type Faults, faultsEndMs } from './faults.test.kit.ts'
 import { createGroup, type Group } from './group.test.kit.ts'
 import { modelLog } from './model-log.test.kit.ts'
@@ -67,6 +68,8 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   const log = modelLog(partitions)
   const bankLedger = fakeLedger()
   const auditLedger = fakeLedger()
+  const deadlines = new Map<string, WatchedDeadline>()
+  watchDeadlines(bankLedger, world, deadlines)
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
   const { bank, payIn } = bankWith(async (idempotencyKey, name) => {
     outsideCalls.push({ idempotencyKey, name })
@@ -112,6 +115,7 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
     workload.isDone &&
     bankLedger.outbox.size === 0 &&
     auditLedger.outbox.size === 0 &&
+    bankLedger.deadlines.size === 0 &&
     behind().length === 0
   const end = await time.runUntil(isDrained, drainedByMs)
   // What comes too late comes now: the last word of a zombie must not count either.
@@ -123,6 +127,7 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
     documentOf: (kind, key) => documentsOf(kind).get(documentName({ kind, key }))?.state,
     documents: [...bankLedger.documentsByName.values(), ...auditLedger.documentsByName.values()],
     workload,
+    deadlines,
     left: [...bankLedger.outbox.keys(), ...auditLedger.outbox.keys()],
     behind: behind(),
     outsideCalls,

@@ -1,6 +1,15 @@
 // What comes in: a counter's events at random moments, and commands from clients that ask until they get an answer.
 import { type AnyEventType, type Command, headersOf, type RawRecord } from '@troupe/core'
-import { type Card, CardShown, CardVoided, type Paid, PaidIn, Rumour } from './company.test.kit.ts'
+import {
+  type Card,
+  CardShown,
+  CardVoided,
+  LoanAsked,
+  LoanRepaid,
+  type Paid,
+  PaidIn,
+  Rumour,
+} from './company.test.kit.ts'
 import type { Instance } from './instance.test.kit.ts'
 import { type ModelLog, partitionOfKey, type ToAppend } from './model-log.test.kit.ts'
 import type { World } from './world.test.kit.ts'
@@ -94,6 +103,14 @@ export function beginWorkload(
     later(random.below(40), () => append(CardVoided, data(`voided-${saga}`), `event-${saga}.V`))
   }
 
+  /** A loan that is repaid in time, too late, or never. */
+  function lend(): void {
+    const saga = `loan-${++born}`
+    const data = { account: `account-${random.below(5)}`, name: saga, saga }
+    append(LoanAsked, data, `event-${saga}.A`)
+    if (random.chance(0.7)) later(random.below(1_500), () => append(LoanRepaid, data, `event-${saga}.R`))
+  }
+
   function rumour(): void {
     const name = `r${++born}`
     append(Rumour, { account: `account-${random.below(5)}`, name, saga: name }, `event-${name}`)
@@ -123,7 +140,10 @@ export function beginWorkload(
   }
 
   for (let index = 0; index < events; index++) {
-    later(random.below(lastsMs), random.pick([pay, pay, pay, pay, pay, showCard, showCard, raceCard, rumour]))
+    later(
+      random.below(lastsMs),
+      random.pick([pay, pay, pay, pay, pay, showCard, showCard, raceCard, lend, lend, rumour]),
+    )
   }
   for (let index = 0; index < commands; index++) later(random.below(lastsMs), order)
 
