@@ -130,6 +130,7 @@ export {
 } from './service.ts'
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export {
+  durationOf,
   type Topology,
   type TopologyDeadline,
   type TopologyEvent,

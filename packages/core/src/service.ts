@@ -132,8 +132,10 @@ export function service(declaration: ServiceDeclaration): Service {
   }
   const answers = distinct(deadlines.flatMap(({ liftedBy }) => liftedBy))
   const unheard = answers.filter(({ type }) => !reactions.has(type))
-  const lifting = onlyLifting(unheard, lifts)
-  for (const { type } of unheard) reactions.set(type, lifting)
+  if (unheard.length > 0) {
+    const lifting = onlyLifting(unheard, lifts)
+    for (const { type } of unheard) reactions.set(type, lifting)
+  }
   const made: Service = {
     name,
     topic: topicOf(name),

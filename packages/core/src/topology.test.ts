@@ -3,7 +3,7 @@ import { command } from './command.ts'
 import { eventType, inventory, OrderWithdrawn, PaymentProcessed, reserveStock } from './fixtures.test.kit.ts'
 import { reaction } from './reaction.ts'
 import { service } from './service.ts'
-import { topologyOf } from './topology.ts'
+import { durationOf, topologyOf } from './topology.ts'
 
 const withdraw = command({ emits: [OrderWithdrawn], react: () => {} })
 const order = service({ name: 'order', reactions: {}, commands: { withdraw } })
@@ -84,6 +84,16 @@ describe('the topology of a set of services', () => {
       expect.objectContaining({ owner: 'payment', heardBy: ['inventory'] }),
       expect.objectContaining({ owner: 'till', heardBy: ['shop'] }),
     ])
+  })
+
+  it.each([
+    [0, '0 ms'],
+    [250, '250 ms'],
+    [90_000, '90 s'],
+    [300_000, '5 min'],
+    [172_800_000, '2 d'],
+  ])('says %i ms as %s', (ms, text) => {
+    expect(durationOf(ms)).toBe(text)
   })
 
   it('is plain data, and empty for nobody', () => {

@@ -132,3 +132,16 @@ function undoneStep(one: BoundReaction, all: ReadonlySet<BoundReaction>): { undo
   const step = [...all].find(({ reaction }) => reaction === one.reaction.undoes?.step)
   return step ? { undoes: step.name } : {}
 }
+
+/** A length of time for people: `90 s`, `5 min`, `250 ms`. */
+export function durationOf(ms: number): string {
+  const [unitMs, unit] = units.find(([size]) => ms > 0 && ms % size === 0) ?? [1, 'ms']
+  return `${ms / unitMs} ${unit}`
+}
+
+const units = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+] as const

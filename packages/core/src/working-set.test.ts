@@ -166,6 +166,7 @@ describe('applying changes', () => {
       steps: [],
       answers: [],
       outbox: [],
+      deadlines: [],
     })
     expect(set.get(stock('book'))).toEqual({ free: 1_000, held: 0, history: [] })
   })

@@ -111,6 +111,7 @@ describe('any series of claims and settlements', () => {
           // One partition stays without an owner, unless the series claims it.
           for (const one of partitions.slice(1)) await Promise.all([model.claim(one), ledger.claim(one)])
           let records = 0
+          let serial = 0
           for (const action of series) {
             if ('claim' in action) {
               expect(await ledger.claim(action.claim)).toEqual(await model.claim(action.claim))
@@ -120,7 +121,7 @@ describe('any series of claims and settlements', () => {
               expect(await firedBy(ledger)).toEqual(await firedBy(model))
               continue
             }
-            const settlement = await filledIn(action.settle, model, records)
+            const settlement = await filledIn(action.settle, model, { records, serial: serial++ })
             records += settlement.outbox.length
             const outcome = await outcomeOf(model, settlement)
             expect(await outcomeOf(ledger, settlement)).toEqual(outcome)
@@ -138,7 +139,11 @@ describe('any series of claims and settlements', () => {
 })
 
 /** A settlement that fits what is stored, except where the draft wants to be stale. */
-async function filledIn(draft: Draft, model: Ledger, records: number): Promise<Settlement> {
+async function filledIn(
+  draft: Draft,
+  model: Ledger,
+  { records, serial }: { readonly records: number; readonly serial: number },
+): Promise<Settlement> {
   const stored = await model.recall({
     events: [],
     documents: [...draft.documents, ...draft.documentsRead].map(({ name }) => name),
@@ -180,19 +185,19 @@ async function filledIn(draft: Draft, model: Ledger, records: number): Promise<S
       set: isLifted
         ? undefined
         : {
-            due: isDue ? { atMs: index } : { afterMs: 3_600_000 },
-            record: record(`deadline-${records}-${index}`, { lane: 'lane0', key: name }),
+            // No two at one time: which of them comes first would be anybody's guess.
+            due: isDue ? { atMs: serial * 10 + index } : { afterMs: 3_600_000 },
+            record: record(`deadline-${serial}-${index}`, { lane: 'lane0', key: name }),
           },
     })),
     published: draft.published.map((index) => `record-${index}`),
   }
 }
 
-/** Of deadlines that are due at one time, any may come first. */
 async function firedBy(ledger: Ledger) {
   const { records, nextMs } = await ledger.fire()
   return {
-    fired: records.map(({ id }) => id).toSorted(),
+    fired: records.map(({ id }) => id),
     hasMore: nextMs !== undefined,
     pending: await ledger.pendingDeadlines(),
   }

@@ -3,7 +3,8 @@ import { inspect } from 'node:util'
 import { type DocumentRef, isTroupeError, messageOf, type Service } from '@troupe/core'
 import { dataCopy, jsonCopy } from './given-copy.ts'
 import { type ExpectedEvent, isLike, narrowedTo } from './given-like.ts'
-import type { Emitted, Ending } from './given-world.ts'
+import { type Expected, nameOfLater, sorted } from './given-later.ts'
+import type { Emitted, Ending, Pending } from './given-world.ts'
 
 /** What happened last in a story. */
 export interface Happening {
@@ -11,25 +12,47 @@ export interface Happening {
   readonly what: string
   readonly ending: Ending | 'failed'
   readonly emitted: readonly Emitted[]
+  readonly scheduled: readonly Pending[]
+  readonly lifted: readonly string[]
   readonly answer: unknown
   /** What the reaction threw; present only where it did. */
   readonly error?: unknown
 }
 
-/** `then(...)`: exactly these events, in this order. */
-export function expectEmitted(
-  service: Service,
-  happening: Happening,
-  expected: readonly ExpectedEvent[],
-): void {
+/** `then(...)`: exactly these events, in this order; deadlines and scheduled events where the test speaks of any. */
+export function expectEmitted(service: Service, happening: Happening, expected: readonly Expected[]): void {
   refuseFailed(service, happening)
-  const actual = happening.emitted.map(({ type, data }, index) => {
-    const wanted = expected[index]
-    const isPart = wanted !== undefined && isLike(wanted) && wanted.type === type
-    return { [type]: isPart ? narrowedTo(wanted.part, data) : data }
-  })
-  const wanted = expected.map((one) => ({ [one.type]: dataCopy(isLike(one) ? one.part : one.data) }))
-  equal(`${subject(service, happening)} emitted other events than expected`, actual, wanted)
+  const { now, later, lifted } = sorted(expected)
+  const actual = happening.emitted.map((one, index) => shown(one, now[index]))
+  equal(`${subject(service, happening)} emitted other events than expected`, actual, now.map(wanted))
+  if (later.length === 0 && lifted.length === 0) return
+  const scheduled = happening.scheduled.map(({ name, due, ...one }, index) => ({
+    ...shown(one, later[index]?.event),
+    due,
+    name,
+  }))
+  const due = later.map((one) => ({ ...wanted(one.event), due: one.when, name: nameOfLater(one) }))
+  equal(`${subject(service, happening)} scheduled other events than expected`, scheduled, due)
+  const over = [...happening.lifted].toSorted(byText)
+  equal(
+    `${subject(service, happening)} lifted other deadlines than expected`,
+    over,
+    lifted.map(({ name }) => name).toSorted(byText),
+  )
+}
+
+/** An event as far as the test speaks of it. */
+function shown({ type, data }: Emitted, expected: ExpectedEvent | undefined): object {
+  const isPart = expected !== undefined && isLike(expected) && expected.type === type
+  return { [type]: isPart ? narrowedTo(expected.part, data) : data }
+}
+
+function wanted(expected: ExpectedEvent): object {
+  return { [expected.type]: dataCopy(isLike(expected) ? expected.part : expected.data) }
+}
+
+function byText(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0
 }
 
 /** `thenDocument(...)`: the document holds exactly this. */

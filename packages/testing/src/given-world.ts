@@ -12,6 +12,9 @@ import { serialize } from 'node:v8'
 import {
   admit,
   type Changes,
+  type DeadlineDue,
+  type DeadlineName,
+  type DeadlineWrite,
   type Deciding,
   type Delivery,
   type DeriveId,
@@ -41,7 +44,17 @@ import { elsewhere } from '@troupe/runtime'
 import { jsonCopy, dataCopy, deepFreeze } from './given-copy.ts'
 
 /** All that the service remembers: what its ledger would hold. */
-export type World = Recollection
+export interface World extends Recollection {
+  /** Deadlines and scheduled events that are neither due nor lifted. */
+  readonly pending: readonly Pending[]
+}
+
+/** A deadline or a scheduled event. */
+export interface Pending extends DeadlineName, Emitted {
+  readonly due: DeadlineDue
+  /** On the service's clock, which is the database's here. */
+  readonly dueMs: number
+}
 
 /** How an event ended; a duplicate leaves no trace in the inbox, but a test sees it. */
 export type Ending = Exclude<Outcome, 'dead-lettered'> | 'duplicate'
@@ -56,6 +69,9 @@ export interface Told {
   readonly world: World
   readonly ending: Ending
   readonly emitted: readonly Emitted[]
+  /** What began to be pending, and names of what was pending and is no more. */
+  readonly scheduled: readonly Pending[]
+  readonly lifted: readonly string[]
   readonly answer: unknown
 }
 
@@ -69,7 +85,7 @@ export interface Circumstances {
   readonly performed: { readonly result: unknown } | undefined
 }
 
-export const emptyWorld: World = { seen: [], documents: [], steps: [], answers: [], keys: [] }
+export const emptyWorld: World = { seen: [], documents: [], steps: [], answers: [], keys: [], pending: [] }
 
 const lane = 'given/0'
 
@@ -83,7 +99,7 @@ export function withDocument<State extends object>(
   state: State,
 ): World {
   const { kind, key } = ref
-  return remember(world, { documents: [{ kind, key, expectedVersion: 0, state }] })
+  return remember(world, { documents: [{ kind, key, expectedVersion: 0, state }] }, 0)
 }
 
 /** The document as the service would read it. */
@@ -120,7 +136,9 @@ export function admitted(world: World, service: Service, event: Event, given: Ci
 /** Takes up an event that was admitted. @throws what the reaction throws */
 export function takeUp({ world, service, delivery, verdict, given }: Turn): Told {
   const set = workingSet(world)
-  if (verdict !== 'run') return told(world, set, withoutRunning(delivery, verdict), verdict)
+  const { timeMs } = given
+  if (verdict !== 'run')
+    return told(world, set, withoutRunning(delivery, verdict), { ending: verdict, timeMs })
   const deciding = decidingFor(service, given)
   const { reads, failed } = recallFor([delivery], (causeId) =>
     idsOf(deciding.deriveId, service.name, causeId),
@@ -133,7 +151,7 @@ export function takeUp({ world, service, delivery, verdict, given }: Turn): Told
   const changes = given.checksPurity
     ? decideTwice({ elsewhere, handler, deciding, inputs: { data: delivery.event.data, ...performed } }, run)
     : run(deciding)
-  return told(world, set, changes, 'applied')
+  return told(world, set, changes, { ending: 'applied', timeMs })
 }
 
 /** Takes up one command. @throws what the command throws; TroupeError `TROUPE_IDEMPOTENCY_KEY_REUSED` */
@@ -148,7 +166,7 @@ export function takeUpCommand(world: World, service: Service, request: Request, 
         `${request.name} was asked with the idempotency key ${request.idempotencyKey} before, with another input. Use a new key.`,
       )
     }
-    return { world, ending: 'duplicate', emitted: [], answer: before.answer }
+    return { ...nothingOf(world, 'duplicate'), answer: before.answer }
   }
   const { reads, failed } = recallFor([request], (causeId) => idsOf(deciding.deriveId, service.name, causeId))
   if (failed.has(0)) throw failed.get(0)
@@ -157,21 +175,62 @@ export function takeUpCommand(world: World, service: Service, request: Request, 
   const changes = given.checksPurity
     ? decideTwice({ elsewhere, handler, deciding, inputs: { input: request.input } }, run)
     : run(deciding)
-  return told(world, set, changes, 'applied')
+  return told(world, set, changes, { ending: 'applied', timeMs: given.timeMs })
 }
 
-function told(world: World, set: WorkingSet, changes: Changes | undefined, ending: Ending): Told {
-  if (!changes) return { world, ending, emitted: [], answer: undefined }
-  set.apply(changes)
+/** Lets time pass up to a moment: what is due by then is emitted, those due first first. */
+export function letTimePass(world: World, untilMs: number): Told {
+  const due = world.pending.filter(({ dueMs }) => dueMs <= untilMs)
   return {
-    world: remember(world, set.writes()),
+    ...nothingOf({ ...world, pending: world.pending.filter((one) => !due.includes(one)) }, 'applied'),
+    emitted: due.toSorted((one, other) => one.dueMs - other.dueMs).map(({ type, data }) => ({ type, data })),
+  }
+}
+
+function nothingOf(world: World, ending: Ending): Told {
+  return { world, ending, emitted: [], scheduled: [], lifted: [], answer: undefined }
+}
+
+function told(
+  world: World,
+  set: WorkingSet,
+  changes: Changes | undefined,
+  { ending, timeMs }: { readonly ending: Ending; readonly timeMs: number },
+): Told {
+  if (!changes) return nothingOf(world, ending)
+  set.apply(changes)
+  const after = remember(world, set.writes(), timeMs)
+  return {
+    world: after,
     ending,
     emitted: changes.outbox.map(emittedOf),
+    scheduled: after.pending.filter((one) => !world.pending.includes(one)),
+    lifted: world.pending
+      .filter((one) => !after.pending.some((other) => isSameName(one, other)))
+      .map(({ name }) => name),
     answer: changes.answer?.answer,
   }
 }
 
-function remember(world: World, writes: Partial<ReturnType<WorkingSet['writes']>>): World {
+function isSameName(one: DeadlineName, other: DeadlineName): boolean {
+  return one.saga === other.saga && one.name === other.name
+}
+
+function pendingAfter(
+  pending: readonly Pending[],
+  writes: readonly DeadlineWrite[],
+  timeMs: number,
+): readonly Pending[] {
+  const left = pending.filter((one) => !writes.some((other) => isSameName(one, other)))
+  const begun = writes.flatMap(({ saga, name, set }) => {
+    if (!set) return []
+    const dueMs = 'afterMs' in set.due ? timeMs + set.due.afterMs : set.due.atMs
+    return [{ saga, name, due: set.due, dueMs, ...emittedOf(set.record) }]
+  })
+  return [...left, ...begun]
+}
+
+function remember(world: World, writes: Partial<ReturnType<WorkingSet['writes']>>, timeMs: number): World {
   const documents = new Map(world.documents.map((one) => [documentName(one), one]))
   for (const { kind, key, expectedVersion, state } of writes.documents ?? []) {
     const stored = { kind, key, version: expectedVersion + 1, state: jsonCopy(state) }
@@ -185,6 +244,7 @@ function remember(world: World, writes: Partial<ReturnType<WorkingSet['writes']>
     steps: [...steps.values()],
     answers: [...world.answers, ...(writes.answers ?? [])],
     keys: [],
+    pending: pendingAfter(world.pending, writes.deadlines ?? [], timeMs),
   }
 }
 

@@ -10,15 +10,17 @@ import {
   type Happening,
   refuseAwait,
 } from './given-expect.ts'
-import type { ExpectedEvent } from './given-like.ts'
+import type { Expected } from './given-later.ts'
 import {
   admitted,
   type Circumstances,
   documentIn,
   emptyWorld,
   type Ending,
+  letTimePass,
   takeUp,
   takeUpCommand,
+  type Told,
   withDocument,
   type World,
 } from './given-world.ts'
@@ -49,12 +51,14 @@ export interface Scenario {
   given<State extends object>(this: void, ref: DocumentRef<State>, state: State): Scenario
   /** The service has taken up this event; what it emitted is past. @throws what the reaction throws */
   given(this: void, earlier: EventDraft, options?: WhenOptions): Scenario
-  /** The clock from here on. */
+  /** The clock from here on. What becomes due is not told: `whenTimePasses` does that. */
   at(this: void, timeMs: number): Scenario
   /** What `perform` resolves to from here on. */
   performs(this: void, result: unknown): Scenario
   /** The service hears this event. */
   when(this: void, event: EventDraft, options?: WhenOptions): Unchecked
+  /** Time passes: what is due by then is emitted, and the clock stands there. Nobody hears it unless a `when` says so. */
+  whenTimePasses(this: void, ms: number): Unchecked
   /** The service is asked for this. Default idempotency key: a new one each time. */
   whenAsked<Input extends object, Answer>(
     this: void,
@@ -78,8 +82,11 @@ export interface Checked<Answer = undefined> extends Scenario {
 
 /** A scenario in which something has just happened. Say first what was emitted, then the rest. */
 export interface Unchecked<Answer = undefined> extends Checked<Answer> {
-  /** It emitted exactly these, in this order; called without arguments: nothing. */
-  then(this: void, ...expected: readonly ExpectedEvent[]): Checked<Answer>
+  /**
+   * It emitted exactly these, in this order; called without arguments: nothing. Deadlines and scheduled events
+   * are compared as exactly, as soon as one of them is a `later` or a `lifted`.
+   */
+  then(this: void, ...expected: readonly Expected[]): Checked<Answer>
   /** It threw: a Troupe error of this code, or an error whose message contains or matches this. */
   thenThrows(this: void, expected: TroupeErrorCode | RegExp | (string & {})): Checked<Answer>
 }
@@ -141,6 +148,13 @@ function scenario(setting: Setting): Scenario {
     performs: (result) =>
       scenario({ ...setting, circumstances: { ...circumstances, performed: { result } } }),
     when: (event, options = {}) => happen(setting, tellEvent(event, options, count)),
+    whenTimePasses(ms) {
+      const timeMs = circumstances.timeMs + ms
+      const after = { ...setting, circumstances: { ...circumstances, timeMs } }
+      return happen(after, ({ world: before }) =>
+        attempt(`after ${ms} ms`, before, () => letTimePass(before, timeMs)),
+      )
+    },
     whenAsked: (command, input, options = {}) => happen(setting, tellCommand(command, input, options, count)),
   }
 }
@@ -166,6 +180,7 @@ function happen<Answer>(before: Setting, telling: Telling): Unchecked<Answer> {
     at: (timeMs) => onward().at(timeMs),
     performs: (result) => onward().performs(result),
     when: (event, options) => onward().when(event, options),
+    whenTimePasses: (ms) => onward().whenTimePasses(ms),
     whenAsked: (command, input, options) => onward().whenAsked(command, input, options),
     whenRedelivered: () => (onward(), whenRedelivered()),
     thenDocument: (ref, expected) =>
@@ -254,17 +269,13 @@ function tellCommand<Input extends object, Answer>(
 function attempt(
   what: string,
   world: World,
-  tell: () => {
-    readonly world: World
-    readonly ending: Ending
-    readonly emitted: Happening['emitted']
-    readonly answer: unknown
-  },
+  tell: () => Told,
 ): { readonly happening: Happening; readonly world: World } {
   try {
     const { world: after, ...came } = tell()
     return { happening: { what, ...came }, world: after }
   } catch (error) {
-    return { happening: { what, ending: 'failed', emitted: [], answer: undefined, error }, world }
+    const nothing = { emitted: [], scheduled: [], lifted: [], answer: undefined }
+    return { happening: { what, ending: 'failed', ...nothing, error }, world }
   }
 }

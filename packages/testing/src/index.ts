@@ -7,6 +7,7 @@ export {
   type WhenOptions,
 } from './given.ts'
 export { type ExpectedEvent, type Like, like } from './given-like.ts'
+export { type Expected, type Later, later, type Lifted, lifted } from './given-later.ts'
 export type { Ending } from './given-world.ts'
 export { serviceTable } from './service-table.ts'
 export { EventTestHarness, type ExpectOptions, type HarnessOptions, type PublishOptions } from './harness.ts'

@@ -1,4 +1,4 @@
-import { type Service, topologyOf } from '@troupe/core'
+import { durationOf, type Service, type TopologyDeadline, topologyOf } from '@troupe/core'
 
 /**
  * What a service hears, does and says, as a Markdown table for its README: a test that looks for it
@@ -8,14 +8,24 @@ export function serviceTable(service: Service): string {
   const described = topologyOf([service]).services[0]
   if (!described) return ''
   const rows = [
-    ...described.commands.map(({ name, says }) => ['(asked from outside)', `\`${name}\``, says.join(', ')]),
-    ...described.reactions.map(({ name, form, hears, says, undoes }) => [
+    ...described.commands.map(({ name, says, deadline }) => [
+      '(asked from outside)',
+      `\`${name}\``,
+      saying(says, deadline),
+    ]),
+    ...described.reactions.map(({ name, form, hears, says, undoes, deadline }) => [
       hears.join(', '),
       `\`${name}\`${form === 'step' ? ', a step' : undoes === undefined ? '' : `, the undo of \`${undoes}\``}`,
-      says.join(', ') || '(nothing)',
+      saying(says, deadline),
     ]),
+    ...(described.awaits ? [[described.awaits.join(', '), '(is answered)', '(nothing)']] : []),
   ]
   return aligned([['hears', 'does', 'says'], ...rows])
+}
+
+function saying(says: readonly string[], deadline: TopologyDeadline | undefined): string {
+  const late = deadline ? [`${deadline.says} after ${durationOf(deadline.afterMs)} without an answer`] : []
+  return [...says, ...late].join(', ') || '(nothing)'
 }
 
 /** Columns padded to their widest cell, as formatters leave a Markdown table. */

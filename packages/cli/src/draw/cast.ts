@@ -26,9 +26,11 @@ export function castOf({ services, events }: Topology): Cast {
   const byName = new Map(services.map((service) => [service.name, service]))
   const ends = new Set(events.filter(({ heardBy }) => heardBy.length === 0).map(({ type }) => type))
   const deeds = services.flatMap(({ commands, reactions }) => [...commands, ...reactions])
+  const late = new Set(events.filter(({ afterMs }) => afterMs !== undefined).map(({ type }) => type))
   return {
     deedOf({ type, source }, causeType) {
       const service = byName.get(source)
+      if (late.has(type)) return { name: 'no answer', isUndo: false }
       if (causeType === undefined) {
         const command = service?.commands.find(({ says }) => says.includes(type))
         return { name: command?.name ?? '?', isUndo: false }

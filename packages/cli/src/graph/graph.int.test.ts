@@ -11,7 +11,7 @@ let folder = ''
 
 /** What a service is recognised by; a workspace of its own need not install this one's packages. */
 const fake = (name: string) =>
-  `export const it = Object.defineProperty({ name: '${name}', reactions: new Map(), commands: new Map(), hears: [], says: [], ends: { completed: [], cancelled: [], aside: [] } }, Symbol.for('troupe.service'), { value: true })`
+  `export const it = Object.defineProperty({ name: '${name}', reactions: new Map(), commands: new Map(), deadlines: [], hears: [], says: [], ends: { completed: [], cancelled: [], aside: [] } }, Symbol.for('troupe.service'), { value: true })`
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-graph-'))

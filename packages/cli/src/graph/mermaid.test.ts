@@ -48,6 +48,21 @@ describe('the picture of a choreography', () => {
 `)
   })
 
+  it('says how long it is waited for an answer, with the event that is said then', () => {
+    const { services, events } = topology
+    const late = { owner: 'payment', topic: 'payment.events', saidBy: ['payment'], afterMs: 300_000 }
+    const picture = mermaidOf({
+      services,
+      events: [
+        ...events,
+        { ...late, type: 'Late', heardBy: ['order'] },
+        { ...late, type: 'Later', heardBy: [] },
+      ],
+    })
+    expect(picture).toContain('  payment -- Late after 5 min --> order\n')
+    expect(picture).toContain('  payment --> end_Later([Later after 5 min])\n')
+  })
+
   it('draws the owner of an event that is heard from outside as an outsider', () => {
     const { services, events } = topology
     const picture = mermaidOf({

@@ -1,9 +1,10 @@
-import type { Topology, TopologyEvent } from '@troupe/core'
+import { durationOf, type Topology, type TopologyEvent } from '@troupe/core'
 
 /**
  * A choreography as a Mermaid flowchart: a box per service, an arrow per event from who says it to who
  * hears it, rounded boxes for the commands where sagas begin and the events that nobody hears, where
- * they end. Dashed arrows are the way back: events that an undo says or hears.
+ * they end. Dashed arrows are the way back: events that an undo says or hears. An event that a deadline says
+ * has the time in its label, after which it is said where nobody answered.
  *
  * Boxes and arrows stand in the order in which a saga meets them, so that the layout follows the story
  * and a change of one reaction changes few lines.
@@ -28,16 +29,20 @@ export function mermaidOf(topology: Topology): string {
     for (const speaker of from.filter((name) => !known.has(name))) outsiders.add(speaker)
     for (const speaker of from) {
       for (const hearer of event.heardBy)
-        lines.push(`  ${arrow(speaker, event.type, hearer, back.has(event.type))}`)
+        lines.push(`  ${arrow(speaker, labelOf(event), hearer, back.has(event.type))}`)
       if (event.heardBy.length === 0) {
         ends.push(nodeId(`end ${event.type}`))
-        lines.push(`  ${nodeId(speaker)} --> ${nodeId(`end ${event.type}`)}([${event.type}])`)
+        lines.push(`  ${nodeId(speaker)} --> ${nodeId(`end ${event.type}`)}([${labelOf(event)}])`)
       }
     }
   }
   for (const name of outsiders) lines.push(`  ${nodeId(name)}[${name}]:::outside`)
   if (outsiders.size > 0) lines.push('  classDef outside stroke-dasharray: 4 4')
   return `${lines.join('\n')}\n`
+}
+
+function labelOf({ type, afterMs }: TopologyEvent): string {
+  return afterMs === undefined ? type : `${type} after ${durationOf(afterMs)}`
 }
 
 function arrow(from: string, label: string, to: string, isBack: boolean): string {
