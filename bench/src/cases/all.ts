@@ -27,11 +27,11 @@ export const allCases: readonly BenchCase[] = [
   plainKafkajs,
   hops,
   stages,
+  real,
   records,
   drain,
   history,
-  real,
+  baseline,
   harness,
   compose,
-  baseline,
 ]

@@ -1,6 +1,6 @@
-import { startStack } from '@troupe/embedded'
 import { baselinePayment } from '../hops/baseline.ts'
 import { hopSizes, measureHops } from '../hops/measure.ts'
+import { openSolo } from '../hops/solo.ts'
 import type { BenchCase } from '../run/case.ts'
 
 /** The same job by hand: what Troupe's throughput and latency are held against. */
@@ -9,11 +9,11 @@ export const baseline: BenchCase = {
   title: 'the same job by a hand-written inbox and outbox on kafkajs and pg (bench/baseline)',
   sizes: hopSizes(500),
   async run(scene) {
-    const stack = await startStack()
+    const solo = await openSolo(baselinePayment, scene)
     try {
-      return await measureHops(scene, baselinePayment, stack)
+      return await measureHops(scene, solo)
     } finally {
-      await stack.stop()
+      await solo.close()
     }
   },
 }

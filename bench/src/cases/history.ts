@@ -1,13 +1,10 @@
-import { type EmbeddedStack, startStack } from '@troupe/embedded'
 import { randomUUID } from 'node:crypto'
 import { v7 } from 'uuid'
 import { addHistory, checkpoint, writtenAheadKiB } from '../hops/history-rows.ts'
 import { type PileUp, pileUp } from '../hops/measure.ts'
-import { openRig, type Rig } from '../hops/rig.ts'
+import { openSolo, type Solo } from '../hops/solo.ts'
 import { readStages, type StageTimes } from '../hops/stage-times.ts'
 import { troupePayment } from '../hops/troupe.ts'
-import { type Cast, castOf } from '../processes/cast.ts'
-import type { Child } from '../processes/child.ts'
 import { type Aim, type Figures, medianOf, type Unit } from '../report/figure.ts'
 import type { BenchCase, Scene } from '../run/case.ts'
 
@@ -24,14 +21,14 @@ export const history: BenchCase = {
   },
   async run(scene) {
     const { size, note, problem } = scene
-    const sides: Side[] = []
+    const sides: Solo[] = []
     try {
       // A stack each: pages in memory, checkpoints and processor time are of one side alone.
-      const opened = await Promise.allSettled([openSide(scene), openSide(scene)])
+      const opened = await Promise.allSettled([openWarm(scene), openWarm(scene)])
       sides.push(...opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])))
       const failed = opened.find((one) => one.status === 'rejected')
       if (failed) throw failed.reason
-      const [young, old] = sides as [Side, Side]
+      const [young, old] = sides as [Solo, Solo]
       await addHistory(old.adminUrl, { ...scene, rows: size('rows'), newId: idsOf(scene) })
       for (const { adminUrl } of sides) await checkpoint(adminUrl)
       const rounds: Record<Age, Round[]> = { young: [], old: [] }
@@ -60,37 +57,14 @@ function idsOf({ size }: Scene): (atMs?: number) => string {
   return size('random') === 1 ? () => randomUUID() : (atMs) => v7(atMs === undefined ? {} : { msecs: atMs })
 }
 
-interface Side {
-  readonly rig: Rig
-  readonly child: Child
-  readonly cast: Cast
-  /** A superuser's, to the service's database. */
-  readonly adminUrl: string
-  close(): Promise<void>
-}
-
-/** A payment service that is warm, on a stack of its own. What has started is stopped if it fails. */
-async function openSide(scene: Scene): Promise<Side> {
+async function openWarm(scene: Scene): Promise<Solo> {
   const { signal, size } = scene
-  const undo: (() => Promise<unknown>)[] = []
-  const close = async () => {
-    for (let step = undo.pop(); step; step = undo.pop()) await step()
-  }
+  const solo = await openSolo(troupePayment, { signal, newId: idsOf(scene) })
   try {
-    const stack: EmbeddedStack = await startStack()
-    undo.push(() => stack.stop())
-    const databaseUrl = await stack.postgres.createDatabase({ name: 'payment' })
-    const rig = await openRig(troupePayment, stack, signal, idsOf(scene))
-    undo.push(() => rig.close())
-    const child = await troupePayment.start(stack, { databaseUrl, signal })
-    undo.push(() => child.stop())
-    const cast = castOf({ payment: child.pid }, stack.postgres.pid)
-    await pileUp(rig, child, cast, size('warm-up'))
-    const adminUrl = new URL(stack.postgres.url)
-    adminUrl.pathname = '/payment'
-    return { rig, child, cast, adminUrl: adminUrl.href, close }
+    await pileUp(solo.rig, solo.child, solo.cast, size('warm-up'))
+    return solo
   } catch (error) {
-    await close()
+    await solo.close()
     throw error
   }
 }
@@ -100,7 +74,7 @@ interface Round extends PileUp {
   readonly writtenAheadKiB: number
 }
 
-async function playRound({ rig, child, cast, adminUrl }: Side, hops: number): Promise<Round> {
+async function playRound({ rig, child, cast, adminUrl }: Solo, hops: number): Promise<Round> {
   const [stages, kib] = [await readStages(child), await writtenAheadKiB(adminUrl)]
   const pile = await pileUp(rig, child, cast, hops)
   return {

@@ -1,11 +1,5 @@
-import { startStack } from '@troupe/embedded'
-import { fileURLToPath } from 'node:url'
 import { pileUp } from '../hops/measure.ts'
-import { openRig } from '../hops/rig.ts'
 import { readStages, type StageTimes } from '../hops/stage-times.ts'
-import { troupePayment } from '../hops/troupe.ts'
-import { castOf } from '../processes/cast.ts'
-import type { Child } from '../processes/child.ts'
 import { type CpuUse, purposeNames } from '../profile/cpu-profile.ts'
 import type { Figures } from '../report/figure.ts'
 import type { BenchCase } from '../run/case.ts'
@@ -20,41 +14,26 @@ export const stages: BenchCase = {
     hops: { full: 20_000, quick: 200, what: 'hops at saturation, twice' },
     seconds: { full: 10, quick: 1, what: 'seconds at half the load' },
   },
-  async run({ signal, size, note }) {
-    const stack = await startStack()
-    let child: Child | undefined
-    try {
-      const rig = await openRig(troupePayment, stack, signal)
-      try {
-        const databaseUrl = await stack.postgres.createDatabase({ name: 'payment' })
-        const preload = fileURLToPath(import.meta.resolve('../profile/probe.js'))
-        child = await troupePayment.start(stack, { databaseUrl, preload, signal })
-        const cast = castOf({ payment: child.pid }, stack.postgres.pid)
-        await pileUp(rig, child, cast, size('warm-up'))
+  async run({ size, note, solo }) {
+    const { rig, child, cast } = await solo()
+    await pileUp(rig, child, cast, size('warm-up'))
 
-        const cold = await readStages(child)
-        const { perSecond } = await pileUp(rig, child, cast, size('hops'))
-        const saturated = (await readStages(child)).since(cold)
-        note(`saturated: ${perSecond.toFixed(0)} hops/s`)
+    const cold = await readStages(child)
+    const { perSecond } = await pileUp(rig, child, cast, size('hops'))
+    const saturated = (await readStages(child)).since(cold)
+    note(`saturated: ${perSecond.toFixed(0)} hops/s`)
 
-        const before = await readStages(child)
-        await rig.pace(perSecond / 2, size('seconds'))
-        await rig.done()
-        const half = (await readStages(child)).since(before)
+    const before = await readStages(child)
+    await rig.pace(perSecond / 2, size('seconds'))
+    await rig.done()
+    const half = (await readStages(child)).since(before)
 
-        await child.ask('profile')
-        const { spent } = await pileUp(rig, child, cast, size('hops'))
-        const use = (await child.ask('profiled')) as CpuUse
-        const usPerHop = ((spent.get('payment') ?? 0) * 1_000) / size('hops')
-        for (const { name, share } of use.top) note(`${(share * usPerHop).toFixed(1)} µs of a hop: ${name}`)
-        return { ...stageFigures({ saturated, half }), ...cpuFigures(use, usPerHop) }
-      } finally {
-        await child?.stop()
-        await rig.close()
-      }
-    } finally {
-      await stack.stop()
-    }
+    await child.ask('profile')
+    const { spent } = await pileUp(rig, child, cast, size('hops'))
+    const use = (await child.ask('profiled')) as CpuUse
+    const usPerHop = ((spent.get('payment') ?? 0) * 1_000) / size('hops')
+    for (const { name, share } of use.top) note(`${(share * usPerHop).toFixed(1)} µs of a hop: ${name}`)
+    return { ...stageFigures({ saturated, half }), ...cpuFigures(use, usPerHop) }
   },
 }
 

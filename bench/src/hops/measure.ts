@@ -1,11 +1,10 @@
 import { percentilesOf } from '@troupe/cli'
-import type { EmbeddedStack } from '@troupe/embedded'
-import { type Cast, castOf, cpuFigures, readAll, type Spent, spentBetween, sumOf } from '../processes/cast.ts'
+import { type Cast, cpuFigures, readAll, type Spent, spentBetween, sumOf } from '../processes/cast.ts'
 import type { Child } from '../processes/child.ts'
 import { type Aim, type Figures, medianOf } from '../report/figure.ts'
 import type { Scene, Size } from '../run/case.ts'
-import type { Contender } from './contender.ts'
-import { openRig, type Rig } from './rig.ts'
+import type { Rig } from './rig.ts'
+import type { Solo } from './solo.ts'
 
 /** What {@link measureHops} asks for, of a contender that does about so many hops a second. */
 export function hopSizes(
@@ -24,47 +23,36 @@ export function hopSizes(
  * that load: from when its event was due to be published to when the answer was read.
  */
 export async function measureHops(
-  { signal, note, problem, size }: Scene,
-  contender: Contender,
-  stack: EmbeddedStack,
+  { note, problem, size }: Scene,
+  { name, rig, child, cast }: Solo,
   aims: { readonly perSecond?: Aim; readonly p99?: Aim } = {},
 ): Promise<Figures> {
-  const databaseUrl = await stack.postgres.createDatabase({ name: contender.name })
-  const rig = await openRig(contender, stack, signal)
-  let child: Child | undefined
-  try {
-    child = await contender.start(stack, { databaseUrl, signal })
-    const cast = castOf({ [contender.name]: child.pid }, stack.postgres.pid)
-    await pileUp(rig, child, cast, size('warm-up'))
-    note(`warm after ${size('warm-up')} hops`)
-    const rounds: PileUp[] = []
-    for (let round = 1; round <= size('rounds'); round += 1) {
-      rounds.push(await pileUp(rig, child, cast, size('hops')))
-      note(`round ${round}/${size('rounds')}: ${rounds.at(-1)?.perSecond.toFixed(0)} hops/s`)
-    }
-    const perSecond = medianOf(rounds.map((round) => round.perSecond))
+  await pileUp(rig, child, cast, size('warm-up'))
+  note(`warm after ${size('warm-up')} hops`)
+  const rounds: PileUp[] = []
+  for (let round = 1; round <= size('rounds'); round += 1) {
+    rounds.push(await pileUp(rig, child, cast, size('hops')))
+    note(`round ${round}/${size('rounds')}: ${rounds.at(-1)?.perSecond.toFixed(0)} hops/s`)
+  }
+  const perSecond = medianOf(rounds.map((round) => round.perSecond))
 
-    rig.takeLatencies()
-    await Promise.race([rig.pace(perSecond / 2, size('seconds')), child.failed])
-    await Promise.race([rig.done(), child.failed])
-    const { p50, p95, p99, max } = percentilesOf(rig.takeLatencies())
-    if (rig.strays() > 0) problem(`${rig.strays()} answers came twice, or to orders that nobody sent`)
-    return {
-      'hops at saturation': { value: perSecond, unit: 'hops/s', ...aimOf(aims.perSecond) },
-      'half load': { value: perSecond / 2, unit: 'hops/s' },
-      'p50 at half load': { value: p50, unit: 'ms' },
-      'p95 at half load': { value: p95, unit: 'ms' },
-      'p99 at half load': { value: p99, unit: 'ms', ...aimOf(aims.p99) },
-      'max at half load': { value: max, unit: 'ms' },
-      ...cpuFigures(sumOf(rounds.map(({ spent }) => spent)), {
-        by: size('hops') * size('rounds'),
-        suffix: 'CPU per hop',
-        unit: 'ms',
-      }),
-    }
-  } finally {
-    await child?.stop()
-    await rig.close()
+  rig.takeLatencies()
+  await Promise.race([rig.pace(perSecond / 2, size('seconds')), child.failed])
+  await Promise.race([rig.done(), child.failed])
+  const { p50, p95, p99, max } = percentilesOf(rig.takeLatencies())
+  if (rig.strays() > 0) problem(`${name}: ${rig.strays()} answers came twice, or to orders that nobody sent`)
+  return {
+    'hops at saturation': { value: perSecond, unit: 'hops/s', ...aimOf(aims.perSecond) },
+    'half load': { value: perSecond / 2, unit: 'hops/s' },
+    'p50 at half load': { value: p50, unit: 'ms' },
+    'p95 at half load': { value: p95, unit: 'ms' },
+    'p99 at half load': { value: p99, unit: 'ms', ...aimOf(aims.p99) },
+    'max at half load': { value: max, unit: 'ms' },
+    ...cpuFigures(sumOf(rounds.map(({ spent }) => spent)), {
+      by: size('hops') * size('rounds'),
+      suffix: 'CPU per hop',
+      unit: 'ms',
+    }),
   }
 }
 

@@ -1,7 +1,9 @@
-// A process that runs the cases of its task, one after the other, on one stage. It ends early, having stopped
+// A process that runs the cases of its task, one after the other, on one stage and with one service alone. It ends early, having stopped
 // what it started, on SIGTERM or when its parent is gone.
 import { messageOf } from '@troupe/core'
 import { allCases } from '../cases/all.ts'
+import { openSolo, type Solo } from '../hops/solo.ts'
+import { troupePayment } from '../hops/troupe.ts'
 import type { BenchCase, Scene } from './case.ts'
 import type { Message, Task } from './messages.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -11,15 +13,20 @@ const asked = new AbortController()
 process.once('SIGTERM', () => asked.abort(new Error('asked to stop')))
 process.once('disconnect', () => asked.abort(new Error('the parent is gone')))
 
-let opened: Promise<Stage> | undefined
+let stage: Promise<Stage> | undefined
+let solo: Promise<Solo> | undefined
 
 try {
   for (const one of allCases.filter(({ name }) => task.names.includes(name))) await measure(one)
 } finally {
-  await opened
-    ?.then((stage) => stage.close())
-    .catch((error: unknown) => tell({ kind: 'problem', name: 'stop', text: messageOf(error) }))
+  await Promise.all([stage, solo].map(close))
   if (process.connected) process.disconnect()
+}
+
+async function close(opened: Promise<{ close(): Promise<void> }> | undefined): Promise<void> {
+  await opened
+    ?.then((one) => one.close())
+    .catch((error: unknown) => tell({ kind: 'problem', name: 'stop', text: messageOf(error) }))
 }
 
 async function measure(one: BenchCase): Promise<void> {
@@ -32,7 +39,8 @@ async function measure(one: BenchCase): Promise<void> {
     },
     addresses: task.addresses,
     signal: asked.signal,
-    stage: () => (opened ??= openStage(asked.signal)),
+    stage: () => (stage ??= openStage(asked.signal)),
+    solo: () => (solo ??= openSolo(troupePayment, { signal: asked.signal })),
     note: (text) => tell({ kind: 'note', name, text }),
     problem: (text) => tell({ kind: 'problem', name, text }),
   }

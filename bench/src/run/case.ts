@@ -1,5 +1,6 @@
 import type { StackAddresses } from '@troupe/testing'
 import type { Figures } from '../report/figure.ts'
+import type { Solo } from '../hops/solo.ts'
 import type { Stage } from './stage.ts'
 
 /** How much of something a case takes. */
@@ -37,6 +38,8 @@ export interface Scene {
   readonly signal: AbortSignal
   /** A running order story; started when first asked for, stopped by whoever runs the case. */
   stage(): Promise<Stage>
+  /** The payment service alone on a stack of its own; likewise. */
+  solo(): Promise<Solo>
   /** Says to whoever looks on how far it is. */
   note(text: string): void
   /** Something ended otherwise than it should: the numbers stand, but the run is not ok. */

@@ -58,8 +58,10 @@ export async function openCompany(
           TROUPE_TOPIC_PARTITIONS: String(partitions),
           TROUPE_STOP_WITH_PARENT: '1',
         }
-        for (let instance = 0; instance < (instances[name] ?? 1); instance += 1)
+        const starting = Array.from({ length: instances[name] ?? 1 }, async () => {
           children.push(await startChild({ name, main, environment, signal }))
+        })
+        await Promise.all(starting)
       }),
     )
     const failed = Promise.race(children.map((child) => child.failed))
