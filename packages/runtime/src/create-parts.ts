@@ -1,7 +1,14 @@
 // What a running service is made of, made and wired, and not started.
 
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { laneOf, type Log, type Service, type TopicPartition, TroupeError } from '@troupe/core'
+import {
+  type ClaimedTopic,
+  laneOf,
+  type Log,
+  type Service,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
 import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
@@ -208,32 +215,36 @@ function receiverOf(
     clock: () => performance.now(),
     onBlocked: (reaction, seconds) => meter().blocked(reaction, seconds),
   })
-  const assign = (place: TopicPartition) =>
-    claimPartition(place, {
-      ...settling,
-      ...calling,
-      service,
-      codec,
-      sparingLog,
-      deciding,
-      elsewhere: checksPurity ? elsewhere : undefined,
-      blocking,
-      now,
-      batchEventsMax: batchMax,
-      performsMax,
-      performAttemptsMax,
-      performTimeoutMs,
-      passedKeptAfterMs,
-      stopping,
-      onTook: (seconds) => meter().tookSeconds(seconds),
-      onReached: (next) => reached.set(laneOf(place), { ...place, next }),
-      onReleased: () => reached.delete(laneOf(place)),
-      onPassedOver: (why, record) => {
-        meter().passedOver(why)
-        sayPassedOver(why, record, { service, sparingLog })
+  const assign = (place: TopicPartition, found: ClaimedTopic) =>
+    claimPartition(
+      place,
+      {
+        ...settling,
+        ...calling,
+        service,
+        codec,
+        sparingLog,
+        deciding,
+        elsewhere: checksPurity ? elsewhere : undefined,
+        blocking,
+        now,
+        batchEventsMax: batchMax,
+        performsMax,
+        performAttemptsMax,
+        performTimeoutMs,
+        passedKeptAfterMs,
+        stopping,
+        onTook: (seconds) => meter().tookSeconds(seconds),
+        onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+        onReleased: () => reached.delete(laneOf(place)),
+        onPassedOver: (why, record) => {
+          meter().passedOver(why)
+          sayPassedOver(why, record, { service, sparingLog })
+        },
+        onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
       },
-      onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
-    })
+      found,
+    )
   return createReceiver({
     connection,
     groupId: service.name,

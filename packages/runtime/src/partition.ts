@@ -15,6 +15,7 @@
 
 import {
   type Claim,
+  type ClaimedTopic,
   commandLane,
   type Delivery,
   idsOf,
@@ -81,12 +82,13 @@ const keepTimeoutMs = 2_000
 export async function claimPartition(
   { topic, partition }: TopicPartition,
   options: PartitionOptions,
+  found?: ClaimedTopic,
 ): Promise<PartitionWork> {
   const { ledger, dependencies, log, signal } = options
   const claim = await dependencies.insist(
     'database',
     'claim a partition',
-    () => ledger.claim({ topic, partition }),
+    () => ledger.claim({ topic, partition }, found),
     signal,
   )
   for (const lane of [laneOf(claim), commandLane]) await publishLeftovers(lane, options)
@@ -306,6 +308,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
 
   return {
     next: claim.next,
+    topicId: claim.topicId,
     take: (batch) => inTurn(() => take(batch)),
     async release() {
       if (isReleased) return
