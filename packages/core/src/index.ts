@@ -68,7 +68,6 @@ export { flawOfJson, freeze, type Json } from './json.ts'
 export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,
-  type ClaimedTopic,
   type Codec,
   commandLane,
   type DeadlineDue,
@@ -147,7 +146,6 @@ export {
   retryPolicyOf,
   type RetrySettings,
 } from './retry-policy.ts'
-export { pause } from './pause.ts'
 export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
 export {
   type AsideDesk,

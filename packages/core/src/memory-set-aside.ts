@@ -33,6 +33,8 @@ export interface MemorySetAside extends ParkingLedger, AsideDesk {
   changed(parking: Parking): readonly string[]
   /** Only what nothing {@link changed} of. */
   write(parking: Parking): void
+  /** All keys that are parked, as `topic/partition/key`. */
+  names(): readonly string[]
 }
 
 type Held = { -readonly [Name in keyof StoredParkedKey]: StoredParkedKey[Name] } & {
@@ -129,9 +131,11 @@ export function memorySetAside({
     if (held.records.length === 0 && held.state === 'waiting') keys.delete(nameOf(held))
   }
 
-  const inOrder = () => [...keys.values()].sort((left, right) => Number(left.seq - right.seq))
+  // A map keeps what was parked first at first.
+  const inOrder = () => [...keys.values()]
 
   return {
+    names: () => [...keys.keys()],
     recall: (asked) =>
       asked.flatMap((place) => {
         const held = keys.get(nameOf(place))

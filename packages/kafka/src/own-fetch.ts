@@ -1,11 +1,9 @@
-import type { Log, TopicPartition } from '@troupe/core'
+import type { Log } from '@troupe/core'
 import type { Cluster } from 'kafkajs'
 import { decodeFetch, fetchVersion } from './wire/fetch-answer.ts'
 
 /** Source: Kafka protocol, Fetch. */
 const fetchKey = 1
-/** Source: Kafka protocol, error codes: UNKNOWN_TOPIC_OR_PARTITION. */
-const unknownPartition = 3
 
 interface Sent {
   readonly request: { readonly apiKey: number; readonly apiVersion: number }
@@ -21,8 +19,6 @@ export interface OwnFetchOptions {
   readonly log: Log
   /** What we call a topic that Kafka names so. */
   nameOf(wireName: string): string
-  /** Told of a partition that the broker does not have, as we call it. kafkajs asks on, and says nothing. */
-  onUnknown(partition: TopicPartition): void
 }
 
 /**
@@ -30,16 +26,10 @@ export interface OwnFetchOptions {
  * each record. Other clients of the process stay as they are: only the brokers that this cluster finds are
  * changed.
  */
-export function decodeFetches(cluster: Cluster, { log, nameOf, onUnknown }: OwnFetchOptions): void {
+export function decodeFetches(cluster: Cluster, { log, nameOf }: OwnFetchOptions): void {
   const mended = new WeakSet<object>()
   const findBroker = cluster.findBroker.bind(cluster)
-  const decode = async (raw: Buffer) => {
-    const answer = await decodeFetch(raw, nameOf)
-    for (const { topicName, partitions } of answer.responses)
-      for (const { partition, errorCode } of partitions)
-        if (errorCode === unknownPartition) onUnknown({ topic: nameOf(topicName), partition })
-    return answer
-  }
+  const decode = (raw: Buffer) => decodeFetch(raw, nameOf)
   let isWarned = false
   cluster.findBroker = async (node) => {
     const broker = await findBroker(node)

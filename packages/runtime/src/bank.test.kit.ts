@@ -8,6 +8,7 @@ import {
   type EventType,
   headersOf,
   type RawRecord,
+  retryPolicyDefault,
   reaction,
   service,
   TroupeError,
@@ -174,7 +175,10 @@ export interface Bench extends PartitionOptions {
   readonly callOff: AbortController
 }
 
-/** Everything that a partition needs, in memory. A breaker's pauses are short. */
+/** What fails is a dead letter at once, unless a test says otherwise. */
+const oneAttempt = () => ({ ...retryPolicyDefault, attempts: 1 })
+
+/** Everything that a partition needs, in memory. A reaction has one attempt, and a breaker's pauses are short. */
 export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
   const log = keepingLog()
   const callOff = new AbortController()
@@ -206,6 +210,9 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
     }),
     keptResults: createKeptResults({ ledger: change.ledger ?? ledger, log, afterMs: 10 }),
     now: () => 1,
+    policyOf: oneAttempt,
+    random: () => 0,
+    parkedLimits: { eventsMax: 1_000, bytesMax: 1_000_000 },
     batchEventsMax: 500,
     performsMax: 64,
     performAttemptsMax: 3,

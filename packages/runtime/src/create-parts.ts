@@ -1,14 +1,7 @@
 // What a running service is made of, made and wired, and not started.
 
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import {
-  type ClaimedTopic,
-  laneOf,
-  type Log,
-  type Service,
-  type TopicPartition,
-  TroupeError,
-} from '@troupe/core'
+import { laneOf, type Log, type Service, type TopicPartition, TroupeError } from '@troupe/core'
 import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
@@ -28,23 +21,28 @@ import {
   forgetTimeoutMs,
   outboxIdleMs,
   outboxLimits,
+  parkedLimitsDefault,
   passedKeptAfterMs,
   performAttemptsMax,
   performsMax,
   pulseEveryMs,
   resultsKeptAfterMs,
   retentionPace,
+  retryEveryMs,
+  retryEveryMsMin,
   staleAfterMs,
 } from './limits.ts'
 import { createLocks } from './locks.ts'
 import { createMetrics, type Meter } from './metrics.ts'
 import { openRooms, type Rooms } from './open-rooms.ts'
 import { elsewhere } from './elsewhere.ts'
-import { claimPartition } from './partition.ts'
+import { claimPartition, type OpenPartition } from './partition.ts'
 import { sayPassedOver } from './passed-over.ts'
 import { probesOf } from './probes.ts'
 import { createPulse } from './pulse.ts'
 import { createRetention } from './retention.ts'
+import { createRetryLoop } from './retry-loop.ts'
+import { policiesOf } from './set-aside.ts'
 import type { Progress } from './running-service.ts'
 import type { SettleOptions } from './settle.ts'
 import { createSparingLog } from './sparing-log.ts'
@@ -90,6 +88,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
   const breakers = createBreakers(service, { defaults: settings.breaker ?? breakerDefaults, log })
   const keptResults = createKeptResults({ ledger: rooms.ledger, log, afterMs: resultsKeptAfterMs })
   const calling = { breakers, keptResults }
+  const partitions = new Map<string, TopicPartition & { readonly open: OpenPartition }>()
   const receiver = receiverOf(service, settings, {
     rooms,
     settling,
@@ -97,6 +96,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     calling,
     stopping,
     reached,
+    partitions,
     meter,
   })
   const metrics = createMetrics({
@@ -108,6 +108,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     receiver,
     schemas,
     breakers,
+    partitions,
     now,
   })
   const probes = probesOf({ ...rooms, receiver, relay })
@@ -118,6 +119,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     settling,
     decider,
     reached,
+    partitions,
     receiver,
     breakers,
     keptResults,
@@ -131,6 +133,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
       onCounted: (pending) => meter().deadlinesPending(pending),
     }),
     retention: retentionOf(settings, rooms, meter),
+    retries: createRetryLoop({ ledger: rooms.ledger, partitions, everyMs: retryEveryMsOf(settings), log }),
   }
 }
 
@@ -197,54 +200,67 @@ interface Receiving {
   readonly calling: { readonly breakers: Breakers; readonly keptResults: KeptResults }
   readonly stopping: AbortSignal
   readonly reached: Map<string, Progress>
+  readonly partitions: Map<string, TopicPartition & { readonly open: OpenPartition }>
   readonly meter: () => Meter
 }
 
 /** Undefined for a service that hears nothing: it only decides on commands. */
 function receiverOf(
   service: Service,
-  { checksPurity, onDataLoss, performTimeoutMs, sessionTimeoutMs }: Settings,
-  { rooms, settling, deciding, calling, stopping, reached, meter }: Receiving,
+  settings: Settings,
+  { rooms, settling, deciding, calling, stopping, reached, partitions, meter }: Receiving,
 ): Receiver | undefined {
   const topics = [...new Set(service.hears.map(({ topic }) => topic))]
   if (topics.length === 0) return undefined
+  const { checksPurity, onDataLoss, performTimeoutMs, sessionTimeoutMs } = settings
   const { connection, codec, log, now } = rooms
+  const policyOf = policiesOf(service, settings.retry)
+  const parkedLimits = {
+    eventsMax: settings.parkedEventsMax ?? parkedLimitsDefault.eventsMax,
+    bytesMax: settings.parkedBytesMax ?? parkedLimitsDefault.bytesMax,
+  }
   const sparingLog = createSparingLog(log)
   const blocking = createBlocking({
     log,
     clock: () => performance.now(),
     onBlocked: (reaction, seconds) => meter().blocked(reaction, seconds),
   })
-  const assign = (place: TopicPartition, found: ClaimedTopic) =>
-    claimPartition(
-      place,
-      {
-        ...settling,
-        ...calling,
-        service,
-        codec,
-        sparingLog,
-        deciding,
-        elsewhere: checksPurity ? elsewhere : undefined,
-        blocking,
-        now,
-        batchEventsMax: batchMax,
-        performsMax,
-        performAttemptsMax,
-        performTimeoutMs,
-        passedKeptAfterMs,
-        stopping,
-        onTook: (seconds) => meter().tookSeconds(seconds),
-        onReached: (next) => reached.set(laneOf(place), { ...place, next }),
-        onReleased: () => reached.delete(laneOf(place)),
-        onPassedOver: (why, record) => {
-          meter().passedOver(why)
-          sayPassedOver(why, record, { service, sparingLog })
-        },
-        onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
+  const assign = async (place: TopicPartition) => {
+    const open = await claimPartition(place, {
+      ...settling,
+      ...calling,
+      service,
+      codec,
+      sparingLog,
+      deciding,
+      elsewhere: checksPurity ? elsewhere : undefined,
+      blocking,
+      now,
+      batchEventsMax: batchMax,
+      performsMax,
+      performAttemptsMax,
+      performTimeoutMs,
+      policyOf,
+      random: Math.random,
+      parkedLimits,
+      onRetried: (reaction, outcome) => meter().retried(reaction, outcome),
+      passedKeptAfterMs,
+      stopping,
+      onTook: (seconds) => meter().tookSeconds(seconds),
+      onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+      onReleased: () => {
+        reached.delete(laneOf(place))
+        if (partitions.get(laneOf(place))?.open === open) partitions.delete(laneOf(place))
       },
-      found,
-    )
+      onPassedOver: (why, record) => {
+        meter().passedOver(why)
+        sayPassedOver(why, record, { service, sparingLog })
+      },
+      onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
+    })
+    partitions.set(laneOf(place), { ...place, open })
+    return open
+  }
   return createReceiver({
     connection,
     groupId: service.name,
@@ -270,6 +286,11 @@ function retentionOf(settings: Settings, { ledger, log }: Rooms, meter: () => Me
     },
     onForgotten: (what, count) => meter().forgot(what, count),
   })
+}
+
+/** As fast as delays are made to run. */
+function retryEveryMsOf({ retry: { delayScale = 1 } = {} }: Settings): number {
+  return Math.min(retryEveryMs, Math.max(retryEveryMsMin, retryEveryMs * delayScale))
 }
 
 /** Undefined: for ever. */

@@ -158,7 +158,7 @@ describe('a service under load', () => {
     await Promise.all([one.counterService.stop(), one.bankService.stop()])
   }, 60_000)
 
-  it('dead-letters exactly the poison of 500 events', async () => {
+  it('dead-letters exactly the poison of 500 events, after its last attempt, and keeps their order', async () => {
     const { own, counterService, bankService, log, account } = await running('poison')
     const poison = new Set([3, 200, 499])
     await Promise.all(
@@ -170,6 +170,7 @@ describe('a service under load', () => {
         }),
       ),
     )
+    await until(() => deadLettersIn({ log }).length >= 3, 30_000)
     await until(async () => (await bankService.read(account('a0'))).booked.length >= 497, 30_000)
     expect((await bankService.read(account('a0'))).booked).toEqual(
       Array.from({ length: 500 }, (_, n) => n).filter((n) => !poison.has(n)),

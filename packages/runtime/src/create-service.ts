@@ -20,6 +20,7 @@ import {
   type ServiceState,
   type Status,
 } from './running-service.ts'
+import type { OpenPartitions } from './retry-loop.ts'
 import { startParts } from './start-parts.ts'
 import { letGoInOrder } from './stopping.ts'
 
@@ -65,7 +66,8 @@ export function createService(
     },
     async letGo(was) {
       stopping.abort()
-      for (const watch of [parts.pulse, parts.lookout, parts.backPressure, parts.retention]) watch.stop()
+      const { pulse, lookout, backPressure, retention, retries } = parts
+      for (const watch of [pulse, lookout, backPressure, retention, retries]) watch.stop()
       const canForget = was === 'running' || was === 'joining'
       const forget = canForget ? (timeoutMs: number) => forgetPublished(parts.settling, timeoutMs) : undefined
       const { sweeper } = parts.settling
@@ -118,7 +120,7 @@ function doorsOf({
 }
 
 function statusOf(
-  { dependencies, receiver, backPressure, schemas, breakers }: ServiceParts,
+  { dependencies, receiver, backPressure, schemas, breakers, partitions }: ServiceParts,
   state: ServiceState,
 ): Status {
   const states = dependencies.states()
@@ -136,7 +138,14 @@ function statusOf(
     dependencies: states,
     schemas: unregistered,
     breakers: breakers.states(),
+    parked: parkedIn(partitions),
   }
+}
+
+function parkedIn(partitions: OpenPartitions): Status['parked'] {
+  const states = [...partitions.values()].map(({ open }) => open.parked.state)
+  const sum = (of: 'keys' | 'held' | 'events') => states.reduce((all, state) => all + state[of], 0)
+  return { keys: sum('keys'), held: sum('held'), events: sum('events') }
 }
 
 /** Partitions whose position Kafka does not have: their events wait for a person. */

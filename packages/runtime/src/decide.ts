@@ -1,27 +1,20 @@
 import {
   admit,
-  type Changes,
   type Codec,
-  deadLetterIdOf,
-  deadLetterOf,
   decideTwice,
   type Deciding,
   type Delivery,
   type DocumentName,
   type Elsewhere,
-  failureOf,
   documentName,
   isTroupeError,
-  keyNameOf,
   laneOf,
   type Log,
-  messageOf,
   type PerformContext,
   reactTo,
   readableBy,
   refuseUnread,
   retryVerdictOf,
-  type Service,
   stepKey,
   stepOf,
   type TraceEmitted,
@@ -30,8 +23,8 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import { factsOf, type Heard } from './decode.ts'
-import { performFor, type PerformOptions } from './perform.ts'
-import type { SparingLog } from './sparing-log.ts'
+import { type PerformFor, performFor, type PerformOptions } from './perform.ts'
+import { follow, handled, type Retry, setAside, type SetAsideOptions } from './set-aside.ts'
 import type { WorkSpan } from './tracing.ts'
 
 /** A record to decide on, with the documents that its reaction's `reads` named. */
@@ -40,16 +33,15 @@ export interface Turn {
   readonly reads: readonly DocumentName[]
   /** Where somebody traces. */
   readonly span: WorkSpan | undefined
-  /** What `reads` threw, or why the record was set aside before: it is dead-lettered without running. */
+  /** What `reads` threw, or why the database refused what came of it: it has failed without running. */
   readonly refusal?: unknown
+  /** Set where it is parked, and tried again. */
+  readonly retry?: Retry
 }
 
-export interface DecideOptions extends PerformOptions {
-  readonly service: Service
+export interface DecideOptions extends PerformOptions, SetAsideOptions {
   readonly codec: Codec
   readonly log: Log
-  /** For dead letters: a bug makes as many as there are events. */
-  readonly sparingLog: SparingLog
   readonly deciding: Deciding
   /** In development: reactions are run twice, the second time in there, and must say the same. */
   readonly elsewhere?: Elsewhere | undefined
@@ -58,7 +50,7 @@ export interface DecideOptions extends PerformOptions {
 }
 
 /** Whether a record's reaction asks the outside before it decides. */
-function callsOutside({ heard }: Turn): boolean {
+export function callsOutside({ heard }: Turn): boolean {
   return heard.delivery?.bound.reaction.perform !== undefined
 }
 
@@ -66,7 +58,8 @@ function callsOutside({ heard }: Turn): boolean {
  * Decides on a batch: runs each record's reaction on the working set. Where there is something to wait
  * for, records go on side by side unless they share a key or a step; those that do keep their order.
  *
- * A reaction that throws leaves nothing behind but its event's dead letter; the others go on.
+ * A reaction that throws leaves nothing behind, and its event is set aside: those behind it of its key follow
+ * it, the others go on.
  *
  * @throws TroupeError `TROUPE_STOPPED` once `signal` aborts; what the codec throws where waiting may help;
  *   `mustWait` if it may not wait for the outside and would have to
@@ -110,9 +103,9 @@ function chainsOf(turns: readonly Turn[]): Turn[][] {
   }
   const lastWith = new Map<string, number>()
   const chains = new Map<number, Turn[]>()
-  for (const [place, { heard }] of turns.entries()) {
+  for (const [place, turn] of turns.entries()) {
     earlier[place] = place
-    for (const name of namesIn(heard)) {
+    for (const name of namesIn(turn)) {
       const [one, other] = [firstOf(place), firstOf(lastWith.get(name) ?? place)]
       earlier[Math.max(one, other)] = Math.min(one, other)
       lastWith.set(name, Math.min(one, other))
@@ -127,15 +120,18 @@ function chainsOf(turns: readonly Turn[]): Turn[][] {
   return [...chains.values()]
 }
 
-function namesIn({ delivery }: Heard): string[] {
-  if (!delivery) return ['undecodable']
+function namesIn({ heard: { delivery }, retry }: Turn): string[] {
+  const parked = retry ? [`parked ${retry.key.key}`] : []
+  if (!delivery) return ['undecodable', ...parked]
   const step = stepOf(delivery)
-  return [`key ${delivery.event.key}`, ...(step ? [`step ${stepKey(step)}`] : [])]
+  return [`key ${delivery.event.key}`, ...(step ? [`step ${stepKey(step)}`] : []), ...parked]
 }
 
 /** Synchronous wherever nothing has to be waited for. */
 function decideOne(turn: Turn, set: WorkingSet, options: DecideOptions): Promise<void> | undefined {
-  const { heard } = turn
+  const { heard, retry } = turn
+  // One before it has failed again: it stays where it is.
+  if (retry && set.keys.isParked(retry.key.key)) return void turn.span?.became('parked')
   if (!heard.delivery) return void set.apply(setAside(turn, heard.failure, options))
   const { delivery } = heard
   if (!isAdmitted(turn, delivery, set, options)) return undefined
@@ -155,14 +151,25 @@ async function decideLater(
   options: DecideOptions,
 ): Promise<void> {
   const done = await decoding
-  const { span } = turn
   const isReadable = !done?.failure
-  const call = { done: done?.data, span, set, get: readingFor(turn, delivery, set, options) }
-  const outcome = isReadable ? await performFor(delivery, call, options) : undefined
+  const outcome = isReadable
+    ? await performFor(delivery, callOf(turn, delivery, done, set, options), options)
+    : undefined
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
-  if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options, outcome.attempts))
+  if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options))
   else react(turn, delivery, { performed: outcome?.performed, done }, set, options)
+}
+
+/** What a call gets beside its event. */
+function callOf(
+  turn: Turn,
+  delivery: Delivery,
+  done: Done,
+  set: WorkingSet,
+  options: DecideOptions,
+): PerformFor {
+  return { done: done?.data, span: turn.span, set, get: readingFor(turn, delivery, set, options) }
 }
 
 /** What a call may read: as much as its reaction. */
@@ -179,12 +186,42 @@ function readingFor(
   }
 }
 
+/**
+ * Makes the calls to the outside of turns that are to be decided on later, where nothing may wait: what they
+ * come to is in `outcomes` by then. One turn of a key at most.
+ *
+ * @throws as {@link decideAll}
+ */
+export async function performAhead(
+  turns: readonly Turn[],
+  set: WorkingSet,
+  options: DecideOptions,
+): Promise<void> {
+  const waiting = [...turns]
+  const workers = Array.from({ length: Math.min(options.performsMax, waiting.length) }, async () => {
+    for (let turn = waiting.shift(); turn; turn = waiting.shift()) {
+      const { delivery } = turn.heard
+      if (!delivery || 'refusal' in turn || admit(delivery, set) !== 'run') continue
+      const done = await doneOf(delivery, set, options.codec)
+      if (!done?.failure) await performFor(delivery, callOf(turn, delivery, done, set, options), options)
+    }
+  })
+  const ended = await Promise.allSettled(workers)
+  const failed = ended.find((end) => end.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
 /** Whether a delivery's reaction is to run; if not, what is recorded of it is applied. */
 function isAdmitted(turn: Turn, delivery: Delivery, set: WorkingSet, { log }: DecideOptions): boolean {
-  const verdict = admit(delivery, set)
+  const { heard, retry } = turn
+  const verdict = retry ? admit(delivery, set) : admit(delivery, set, heard.record)
   if (verdict === 'run') return true
-  const changes = withoutRunning(delivery, verdict)
-  if (changes) set.apply(changes)
+  if (verdict === 'parked') set.apply(follow(heard.record, delivery))
+  else {
+    const changes = withoutRunning(delivery, verdict)
+    if (changes) set.apply(changes)
+    if (retry) set.apply(handled(turn, retry))
+  }
   turn.span?.became(verdict)
   sayUnrun(verdict, turn, log)
   return false
@@ -217,6 +254,7 @@ function react(
         (using, isAgain) => run(using, isAgain ? undefined : traceEmitted),
       )
     set.apply(options.blocking.watch(delivery.bound.name, decided))
+    if (turn.retry) set.apply(handled(turn, turn.retry))
     turn.span?.became('applied')
   } catch (error) {
     // A schema that is not registered yet is not the event's fault.
@@ -249,62 +287,11 @@ function doneOf(delivery: Delivery, set: WorkingSet, codec: Codec): Done | Promi
   }
 }
 
-function setAside(
-  { heard, span }: Turn,
-  error: unknown,
-  { service, deciding, sparingLog }: DecideOptions,
-  attempts = 1,
-): Changes {
-  const reaction = heard.delivery?.bound.name
-  span?.became('dead-lettered', error, attempts)
-  sparingLog.say(
-    'error',
-    `dead letter, ${reaction ?? 'unreadable'}: ${isTroupeError(error) ? error.code : 'thrown'}`,
-    {
-      ...factsOf(heard, span?.traceId),
-      ...(reaction === undefined ? {} : { reaction }),
-      deadLetterTopic: service.deadLetterTopic,
-      err: error,
-    },
-    `An event could not be handled and goes to ${service.deadLetterTopic}: ${messageOf(error)}`,
-  )
-  const { record, delivery } = heard
-  const failure = failureOf(error, reaction)
-  const event = delivery && {
-    source: delivery.event.source,
-    id: delivery.event.id,
-    type: delivery.event.type,
-    saga: delivery.event.correlationId,
-  }
-  const letter = {
-    id: deadLetterIdOf(record),
-    key: keyNameOf(record),
-    record,
-    event,
-    failure,
-    attempts,
-    firstFailedAtMs: undefined,
-  }
-  return {
-    ...(event ? { inbox: { ...event, outcome: 'dead-lettered' as const } } : {}),
-    documents: new Map(),
-    outbox: [
-      deadLetterOf(record, failure, {
-        group: service.name,
-        deadLetterTopic: service.deadLetterTopic,
-        firstFailedAtMs: deciding.timeMs,
-        failedAtMs: deciding.timeMs,
-        attempts,
-      }),
-    ],
-    aside: [{ form: 'dead-letter', letter }],
-  }
-}
-
 function sayUnrun(verdict: Exclude<Verdict, 'run'>, { heard, span }: Turn, log: Log): void {
   const facts = { ...factsOf(heard, span?.traceId), reaction: heard.delivery?.bound.name, verdict }
   // A second event for a step that is done is the one case that nobody ordered: somebody should look.
   if (verdict === 'step-repeated')
     log.warn(facts, 'a step that is done already was asked for again; nothing was done')
+  else if (verdict === 'parked') log.debug(facts, 'put behind what is parked of its key')
   else log.debug(facts, 'heard, and rightly nothing done')
 }

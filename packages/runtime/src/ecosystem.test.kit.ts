@@ -124,6 +124,7 @@ export async function startTestStack(): Promise<TestStack> {
         stopTimeoutMs: 3_000,
         eventBytesMax: 900_000,
         unknownSchemaWaitMs: 1_000,
+        retry: { delayScale: 0.001 },
         performTimeoutMs: 10_000,
         sessionTimeoutMs: 2_000,
         isStoppedWithParent: false,

@@ -1,6 +1,7 @@
-import { type BreakerPolicy, isDelay } from '@troupe/core'
+import { type BreakerPolicy, isDelay, retryPolicyDefault, type RetrySettings } from '@troupe/core'
 import { z } from 'zod'
 import { breakerDefaults } from './breaker.ts'
+import { parkedLimitsDefault } from './limits.ts'
 import { type SecureSettings, secureSettings } from './secure-settings.ts'
 
 /** The settings of one service process. */
@@ -37,7 +38,12 @@ export interface Settings extends SecureSettings {
    * dead-lettered. Default: 30,000.
    */
   readonly unknownSchemaWaitMs?: number | undefined
-  /** How long one attempt at a `perform` may take; its event is dead-lettered after the fifth. */
+  /** What is done about events that fail, where neither their reactions nor the service say so. */
+  readonly retry?: RetrySettings | undefined
+  /** How many events, and how many bytes of them, one partition may have parked before it takes nothing new. Default: 100,000, 256 MiB. */
+  readonly parkedEventsMax?: number | undefined
+  readonly parkedBytesMax?: number | undefined
+  /** How long one attempt at a `perform` may take; after the fifth its event is parked. */
   readonly performTimeoutMs: number
   /** When the calls of a `perform` pause, where the reaction does not declare it. */
   readonly breaker?: BreakerPolicy | undefined
@@ -122,6 +128,12 @@ const variables = z.object({
   TROUPE_STOP_TIMEOUT_MS: wholeNumber(100, 3_600_000).default(10_000),
   TROUPE_SESSION_TIMEOUT_MS: wholeNumber(500, 300_000).default(10_000),
   TROUPE_UNKNOWN_SCHEMA_WAIT_MS: wholeNumber(0, 3_600_000).default(30_000),
+  TROUPE_RETRY_ATTEMPTS: wholeNumber(1, 1_000_000).default(retryPolicyDefault.attempts),
+  TROUPE_RETRY_DELAY_MS: wholeNumber(0, 86_400_000).default(retryPolicyDefault.delayMs),
+  TROUPE_RETRY_DELAY_MAX_MS: wholeNumber(0, 604_800_000).default(retryPolicyDefault.delayMsMax),
+  TROUPE_RETRY_DELAY_SCALE: numberFrom(0, 1_000).default(1),
+  TROUPE_PARKED_EVENTS_MAX: wholeNumber(1, 1_000_000_000).default(parkedLimitsDefault.eventsMax),
+  TROUPE_PARKED_BYTES_MAX: wholeNumber(1, 1_000_000_000_000).default(parkedLimitsDefault.bytesMax),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
   TROUPE_BREAKER_FAILURES_MAX: wholeNumber(1, 1_000_000).default(breakerDefaults.failuresMax),
   TROUPE_BREAKER_PAUSE_MS: wholeNumber(1, 3_600_000).default(breakerDefaults.pauseMs),
@@ -172,6 +184,14 @@ export function environment(
       stopTimeoutMs: of.TROUPE_STOP_TIMEOUT_MS,
       eventBytesMax: of.TROUPE_EVENT_BYTES_MAX,
       unknownSchemaWaitMs: of.TROUPE_UNKNOWN_SCHEMA_WAIT_MS,
+      retry: {
+        attempts: of.TROUPE_RETRY_ATTEMPTS,
+        delayMs: of.TROUPE_RETRY_DELAY_MS,
+        delayMsMax: of.TROUPE_RETRY_DELAY_MAX_MS,
+        delayScale: of.TROUPE_RETRY_DELAY_SCALE,
+      },
+      parkedEventsMax: of.TROUPE_PARKED_EVENTS_MAX,
+      parkedBytesMax: of.TROUPE_PARKED_BYTES_MAX,
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
       breaker: {
         failuresMax: of.TROUPE_BREAKER_FAILURES_MAX,
@@ -200,6 +220,14 @@ function wholeNumber(min: number, max: number) {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
     if (!(value >= min && value <= max))
       context.addIssue(`"${text}" is not a whole number from ${min} to ${max}`)
+    return value
+  })
+}
+
+function numberFrom(min: number, max: number) {
+  return z.string().transform((text, context) => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= min && value <= max)) context.addIssue(`"${text}" is not a number from ${min} to ${max}`)
     return value
   })
 }

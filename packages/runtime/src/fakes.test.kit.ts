@@ -47,6 +47,8 @@ export interface FakeLedger extends Ledger {
   /** The database's own. */
   readonly clock: { nowMs: () => number }
   readonly performed: Map<string, StoredResult>
+  /** Names of the keys that are parked. */
+  parkedNow(): readonly string[]
   /** Called before a method does anything; throws to make it fail, or waits. */
   before: (method: string, settlement?: Settlement) => Promise<void> | void
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
@@ -156,6 +158,7 @@ export function fakeLedger(): FakeLedger {
       return aside.parkedTotals(...asked)
     },
     clock,
+    parkedNow: () => aside.names(),
     settled,
     outbox,
     documentsByName,

@@ -56,7 +56,7 @@ export async function serveHttp(
   http.setNotFoundHandler(notFoundHandler)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
-    const { isReady, state, halted, backPressure, dependencies, schemas, breakers } = running.status()
+    const { isReady, state, halted, backPressure, dependencies, schemas, breakers, parked } = running.status()
     const since = Object.fromEntries(
       Object.entries(dependencies).map(([name, { state: its, sinceMs, error }]) => [
         name,
@@ -76,6 +76,7 @@ export async function serveHttp(
       dependencies: since,
       schemas,
       breakers,
+      parked,
     })
   })
   if (metrics) {

@@ -30,3 +30,9 @@ export const firingPace = { everyMs: 1_000, countEveryMs: 10_000 }
 export const attemptTimeoutMs = 3_000
 /** How long an event waits for a schema that the registry does not have. */
 export const unknownSchemaWaitMsDefault = 30_000
+/** How often parked keys are looked for whose time has come. */
+export const retryEveryMs = 1_000
+/** The same where a test makes delays short. */
+export const retryEveryMsMin = 20
+/** How much one partition may have parked, unless a setting says otherwise. */
+export const parkedLimitsDefault = { eventsMax: 100_000, bytesMax: 256 * 1024 * 1024 }

@@ -55,6 +55,7 @@ function open() {
       unregistered: () => [{ type: 'Paid', state: 'remembered' }],
       losses: () => 2,
     },
+    partitions: new Map(),
     now: () => 3_500,
   })
   const lines = async (start: string) =>

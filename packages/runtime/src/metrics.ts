@@ -3,14 +3,17 @@
 // On the way of an event nothing is done but adding to numbers; everything else is asked for when somebody
 // reads the metrics.
 
-import type { Forgettable, InboxEntry, OutgoingRecord, Service } from '@troupe/core'
+import type { Forgettable, InboxEntry, OutgoingRecord, Parking, Service } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { BackPressureWatch } from './back-pressure.ts'
 import type { Breakers, BreakerState } from './breaker.ts'
 import type { PassedOver } from './decode.ts'
 import { type Dependencies, dependencyNames } from './dependencies.ts'
+import { measureAside } from './metrics-aside.ts'
+import type { Parked } from './parked.ts'
 import type { SchemaKeeping } from './schema-keeping.ts'
+import type { RetryOutcome } from './set-aside.ts'
 import type { Stage } from './stages.ts'
 
 /** Names are kept as they are: dashboards and alerts know them. */
@@ -37,12 +40,25 @@ export const metricNames = {
   unregistered: 'troupe_schemas_unregistered',
   losses: 'troupe_registry_losses_total',
   breakerState: 'troupe_breaker_state',
+  parkedKeys: 'troupe_parked_keys',
+  parkedEvents: 'troupe_parked_events',
+  oldestParkedSeconds: 'troupe_parked_oldest_seconds',
+  parkedFull: 'troupe_partitions_held_by_parked',
+  parked: 'troupe_parked_total',
+  retries: 'troupe_retries_total',
+  deadLetters: 'troupe_dead_letters_total',
 } as const
 
 /** What is told on the way of an event. */
 export interface Meter {
   /** Told of what was committed, once. */
-  settled(work: { readonly inbox: readonly InboxEntry[]; readonly outbox: readonly OutgoingRecord[] }): void
+  settled(work: {
+    readonly inbox: readonly InboxEntry[]
+    readonly outbox: readonly OutgoingRecord[]
+    readonly parking?: Parking | undefined
+  }): void
+  /** Told of each parked record that was tried again. */
+  retried(reaction: string, outcome: RetryOutcome): void
   /** Told that a reaction kept everything else in this process waiting. */
   blocked(reaction: string, seconds: number): void
   /** Told how long a batch took, from its handing over to its last commit. */
@@ -80,6 +96,7 @@ export interface MetricsOptions {
   readonly receiver: Pick<Receiver, 'state' | 'lag'> | undefined
   readonly schemas: Pick<SchemaKeeping, 'unregistered' | 'losses'>
   readonly breakers: Pick<Breakers, 'states'>
+  readonly partitions: ReadonlyMap<string, { readonly open: { readonly parked: Pick<Parked, 'state'> } }>
   readonly now: () => number
 }
 
@@ -122,6 +139,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: batchBucketsSeconds,
     registers: [],
   })
+  const aside = measureAside(options, metricNames)
   const measured = [
     batchSeconds,
     stageSeconds,
@@ -136,6 +154,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     measureDependencies(options),
     ...measureSchemas(options, passed, waiting),
     measureBreakers(options),
+    ...aside.measured,
   ]
   for (const metric of measured) registry.registerMetric<string>(metric)
   let isProcessMeasured = false
@@ -149,7 +168,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     contentType: registry.contentType,
     meter: {
-      settled({ inbox, outbox }) {
+      settled({ inbox, outbox, parking }) {
+        if (parking) aside.settled(parking)
         let deadLetters = 0
         for (const { type, outcome } of inbox) {
           count(type, outcome)
@@ -159,6 +179,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         // What cannot be read has no name to be remembered under.
         if (deadLetters > 0) count(unknownType, 'dead-lettered', deadLetters)
       },
+      retried: (reaction, outcome) => aside.retries.inc({ reaction, outcome }),
       blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
       deadlineFired: (lateSeconds) => deadlines.lateSeconds.observe(lateSeconds),
       deadlinesPending: (count) => deadlines.pending.set(count),

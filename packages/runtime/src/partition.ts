@@ -5,6 +5,8 @@
 // | claimed  | decode, decide, settle                             | keep the position, hand over what is published, let go |
 // | released | refused (TROUPE_FENCED)                            | nothing                                    |
 //
+// While it is claimed, what is parked in it is tried again beside that: `retry-parked`.
+//
 // Invariants
 // 1. `stored` is the position in the ledger; `reached` is how far the log has been looked at. Records
 //    between the two concern nobody here, so it costs no write to pass them: the position follows with
@@ -12,15 +14,17 @@
 // 2. Every write moves the position from exactly `stored`, under exactly the claimed epoch, and forward.
 // 3. What lies before `stored` is settled: of a batch that comes again, it is skipped.
 // 4. One thing at a time is done with a partition.
+// 5. Nothing passes what is parked of its key: while anything is parked, each batch asks which of its keys are.
 
 import {
   type Claim,
-  type ClaimedTopic,
   commandLane,
   type Delivery,
   idsOf,
   isTroupeError,
+  type KeyPlace,
   laneOf,
+  type PositionMove,
   type RawRecord,
   recallFor,
   retryVerdictOf,
@@ -30,32 +34,29 @@ import {
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
 import { awaitSchemas } from './await-schemas.ts'
-import { decideAll, type DecideOptions, type Turn } from './decide.ts'
+import { decideAll, type Turn } from './decide.ts'
 import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
-import { type Outcomes, performKeyOf } from './perform.ts'
-import type { Tracing, WorkSpan } from './tracing.ts'
-import { nothing, recallAndSettle, settle, type SettleOptions } from './settle.ts'
+import { createParked, type Parked, type ParkedLimits } from './parked.ts'
+import { type Outcomes, performKeysOf } from './perform.ts'
+import { createRetry, type RetryOptions } from './retry-parked.ts'
+import { nothing, recallAndSettle, settle, type Work } from './settle.ts'
 import { timed } from './stages.ts'
+import type { WorkSpan } from './tracing.ts'
 
-export interface PartitionOptions
-  extends SettleOptions,
-    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait'> {
-  readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
-  readonly now: () => number
+export interface PartitionOptions extends RetryOptions {
   /** How many events one transaction takes at most. */
   readonly batchEventsMax: number
   /** How long the stored position may stay behind when nothing that concerns the service comes. */
   readonly passedKeptAfterMs: number
   /** Aborted when the service begins to stop: what only waits for room need not be waited for. */
   readonly stopping: AbortSignal
-  readonly tracing?: Tracing | undefined
+  /** How much may be parked before the partition takes nothing new. */
+  readonly parkedLimits: ParkedLimits
   /** Told how long a batch took, from its handing over to its last commit. */
   readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */
   readonly onReached: (reached: bigint | undefined) => void
-  /** Told of each record that does not concern the service. */
-  readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
   /** Told when a wait for a schema begins, and when it ends. */
   readonly onWaitingForSchema?: (isWaiting: boolean) => void
   /** Told that the partition is let go of. */
@@ -67,6 +68,13 @@ interface InHand {
   readonly signal: AbortSignal
   readonly outcomes: Outcomes
   readonly spans: ReadonlyMap<Heard, WorkSpan> | undefined
+}
+
+/** A partition in hand, and what is parked in it. */
+export interface OpenPartition extends PartitionWork {
+  readonly parked: Pick<Parked, 'state' | 'inHand'>
+  /** Tries keys again that are due. Never rejects. */
+  retry(keys: readonly KeyPlace[]): Promise<void>
 }
 
 /** How long a release waits for Kafka, so that the next owner finds nothing to publish a second time. */
@@ -82,22 +90,25 @@ const keepTimeoutMs = 2_000
 export async function claimPartition(
   { topic, partition }: TopicPartition,
   options: PartitionOptions,
-  found?: ClaimedTopic,
-): Promise<PartitionWork> {
+): Promise<OpenPartition> {
   const { ledger, dependencies, log, signal } = options
   const claim = await dependencies.insist(
     'database',
     'claim a partition',
-    () => ledger.claim({ topic, partition }, found),
+    () => ledger.claim({ topic, partition }),
     signal,
   )
   for (const lane of [laneOf(claim), commandLane]) await publishLeftovers(lane, options)
   log.debug({ topic, partition, epoch: claim.epoch, next: claim.next?.toString() }, 'claimed')
-  return openPartition(claim, options)
+  const parked = createParked({ topic, partition }, { ledger, limits: options.parkedLimits, log })
+  // After the claim: nobody else parks anything in it any more.
+  await dependencies.insist('database', 'count what is parked', () => parked.count(), signal)
+  return openPartition(claim, parked, options)
 }
 
-function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
+function openPartition(claim: Claim, parked: Parked, options: PartitionOptions): OpenPartition {
   const { topic, partition, epoch } = claim
+  const releasing = new AbortController()
   let stored = claim.next
   let reached = claim.next
   let isReleased = false
@@ -166,7 +177,7 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
     try {
       await handle(chunk, to, { ...batch, spans })
     } catch (error) {
-      options.keptResults.abandon(performKeys(deliveriesOf(chunk)))
+      options.keptResults.abandon(performKeysOf(deliveriesOf(chunk), options.deciding))
       // Whoever has the partition next says what becomes of them.
       for (const span of spans?.values() ?? []) span.failed('abandoned', error)
       throw error
@@ -237,9 +248,13 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
         ...(failed.has(at) ? { refusal: failed.get(at) } : {}),
       }
     })
-    const performed = performKeys(deliveries)
+    const performed = performKeysOf(deliveries, deciding)
     await recallAndSettle(
-      performed.length > 0 ? { ...request, performed } : request,
+      (conflicts) => ({
+        ...request,
+        keys: parked.keysOf(chunk, conflicts),
+        ...(performed.length > 0 ? { performed } : {}),
+      }),
       { topic, partition, epoch, from: stored, to },
       (set, mayWait) =>
         decideAll(turns, set, {
@@ -249,15 +264,28 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
           outcomes,
           mayWait,
         }),
-      { ...options, signal, callsOutside: performed.length > 0 },
+      { ...options, signal, callsOutside: performed.length > 0, onSettled },
     )
   }
 
-  /** Of those that call the outside. */
-  function performKeys(deliveries: readonly Delivery[]): readonly string[] {
-    return deliveries.flatMap((one) =>
-      one.bound.reaction.perform ? [performKeyOf(one, options.deciding)] : [],
-    )
+  function onSettled(work: Work): void {
+    parked.noted(work.parking)
+    options.onSettled?.(work)
+  }
+
+  /** Holds back the next batch while too much is parked: not in turn, so that it can be tried again. */
+  async function roomForParked(batch: ReceivedBatch): Promise<void> {
+    const { signal, unlink } = linked(batch.signal, options.signal, options.stopping, releasing.signal)
+    try {
+      await parked.room(signal)
+    } finally {
+      unlink()
+    }
+  }
+
+  function fence(): PositionMove | undefined {
+    if (isReleased || isFenced || stored === undefined) return undefined
+    return { topic, partition, epoch, from: stored, to: stored }
   }
 
   function keepIfBehind(): void {
@@ -308,11 +336,16 @@ function openPartition(claim: Claim, options: PartitionOptions): PartitionWork {
 
   return {
     next: claim.next,
-    topicId: claim.topicId,
-    take: (batch) => inTurn(() => take(batch)),
+    parked,
+    retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal }),
+    async take(batch) {
+      await inTurn(() => take(batch))
+      await roomForParked(batch)
+    },
     async release() {
       if (isReleased) return
       isReleased = true
+      releasing.abort()
       clearTimeout(keepTimer)
       await underWay
       await handOver()

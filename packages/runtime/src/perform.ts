@@ -21,12 +21,11 @@ import {
   type Json,
   type Log,
   messageOf,
-  pause,
   type PerformContext,
   TroupeError,
   type WorkingSet,
 } from '@troupe/core'
-import { calledOff, linked, unlessAborted } from './abort.ts'
+import { calledOff, linked, pause, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
 import type { Breakers } from './breaker.ts'
 import { delaysOf } from './delays.ts'
@@ -129,11 +128,19 @@ export async function performFor(
 }
 
 /** The key of a delivery's call: the same in every process, and for every attempt. */
-export function performKeyOf(
+function performKeyOf(
   { event }: Delivery,
   { deriveId, service }: Pick<Deciding, 'service' | 'deriveId'>,
 ): string {
   return deriveId(service, causeIdOf(event), 'perform')
+}
+
+/** The keys of those that call the outside. */
+export function performKeysOf(
+  deliveries: readonly Delivery[],
+  deciding: Pick<Deciding, 'service' | 'deriveId'>,
+): readonly string[] {
+  return deliveries.flatMap((one) => (one.bound.reaction.perform ? [performKeyOf(one, deciding)] : []))
 }
 
 function remember(delivery: Delivery, outcome: Outcome, { outcomes }: PerformOptions): Outcome {

@@ -5,7 +5,6 @@ import {
   type Ledger,
   type OutboxPage,
   type OutgoingRecord,
-  pause,
   type PositionMove,
   type RecallRequest,
   type Recollection,
@@ -17,6 +16,7 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import type { Relay } from '@troupe/kafka'
+import { pause } from './abort.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { KeptResults } from './kept-results.ts'
 import type { Locks } from './locks.ts'
@@ -81,10 +81,11 @@ export type Decide = (set: WorkingSet, mayWait: boolean) => Promise<void> | void
  * Decides again, from the start, as long as others change what was recalled; waits as long as the
  * database is away; and finds out what became of a commit whose answer was lost.
  *
+ * @param asked what to recall, or how to say so anew after so many conflicts
  * @throws TroupeError `TROUPE_FENCED`, `TROUPE_STOPPED`; whatever `decide` or the database objects to
  */
 export async function recallAndSettle(
-  request: RecallRequest,
+  asked: RecallRequest | ((conflicts: number) => RecallRequest),
   position: PositionMove | undefined,
   decide: Decide,
   options: SettleOptions & CallingOptions,
@@ -92,6 +93,7 @@ export async function recallAndSettle(
   const { ledger, dependencies, locks, signal, onStage, callsOutside = false } = options
   let mayWait = callsOutside
   for (let conflicts = 0; ; ) {
+    const request = typeof asked === 'function' ? asked(conflicts) : asked
     let release = mayWait ? undefined : await locks.acquire(lockNames(request), signal)
     try {
       const recalled = await timed('recall', onStage, () =>
@@ -236,8 +238,9 @@ function isRefusal(error: unknown): boolean {
  * Whether a settlement whose answer was lost has been committed: what it would have written tells. What
  * only deletes published records may be written twice.
  *
- * @throws TroupeError `TROUPE_FENCED` if another owner has the partition; `TROUPE_CONFLICT` if all its
- *   commands are answered, by itself or by another instance: to decide again is to learn those answers.
+ * @throws TroupeError `TROUPE_FENCED` if another owner has the partition; `TROUPE_CONFLICT` where to decide
+ *   again is to learn it: if all its commands are answered, by itself or by another instance, or if it tried
+ *   again what was parked.
  */
 async function isWritten(work: Work, options: SettleOptions): Promise<boolean> {
   const { position, answers } = work
@@ -245,17 +248,23 @@ async function isWritten(work: Work, options: SettleOptions): Promise<boolean> {
   if (position) {
     const stored = await ledger.positionOf(position)
     if (!stored || stored.epoch !== position.epoch) refuseFenced(position)
+    // What is tried again leaves the position where it is, which tells nothing: what is parked by now does.
+    if (position.from === position.to) await publishAndRefuse(work, options)
     // Nobody else moves the position under this epoch.
     return stored.next === position.to
   }
   if (answers.length === 0) return false
   const { answers: stored } = await ledger.recall({ events: [], documents: [], steps: [], answers })
   if (stored.length < answers.length) return false
-  // As the ledger has them: another instance may have answered with other events.
+  return await publishAndRefuse(work, options)
+}
+
+/** What was committed, if it was, is published as the ledger has it: another instance may have said other events. */
+async function publishAndRefuse(work: Work, options: SettleOptions): Promise<never> {
   await publishThrough(idsOf(work), options)
   throw new TroupeError(
     'TROUPE_CONFLICT',
-    'The answer of a commit was lost, and all its commands are answered. Decide again to learn the answers.',
+    'The answer of a commit was lost. Recall and decide again to learn what is left to be done.',
   )
 }
 

@@ -35,8 +35,19 @@ type Need = <T>(
  */
 export async function startParts(parts: ServiceParts, options: StartOptions): Promise<void> {
   const { settings, signal, listen, joining } = options
-  const { relay, receiver, settling, pulse, lookout, backPressure, retention, firing, dependencies, now } =
-    parts
+  const {
+    relay,
+    receiver,
+    settling,
+    pulse,
+    lookout,
+    backPressure,
+    retention,
+    firing,
+    retries,
+    dependencies,
+    now,
+  } = parts
   const sinceMs = now()
   const deadline = AbortSignal.timeout(settings.startTimeoutMs)
   const failing = new AbortController()
@@ -63,6 +74,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
     backPressure.start()
     retention.start()
     firing.start()
+    retries.start()
     if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
   } finally {
     patience.unlink()

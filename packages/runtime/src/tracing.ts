@@ -69,7 +69,7 @@ export interface Tracing {
 export type BatchFacts = { readonly topic: string; readonly partition: number } | 'commands'
 
 /** How a piece of work ended: as the inbox has it, or as it keeps nothing of. */
-export type WorkOutcome = Outcome | 'duplicate' | 'refused' | 'abandoned'
+export type WorkOutcome = Outcome | 'parked' | 'duplicate' | 'refused' | 'abandoned'
 
 /** Under this name everything is instrumented. */
 const scope = '@troupe/runtime'
@@ -221,7 +221,8 @@ export class WorkSpan {
     if (outcome === 'dead-lettered')
       this.#span.setAttribute(names.deadLetterTopic, this.#options.onWire(this.#options.deadLetterTopic))
     // Somebody may throw undefined: that it failed is what counts.
-    if (outcome === 'dead-lettered' || outcome === 'refused') blame(this.#span, error)
+    const hasFailed = outcome === 'parked' && attempts !== undefined
+    if (outcome === 'dead-lettered' || outcome === 'refused' || hasFailed) blame(this.#span, error)
     this.#span.end()
   }
 

@@ -18,6 +18,9 @@ export interface Company {
   databases(): readonly string[]
 }
 
+/** All attempts at an event that fails are over in a fifth of a second. */
+const retryDelayScale = 0.001
+
 export function createCompany(
   services: readonly Service[],
   stack: Stack,
@@ -62,6 +65,7 @@ export function createCompany(
       stopTimeoutMs: 5_000,
       eventBytesMax: 900_000,
       unknownSchemaWaitMs: 500,
+      retry: { delayScale: retryDelayScale },
       performTimeoutMs: 30_000,
       sessionTimeoutMs: 10_000,
       checksPurity,

@@ -8,8 +8,8 @@ import type { Recorder } from './recorder.ts'
 const checkEveryMs = 10
 
 /**
- * Resolves when nothing is under way: every running service has handled all events it hears and has
- * published all it emitted, the tape has read all of them, and no log grew while that was found out.
+ * Resolves when nothing is under way: every running service has handled all events it hears, tries none of
+ * them again, and has published all it emitted, the tape has read all of them, and no log grew while that was found out.
  *
  * @throws TroupeError `TROUPE_EXPECTATION_FAILED` after `timeoutMs`, saying who is behind
  */
@@ -56,11 +56,16 @@ export async function comeToRest(
 async function behindOf(service: RunningService, ends: ReadonlyMap<string, bigint>): Promise<string[]> {
   const progress = new Map((await service.progress()).map((one) => [laneOf(one), one.next ?? 0n]))
   const heard = new Set(service.service.hears.map(({ topic }) => topic))
-  return [...ends].flatMap(([lane, end]) => {
+  const { keys, held } = service.status().parked
+  // What is held waits for a person, and would wait for ever.
+  const retried =
+    keys > held ? [`${service.service.name} has ${keys - held} keys parked that it tries again`] : []
+  const unread = [...ends].flatMap(([lane, end]) => {
     if (!heard.has(lane.slice(0, lane.lastIndexOf('/')))) return []
     const next = progress.get(lane) ?? 0n
     return next >= end ? [] : [`${service.service.name} is at ${next} of ${end} in ${lane}`]
   })
+  return [...unread, ...retried]
 }
 
 function tapeBehind(recorder: Recorder, ends: ReadonlyMap<string, bigint>): string[] {

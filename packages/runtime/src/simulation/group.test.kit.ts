@@ -1,6 +1,6 @@
 // The instances of one service and who of them has which partition: what Kafka's consumer group and the
 // receiver do, without Kafka. A new owner begins at once, whatever the old one is doing.
-import { isTroupeError, type Ledger, type RawRecord, type Service } from '@troupe/core'
+import { isTroupeError, laneOf, type Ledger, type RawRecord, type Service } from '@troupe/core'
 import type { PartitionWork } from '@troupe/kafka'
 import { claimPartition } from '../partition.ts'
 import { createInstance, type Instance } from './instance.test.kit.ts'
@@ -107,7 +107,9 @@ export function createGroup(
           { topic, partition: lane.partition },
           lane.instance.partitionOptions,
         )
-        await read(lane, work)
+        const place = { topic, partition: lane.partition }
+        lane.instance.partitions.set(laneOf(place), { ...place, open: work })
+        await read(lane, work).finally(() => lane.instance.partitions.delete(laneOf(place)))
         await work.release()
       } catch (error) {
         trace(`${lane.instance.name} cannot have ${topic}[${lane.partition}]: ${String(error)}`)

@@ -4,7 +4,16 @@
 // 1. A process that has died hears of nothing any more: whatever it waits for never comes. A request that it
 //    had sent may still have its effect.
 // 2. A process that is stopped neither sends nor hears until it goes on.
-import { commandLane, type Ledger, type Log, type Service, type Settlement, TroupeError } from '@troupe/core'
+import {
+  commandLane,
+  type Ledger,
+  type Log,
+  type Parking,
+  type Service,
+  type Settlement,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
 import { createRelay, type KafkaConnection, type Relay } from '@troupe/kafka'
 import { jsonCodec, outboxLimits } from '../bank.test.kit.ts'
 import { createBlocking } from '../blocking.ts'
@@ -18,7 +27,9 @@ import { deriveId } from '../ids.ts'
 import { createKeptResults } from '../kept-results.ts'
 import { createLookout, publishLeftovers } from '../leftovers.ts'
 import { createLocks } from '../locks.ts'
-import type { PartitionOptions } from '../partition.ts'
+import type { OpenPartition, PartitionOptions } from '../partition.ts'
+import { createRetryLoop } from '../retry-loop.ts'
+import { policiesOf } from '../set-aside.ts'
 import { letGoInOrder } from '../stopping.ts'
 import { createSparingLog } from '../sparing-log.ts'
 import { createSweeper } from '../sweeper.ts'
@@ -30,6 +41,8 @@ export interface Instance {
   readonly relay: Relay
   readonly decider: Decider
   readonly partitionOptions: PartitionOptions
+  /** What it has claimed and not let go of. */
+  readonly partitions: Map<string, TopicPartition & { readonly open: OpenPartition }>
   /** Does something outside of the process: late, never, twice as slow, or without a word of it. */
   call<Result>(
     point: string,
@@ -76,6 +89,7 @@ export function createInstance(
     trace(`${name} dies`)
     lookout.stop()
     void firing.stop()
+    retries.stop()
     sweeper.stop()
     shared.onDeath(instance)
   }
@@ -140,9 +154,13 @@ export function createInstance(
     get partitionOptions() {
       return partitionOptions
     },
+    get partitions() {
+      return partitions
+    },
     call,
     async start() {
       lookout.start()
+      retries.start()
       await relay.start()
       await publishLeftovers(commandLane, settling)
       firing.start()
@@ -159,6 +177,7 @@ export function createInstance(
       trace(`${name} stops`)
       stopping.abort()
       lookout.stop()
+      retries.stop()
       const forget = (timeoutMs: number) => forgetPublished(settling, timeoutMs)
       const parts = {
         http: undefined,
@@ -206,6 +225,8 @@ export function createInstance(
     waitingMax: 100,
     outboxLimits,
   })
+  const partitions = new Map<string, TopicPartition & { readonly open: OpenPartition }>()
+  const retries = createRetryLoop({ ledger, partitions, everyMs: 50, log })
   const partitionOptions: PartitionOptions = {
     ...settling,
     service,
@@ -215,11 +236,14 @@ export function createInstance(
     now,
     batchEventsMax: 4,
     performsMax: 4,
-    performAttemptsMax: 1_000,
+    performAttemptsMax: 2,
     performTimeoutMs: 1_000,
     breakers: createBreakers(service, { defaults: { failuresMax: 5, pauseMs: 10, pauseMsMax: 100 }, log }),
     keptResults,
     blocking: createBlocking({ log, clock: () => time.nowMs, onBlocked() {} }),
+    policyOf: policiesOf(service, { delayMs: 20, delayMsMax: 200 }),
+    random: () => random.next(),
+    parkedLimits: { eventsMax: 1_000, bytesMax: 1_000_000 },
     passedKeptAfterMs: 100,
     stopping: stopping.signal,
     onReached() {},
@@ -234,7 +258,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
   const { call } = instance
   return {
     ...ledger,
-    claim: (partition, found) => call('claim', () => ledger.claim(partition, found)),
+    claim: (partition) => call('claim', () => ledger.claim(partition)),
     recall: (request) => call('recall', () => ledger.recall(request)),
     keepPerformed: (results) => call('keepPerformed', () => ledger.keepPerformed(results)),
     settle: (settlement) =>
@@ -246,16 +270,28 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
     unpublished: (part, after) => call('unpublished', () => ledger.unpublished(part, after)),
     fire: () => call('fire', () => ledger.fire()),
     outgoing: (ids, after) => call('outgoing', () => ledger.outgoing(ids, after)),
+    dueKeys: (...asked) => call('dueKeys', () => ledger.dueKeys(...asked)),
+    parkedWork: (...asked) => call('parkedWork', () => ledger.parkedWork(...asked)),
+    parkedTotals: (...asked) => call('parkedTotals', () => ledger.parkedTotals(...asked)),
   }
 }
 
 /** A settlement as the trace has it. */
-function settling({ position, inbox, outbox, answers, published }: Settlement): string {
+function settling({ position, inbox, outbox, answers, published, parking }: Settlement): string {
   const short = (ids: readonly string[]) => ids.map((id) => id.slice(-6)).join(' ')
   const place = position
     ? `${position.topic}[${position.partition}]@${position.epoch} ${position.from}-${position.to}`
     : ''
-  return `settle ${place} in ${short(inbox.map(({ id }) => id))} answers ${answers.length} out ${short(outbox.map(({ id }) => id))} gone ${short(published)}`
+  return `settle ${place} in ${short(inbox.map(({ id }) => id))} answers ${answers.length} out ${short(outbox.map(({ id }) => id))} gone ${short(published)}${aside(parking)}`
+}
+
+function aside({ keys, deadLetters }: Parking = { keys: [], deadLetters: [] }): string {
+  const told = keys.map((one) => {
+    if (one.form === 'follow') return `${one.key} +${one.records.length}`
+    const done = one.form === 'retry' ? ` -${one.done.length}` : ` ${one.records.length}`
+    return `${one.key}${done} ${one.next.state}`
+  })
+  return [...told, ...deadLetters.map(({ id }) => `dead ${id}`)].map((line) => ` aside ${line}`).join('')
 }
 
 const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -70,6 +70,7 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   const auditLedger = fakeLedger()
   const deadlines = new Map<string, WatchedDeadline>()
   watchDeadlines(bankLedger, world, deadlines)
+  for (const { clock } of [bankLedger, auditLedger]) clock.nowMs = () => time.nowMs
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
   const { bank, payIn } = bankWith(async (idempotencyKey, name) => {
     outsideCalls.push({ idempotencyKey, name })
@@ -105,10 +106,14 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
         return next === end ? [] : [`${place} is at ${next} of ${end}`]
       },
     )
+  const parkedIn = (ledger: FakeLedger, name: string) =>
+    ledger.parkedNow().map((key) => `${name} still has ${key} parked`)
   const behind = () => [
     ...(workload.isDone ? [] : ['not every client has its answer']),
     ...behindIn(bankLedger, 'counter.events'),
     ...behindIn(auditLedger, 'bank.events'),
+    ...parkedIn(bankLedger, 'bank'),
+    ...parkedIn(auditLedger, 'audit'),
   ]
   const isDrained = () =>
     !troubles.isTroubled &&

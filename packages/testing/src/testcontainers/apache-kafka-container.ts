@@ -7,7 +7,6 @@ import {
   Wait,
   waitForContainer,
 } from 'testcontainers'
-import { startupTimeoutMs } from './start-part.ts'
 
 const starter = '/tmp/troupe-start.sh'
 const waiting = 'waiting for the address'
@@ -25,7 +24,7 @@ export class ApacheKafkaContainer extends GenericContainer {
     super(image)
     this.#clientPort = clientPort
     this.withExposedPorts(clientPort)
-      .withStartupTimeout(startupTimeoutMs)
+      .withStartupTimeout(180_000)
       .withEntrypoint(['sh', '-c'])
       .withCommand([`echo '${waiting}'; while [ ! -f ${starter} ]; do sleep 0.1; done; . ${starter}`])
       .withWaitStrategy(Wait.forLogMessage(waiting))
@@ -57,7 +56,7 @@ export class ApacheKafkaContainer extends GenericContainer {
     await waitForContainer(
       runtime,
       runtime.container.getById(container.getId()),
-      Wait.forLogMessage('Kafka Server started').withStartupTimeout(startupTimeoutMs),
+      Wait.forLogMessage('Kafka Server started').withStartupTimeout(180_000),
       BoundPorts.fromInspectResult(hostIps, inspected).filter(this.exposedPorts),
     )
   }

@@ -1,0 +1,52 @@
+// Looks for what is due, as long as a service runs.
+//
+// | state    | the timer                              | stop     |
+// |----------|----------------------------------------|----------|
+// | waiting  | looking                                | stopped  |
+// | looking  | - ; found more: looks again; else: waits | stopped, when the look has ended |
+// | stopped  | nothing                                | nothing  |
+
+import { type Log, messageOf } from '@troupe/core'
+
+export interface DueLoop {
+  start(): void
+  stop(): void
+}
+
+export interface DueLoopOptions {
+  /** Resolves to true if there may be more at once. */
+  readonly look: () => Promise<boolean>
+  readonly everyMs: number
+  readonly log: Log
+}
+
+/** Creates it, not started. A look that fails is made again when it is time. */
+export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+
+  async function once(): Promise<void> {
+    let isMore = false
+    try {
+      isMore = await look()
+    } catch (error) {
+      // That the database is away is said elsewhere.
+      log.debug({ err: error }, `could not look for what is due: ${messageOf(error)}`)
+    }
+    later(isMore ? 0 : everyMs)
+  }
+
+  function later(ms: number): void {
+    if (!isStopped) timer = setTimeout(() => void once(), ms).unref()
+  }
+
+  return {
+    start() {
+      if (timer === undefined) later(everyMs)
+    },
+    stop() {
+      isStopped = true
+      clearTimeout(timer)
+    },
+  }
+}

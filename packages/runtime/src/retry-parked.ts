@@ -1,0 +1,285 @@
+// Tries parked keys of one partition again.
+//
+// Invariants
+// 1. What waits for the outside is done before the partition's turn: reading, decoding, and calls. In the
+//    turn it is recalled, decided and settled, like any batch, under the same fence.
+// 2. Within a key nothing passes: its records are tried in order, up to the first that fails.
+// 3. What was tried counts only if its key is as it was when it was read. If a person has touched it
+//    meanwhile, or an attempt whose answer was lost was written, it is left to the next look.
+// 4. A call to the outside is made once each time, and is the only record of its key that is tried with it.
+
+import {
+  idsOf,
+  type KeyPlace,
+  messageOf,
+  type ParkedWork,
+  type PositionMove,
+  type RawRecord,
+  type RecallRequest,
+  recallFor,
+  retryVerdictOf,
+  type WorkingSet,
+  workingSet,
+} from '@troupe/core'
+import { linked } from './abort.ts'
+import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn } from './decide.ts'
+import { decode, type Heard, type PassedOver } from './decode.ts'
+import type { Parked } from './parked.ts'
+import { type Outcomes, performKeysOf } from './perform.ts'
+import type { RetryOutcome } from './set-aside.ts'
+import { mustWait, recallAndSettle, type SettleOptions } from './settle.ts'
+import type { Tracing } from './tracing.ts'
+
+export interface RetryOptions
+  extends SettleOptions,
+    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait'> {
+  readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
+  readonly now: () => number
+  readonly tracing?: Tracing | undefined
+  readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
+  /** Told of each record that was tried again, once what came of it is committed. */
+  readonly onRetried?: (reaction: string, outcome: RetryOutcome) => void
+}
+
+/** What the partition lends to whoever tries again. */
+export interface RetryWithin {
+  readonly parked: Parked
+  /** One thing at a time is done with a partition. */
+  inTurn(work: () => Promise<void>): Promise<void>
+  /** The fence: the position where it is. Undefined once the partition is let go of. */
+  fence(): PositionMove | undefined
+  /** Aborted when the partition is let go of. */
+  readonly released: AbortSignal
+}
+
+/** How much is read at once. */
+const limits = { recordsPerKeyMax: 25, bytesMax: 4 * 1024 * 1024 }
+const keysPerTurn = 100
+
+/** A key, and what of it is tried this time. */
+interface Trial {
+  readonly work: ParkedWork
+  readonly turns: readonly Turn[]
+  /** Offsets of records that nobody here hears any more. */
+  readonly passed: readonly bigint[]
+}
+
+/**
+ * How to try keys again that are due. Never rejects: what could not be tried is due still, and is found by
+ * the next look. Keys that are being tried already are passed over.
+ */
+export function createRetry(
+  options: RetryOptions,
+  within: RetryWithin,
+): (keys: readonly KeyPlace[]) => Promise<void> {
+  const { parked } = within
+
+  async function retryAll(due: readonly KeyPlace[]): Promise<void> {
+    const keys = parked.takeInHand(due)
+    const { signal, unlink } = linked(options.signal, within.released)
+    try {
+      for (let start = 0; start < keys.length && !signal.aborted; start += keysPerTurn) {
+        await retrySome(keys.slice(start, start + keysPerTurn), signal)
+      }
+    } catch (error) {
+      if (retryVerdictOf(error) === 'let-go' || error === later) return
+      options.sparingLog.say(
+        'warn',
+        'could not retry',
+        { keys: keys.length, err: error },
+        `what is parked could not be tried again, and is left for later: ${messageOf(error)}`,
+      )
+    } finally {
+      parked.letGo(keys)
+      unlink()
+    }
+  }
+
+  async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<void> {
+    const read = () => options.ledger.parkedWork(keys, limits)
+    const work = await options.dependencies.insist('database', 'read what is parked', read, signal)
+    const trials: Trial[] = []
+    for (const one of work) {
+      const trial = await trialOf(one, options)
+      if (trial) trials.push(trial)
+    }
+    const isCalling = ({ turns }: Trial) => turns.some(callsOutside)
+    const outcomes: Outcomes = new WeakMap()
+    const quiet = trials.filter((trial) => !isCalling(trial))
+    const calling = trials.filter(isCalling)
+    await settleTrials(quiet, outcomes, signal)
+    if (calling.length === 0) return
+    await callAhead(calling, outcomes, signal)
+    await settleTrials(calling, outcomes, signal)
+  }
+
+  /** Makes the calls, as far as they are to be made, while the partition goes on. */
+  async function callAhead(trials: readonly Trial[], outcomes: Outcomes, signal: AbortSignal): Promise<void> {
+    const { request, turns } = requestOf(trials)
+    const recall = () => options.ledger.recall(request)
+    const recalled = await options.dependencies.insist('database', 'recall', recall, signal)
+    const made = { ...decidingNow(outcomes, signal), mayWait: true }
+    await performAhead(turns, workingSet(recalled), made)
+  }
+
+  /** If the database refuses it, what was tried is halved until the guilty one stands alone. */
+  async function settleTrials(
+    trials: readonly Trial[],
+    outcomes: Outcomes,
+    signal: AbortSignal,
+    refusal?: { readonly error: unknown },
+  ): Promise<void> {
+    if (trials.length === 0) return
+    try {
+      await within.inTurn(() => settleInTurn(trials, outcomes, signal, refusal))
+    } catch (error) {
+      if (retryVerdictOf(error) !== 'blame' || error === later || refusal) throw error
+      const [only] = trials
+      if (only && trials.length === 1) {
+        const [head] = only.turns
+        if (only.turns.length > 1 && head) {
+          await settleTrials([{ ...only, turns: [head] }], outcomes, signal)
+          return
+        }
+        await settleTrials(trials, outcomes, signal, { error })
+        return
+      }
+      const middle = Math.ceil(trials.length / 2)
+      await settleTrials(trials.slice(0, middle), outcomes, signal)
+      await settleTrials(trials.slice(middle), outcomes, signal)
+    }
+  }
+
+  async function settleInTurn(
+    trials: readonly Trial[],
+    outcomes: Outcomes,
+    signal: AbortSignal,
+    refusal: { readonly error: unknown } | undefined,
+  ): Promise<void> {
+    const fence = within.fence()
+    if (!fence) return
+    const { tracing } = options
+    const { request, turns } = requestOf(trials, refusal, tracing)
+    const spans = turns.flatMap(({ span }) => span ?? [])
+    let tried: readonly Turn[] = []
+    const decide = async (set: WorkingSet) => {
+      const taken = new Set(trials.filter((trial) => takeInHand(trial, set)).map(({ work }) => work.key))
+      tried = turns.filter(({ retry }) => retry && taken.has(retry.key.key))
+      for (const { retry } of tried) if (retry) retry.outcome = undefined
+      await decideAll(tried, set, decidingNow(outcomes, signal)).catch(notNow)
+    }
+    const settling = () => recallAndSettle(request, fence, decide, { ...options, signal })
+    try {
+      await (tracing ? tracing.batch(fence, spans, settling) : settling())
+    } catch (error) {
+      options.keptResults.abandon(request.performed ?? [])
+      for (const span of spans) span.failed('abandoned', error)
+      throw error
+    }
+    for (const span of spans) span.committed()
+    for (const { heard, retry } of tried) {
+      if (retry?.outcome) options.onRetried?.(heard.delivery?.bound.name ?? 'unreadable', retry.outcome)
+    }
+    await parked.count()
+  }
+
+  function decidingNow(outcomes: Outcomes, signal: AbortSignal): DecideOptions {
+    const deciding = { ...options.deciding, timeMs: options.now() }
+    // Tried already, and to be tried again: once is enough each time.
+    return { ...options, deciding, signal, outcomes, mayWait: false, performAttemptsMax: 1 }
+  }
+
+  function requestOf(
+    trials: readonly Trial[],
+    refusal?: { readonly error: unknown },
+    tracing?: Tracing,
+  ): { readonly request: RecallRequest; readonly turns: readonly Turn[] } {
+    const { deciding, service } = options
+    const all = trials.flatMap(({ turns }) => turns)
+    const deliveries = all.flatMap(({ heard }) => heard.delivery ?? [])
+    const { request, reads, failed } = recallFor(deliveries, (causeId) =>
+      idsOf(deciding.deriveId, service.name, causeId),
+    )
+    let index = 0
+    const turns = all.map((turn): Turn => {
+      const span = tracing?.process(turn.heard)
+      if (!turn.heard.delivery) return { ...turn, span }
+      const at = index++
+      const names = reads[at] ?? []
+      const refused = refusal ?? (failed.has(at) ? { error: failed.get(at) } : undefined)
+      return { ...turn, span, reads: names, ...(refused ? { refusal: refused.error } : {}) }
+    })
+    const performed = performKeysOf(deliveries, deciding)
+    const keys = trials.map(({ work }) => placeOf(work))
+    return { request: { ...request, keys, ...(performed.length > 0 ? { performed } : {}) }, turns }
+  }
+
+  return retryAll
+}
+
+/** Whether it is still as it was read; what nobody hears any more is dealt with at once. */
+function takeInHand({ work, passed }: Trial, set: WorkingSet): boolean {
+  if (!set.keys.take(work.key, work.version)) return false
+  set.keys.apply(passed.map((offset) => ({ form: 'done', key: placeOf(work), offset })))
+  return true
+}
+
+/** A call that was not to be made a moment ago is to be made now: it is made the next time, before the turn. */
+const later = new Error('What is parked has changed while it was tried.')
+
+function notNow(error: unknown): never {
+  throw error === mustWait ? later : error
+}
+
+/** Undefined if it has to wait: for a schema, or for the registry. */
+async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial | undefined> {
+  const turns: Turn[] = []
+  const passed: bigint[] = []
+  for (const [place, record] of work.records.entries()) {
+    let heard: Heard | undefined
+    try {
+      ;[heard] = await decode(options.service, options.codec, [record], (why, one) => {
+        options.onPassedOver?.(why, one)
+      })
+    } catch (error) {
+      if (retryVerdictOf(error) !== 'wait') throw error
+      break
+    }
+    if (!heard) {
+      passed.push(record.offset)
+      options.sparingLog.say(
+        'warn',
+        'parked, not heard',
+        { topic: work.topic, partition: work.partition, key: work.key, offset: String(record.offset) },
+        'an event was parked that this version of the service does not hear; it is passed over',
+      )
+      continue
+    }
+    const isHead = place === 0
+    const turn: Turn = {
+      heard,
+      reads: [],
+      span: undefined,
+      retry: {
+        key: placeOf(work),
+        attempts: isHead ? work.attempts : 0,
+        firstFailedAtMs: isHead ? work.firstFailedAtMs : undefined,
+        redrives: record.redrives,
+        outcome: undefined,
+      },
+    }
+    // A call to the outside is alone.
+    if (callsOutside(turn)) {
+      if (turns.length === 0) turns.push(turn)
+      break
+    }
+    turns.push(turn)
+  }
+  // Where nothing is left of a key, it is let go of by being tried.
+  const isEmpty = work.records.length === 0
+  return turns.length > 0 || passed.length > 0 || isEmpty ? { work, turns, passed } : undefined
+}
+
+function placeOf({ topic, partition, key }: KeyPlace): KeyPlace {
+  return { topic, partition, key }
+}
