@@ -13,7 +13,7 @@ import {
 } from '@troupe/core'
 import { type Broker, startBroker } from '@troupe/embedded'
 import { type Admin, Partitioners } from 'kafkajs'
-import { connectKafka, type KafkaConnection } from './client.ts'
+import { clusterOf, connectKafka, type KafkaConnection } from './client.ts'
 import { offWire, onWire } from './namespace.ts'
 import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
 import { createReceiver, type Receiver } from './receive.ts'
@@ -28,6 +28,14 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** The part of kafkajs's cluster that its types leave out. */
+interface Coordinators {
+  connect(): Promise<void>
+  findGroupCoordinator(of: {
+    readonly groupId: string
+  }): Promise<{ offsetCommit(commit: object): Promise<void> }>
 }
 
 export interface LogLine {
@@ -180,11 +188,21 @@ export class Bench {
 
   /** Commits offsets for a group that nobody has joined. */
   async setOffset(groupId: string, name: string, partition: number, offset: string): Promise<void> {
-    const topic = onWire(this.connection, name)
-    const partitions = [{ partition, offset }]
-    await this.#asAdmin((admin) =>
-      admin.setOffsets({ groupId: onWire(this.connection, groupId), topic, partitions }),
-    )
+    const client = this.connection.open()
+    try {
+      // kafkajs's admin joins the group for it, and waits for a fetch of five seconds.
+      const cluster = clusterOf(client) as unknown as Coordinators
+      await cluster.connect()
+      const coordinator = await cluster.findGroupCoordinator({ groupId: onWire(this.connection, groupId) })
+      await coordinator.offsetCommit({
+        groupId: onWire(this.connection, groupId),
+        groupGenerationId: -1,
+        memberId: '',
+        topics: [{ topic: onWire(this.connection, name), partitions: [{ partition, offset }] }],
+      })
+    } finally {
+      client.destroy()
+    }
   }
 
   /** Stops the broker; an external one is away for this test only. */

@@ -36,6 +36,7 @@ describe('a receiver', () => {
       await bench.createTopic('order.events')
       await bench.publish('order.events', numbered('a', 10))
       await bench.setOffset('payment', 'order.events', 0, '10')
+      expect(await bench.group('payment', 'order.events')).toEqual({ members: 0, offsets: ['10'] })
       const ledger = new MemoryLedger()
       ledger.positions.set('order.events/0', { epoch: 3, next: 4n })
       const receiver = bench.receiver({ topics, assign: (one) => Promise.resolve(ledger.work(one)) })
