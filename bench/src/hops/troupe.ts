@@ -1,13 +1,14 @@
-import { orderOf, storyServices } from '@troupe/cli'
+import { orderOf } from '@troupe/cli'
 import { createCodec } from '@troupe/avro'
 import { headersOf, type Log } from '@troupe/core'
 import { OrderReceived } from '@troupe-demo/schemas'
+import { fileURLToPath } from 'node:url'
 import { startChild } from '../processes/child.ts'
 import { type Contender, partitions } from './contender.ts'
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** The demo's payment service, with everything that Troupe promises. */
+/** The demo's payment service, but for its gateway, with everything that Troupe promises. */
 export const troupePayment: Contender = {
   name: 'payment',
   inTopic: 'order.events',
@@ -41,7 +42,7 @@ export const troupePayment: Contender = {
   start: (stack, { databaseUrl, environment, ...options }) =>
     startChild({
       name: 'payment',
-      main: paymentMain(),
+      main: fileURLToPath(import.meta.resolve('./till-process.js')),
       environment: {
         KAFKA_BROKERS: stack.kafka.address,
         SCHEMA_REGISTRY_URL: stack.registry.url,
@@ -54,10 +55,4 @@ export const troupePayment: Contender = {
       },
       ...options,
     }),
-}
-
-function paymentMain(): string {
-  const spec = storyServices().find(({ name }) => name === 'payment')
-  if (!spec) throw new Error('The demo has no payment service.')
-  return spec.main
 }

@@ -4,6 +4,7 @@ import {
   type Observer,
   type OrderApi,
   orderApi,
+  paymentGateway,
   storyServices,
 } from '@troupe/cli'
 import type { Log } from '@troupe/core'
@@ -45,6 +46,12 @@ export async function openCompany(
   try {
     const children: Child[] = []
     undo.push(() => Promise.all(children.map((child) => child.stop())))
+    const gateway = await startChild({
+      ...paymentGateway(),
+      environment: { HTTP_ADDRESS: '127.0.0.1:0' },
+      signal,
+    })
+    children.push(gateway)
     await Promise.all(
       storyServices().map(async ({ name, main }) => {
         const database = `${namespace}-${name}`
@@ -56,6 +63,7 @@ export async function openCompany(
           TROUPE_NAMESPACE: namespace,
           TROUPE_LOG_LEVEL: 'warn',
           TROUPE_TOPIC_PARTITIONS: String(partitions),
+          GATEWAY_URL: httpOf(gateway),
           TROUPE_STOP_WITH_PARENT: '1',
         }
         const starting = Array.from({ length: instances[name] ?? 1 }, async () => {
@@ -77,12 +85,17 @@ export async function openCompany(
     })
     undo.push(() => observer.stop())
     await observer.start()
-    const { said } = children.find(({ name }) => name === 'order') ?? {}
-    const url = (said as { readonly http?: string } | undefined)?.http
-    if (url === undefined) throw new Error('order does not say where it listens.')
-    return { ecosystem: { failed }, observer, orders: orderApi(http, url), close }
+    const first = children.find(({ name }) => name === 'order')
+    if (!first) throw new Error('order was not started.')
+    return { ecosystem: { failed }, observer, orders: orderApi(http, httpOf(first)), close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function httpOf({ name, said }: Child): string {
+  const { http } = said as { readonly http?: string }
+  if (http === undefined) throw new Error(`${name} does not say where it listens.`)
+  return http
 }

@@ -119,7 +119,23 @@ describe('The checks', () => {
     [
       'money that was kept for nothing',
       withDocument('payment', 'order-4', (row) => [{ ...row, state: { ...row.state, refundedCents: 0 } }]),
-      ['documents', 'conserved'],
+      ['documents', 'conserved', 'taken once'],
+    ],
+    [
+      'money that was taken twice',
+      { ...good, taken: [...good.taken, ...good.taken.slice(0, 1)] },
+      ['taken once'],
+    ],
+    ['money that was never taken', { ...good, taken: good.taken.slice(1) }, ['taken once']],
+    [
+      'money that was taken for an order that payment does not know',
+      { ...good, taken: good.taken.map((row, at) => (at === 0 ? { ...row, order: 'other' } : row)) },
+      ['taken once'],
+    ],
+    [
+      'money that was not given back',
+      { ...good, taken: good.taken.map((row) => ({ ...row, refundedCents: 0 })) },
+      ['taken once'],
     ],
     [
       'stock that vanished',

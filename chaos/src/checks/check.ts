@@ -7,6 +7,7 @@ import { heardOnce } from './heard-once.ts'
 import { inOrder } from './in-order.ts'
 import { progress } from './progress.ts'
 import { sagas } from './sagas.ts'
+import { takenOnce } from './taken-once.ts'
 import { terminal } from './terminal.ts'
 import { twins } from './twins.ts'
 
@@ -32,6 +33,7 @@ export const checks: Readonly<
   'heard once': heardOnce,
   documents,
   conserved,
+  'taken once': takenOnce,
   terminal,
   'in order': inOrder,
   twins,

@@ -8,6 +8,7 @@ import type {
   PlacedOrder,
   PublishedRecord,
   StepRow,
+  TakenRow,
 } from './facts.ts'
 import { hearersOf } from './story.ts'
 
@@ -24,6 +25,7 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
   const records: PublishedRecord[] = []
   const ledgers = new Map(Object.values(owners).map((name) => [name, emptyLedger()]))
   const document = (service: string, row: DocumentRow) => ledgers.get(service)?.documents.push(row)
+  const taken: TakenRow[] = []
   let held = 0
   let stockVersion = 0
   for (const [at, kind] of kinds.entries()) {
@@ -65,6 +67,10 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
         refundedCents: has('PaymentRefunded') ? 500 : 0,
       },
     })
+    if (has('PaymentProcessed')) {
+      const refundedCents = has('PaymentRefunded') ? 500 : 0
+      taken.push({ id: `ch_${at}`, order: id, chargedCents: 500, refundedCents })
+    }
     const end = outcome === 'completed' ? 'done' : 'undone'
     if (has('PaymentProcessed'))
       ledgers.get('payment')?.steps.push({ saga: id, step: 'chargeCard', state: end })
@@ -80,7 +86,7 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
     const free = (openingStock.get('book') ?? 0) - held
     document('inventory', { kind: 'stock', key: 'book', version: stockVersion, state: { free, held } })
   }
-  return { orders, records, ledgers, deadLetters: [] }
+  return { orders, records, ledgers, deadLetters: [], taken }
 }
 
 interface Ledger extends LedgerFacts {

@@ -1,4 +1,5 @@
 import type { OrderKind } from '@troupe/cli'
+import type { ChargeLine } from '@troupe-demo/gateway'
 
 /** What was found when everything was over. The checks look at nothing else. */
 export interface Facts {
@@ -8,7 +9,12 @@ export interface Facts {
   /** Every record of every topic of events, each partition in the order of its log. */
   readonly records: readonly PublishedRecord[]
   readonly deadLetters: readonly string[]
+  /** What the gateway took and gave back, by its own book. */
+  readonly taken: readonly TakenRow[]
 }
+
+/** A charge in the gateway's book. */
+export type TakenRow = Pick<ChargeLine, 'id' | 'order' | 'chargedCents' | 'refundedCents'>
 
 /** An order that a client asked for until it was told that it was taken. */
 export interface PlacedOrder {

@@ -1,5 +1,6 @@
 import type { Facts, PlacedOrder } from '../checks/facts.ts'
 import type { World } from '../world/world.ts'
+import { readGateway } from './read-gateway.ts'
 import { readLedger } from './read-ledger.ts'
 import { readTopics, type TopicFacts } from './read-topics.ts'
 
@@ -13,5 +14,6 @@ export async function gather(
   const ledgers = await Promise.all(
     world.services.map(async (service) => [service, await readLedger(world.databaseUrl(service))] as const),
   )
-  return { orders, ledgers: new Map(ledgers), ...topics }
+  const taken = await readGateway(world.gatewayUrl)
+  return { orders, ledgers: new Map(ledgers), taken, ...topics }
 }

@@ -71,6 +71,8 @@ async function apply(world: World, fault: Fault, signal: AbortSignal): Promise<v
     case 'silence':
     case 'delay':
       return onLink(linkOf(world, target), fault, signal)
+    case 'gateway':
+      return onGateway(world, fault, signal)
     case 'broker':
     case 'registry':
       return down(world[kind], means === 'freeze' || means === 'kill' ? means : 'stop', forMs, signal)
@@ -97,6 +99,27 @@ async function down(
     if (by === 'freeze') part.thaw()
   }
   await part.start()
+}
+
+async function onGateway(world: World, { means, forMs, delayMs }: Fault, signal: AbortSignal): Promise<void> {
+  switch (means) {
+    case 'slow':
+    case 'failing':
+    case 'dropping':
+    case 'twice': {
+      await world.tellGateway(means, delayMs)
+      try {
+        await pause(forMs, signal)
+      } finally {
+        await world.tellGateway('well')
+      }
+      return
+    }
+    case 'freeze':
+      return down(world.gateway, 'freeze', forMs, signal)
+    default:
+      return down(world.gateway, 'kill', forMs, signal)
+  }
 }
 
 async function onLink(

@@ -16,6 +16,7 @@ export const faultKinds = {
   delay: 'everything between an instance and what it speaks to is late',
   broker: 'the broker is killed, stopped or frozen, and is back after a while',
   registry: 'the registry is killed, stopped or frozen, and is back after a while',
+  gateway: 'the payment gateway is slow, fails, charges and hangs up, answers twice, or is killed',
   database: 'PostgreSQL is killed or stopped, or its parent is killed, and is back after a while',
 } as const
 
@@ -23,7 +24,10 @@ export type FaultKind = keyof typeof faultKinds
 export const faultKindNames = Object.keys(faultKinds) as FaultKind[]
 
 /** What is done to a process, or by whom it is ended. */
-export type Means = 'kill' | 'stop' | 'freeze' | 'orphan'
+export type Means = 'kill' | 'stop' | 'freeze' | 'orphan' | Misbehaviour
+
+/** What the gateway can be told to do. */
+export type Misbehaviour = 'slow' | 'failing' | 'dropping' | 'twice'
 
 export interface Fault {
   /** From the beginning of the load. */
@@ -110,6 +114,10 @@ function faultOf(
     case 'broker':
     case 'registry':
       return { atMs, kind, target: kind, forMs: between(100, 4_000), means: one(['kill', 'stop', 'freeze']) }
+    case 'gateway': {
+      const means = one(['kill', 'freeze', 'slow', 'failing', 'dropping', 'twice'] as const)
+      return { atMs, kind, target: kind, forMs: between(500, 5_000), means, delayMs: between(50, 1_500) }
+    }
     case 'database':
       return { atMs, kind, target: kind, forMs: between(0, 3_000), means: one(['kill', 'stop', 'orphan']) }
   }

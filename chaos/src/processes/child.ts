@@ -98,6 +98,6 @@ export function textOf({ code, signal, lastLines }: ChildExit): string {
 /** Everything but the settings of services and of Node. */
 function inherited(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own =
-    /^(?:TROUPE_.*|CHAOS_.*|KAFKA_BROKERS|SCHEMA_REGISTRY_URL|DATABASE_URL|HTTP_ADDRESS|NODE_OPTIONS)$/
+    /^(?:TROUPE_.*|CHAOS_.*|KAFKA_BROKERS|SCHEMA_REGISTRY_URL|DATABASE_URL|HTTP_ADDRESS|GATEWAY_.*|NODE_OPTIONS)$/
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.test(name)))
 }

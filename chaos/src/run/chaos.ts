@@ -153,6 +153,7 @@ function reportOf({ options, world, load, open, ended, verdict, facts, drainMs, 
     world.broker,
     world.registry,
     world.database,
+    world.gateway,
     ...[...world.instances.values()].map(({ part }) => part),
   ]
   return {

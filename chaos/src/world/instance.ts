@@ -38,6 +38,7 @@ export interface InstanceSettings {
   readonly ports: Readonly<Record<LinkName, number>>
   /** Of the role of the service's name. */
   readonly password: string
+  readonly gatewayUrl: string
   readonly partitions: number
   readonly sessionTimeoutMs: number
   readonly onEnd: (exit: ChildExit) => void
@@ -65,6 +66,7 @@ export async function createInstance(settings: InstanceSettings): Promise<Instan
         SCHEMA_REGISTRY_URL: `http://127.0.0.1:${registry.port}`,
         DATABASE_URL: `postgresql://${service}:${password}@127.0.0.1:${database.port}/${service}`,
         HTTP_ADDRESS: `127.0.0.1:${httpPort}`,
+        GATEWAY_URL: settings.gatewayUrl,
         TROUPE_TOPIC_PARTITIONS: String(settings.partitions),
         TROUPE_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
         TROUPE_STOP_WITH_PARENT: '1',

@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { Misbehaviour } from '../faults/schedule.ts'
 import type { ChildExit } from '../processes/child.ts'
 import { compiled } from '../processes/compiled.ts'
 import { createPart, type Part } from '../processes/part.ts'
@@ -43,6 +44,11 @@ export interface World {
   readonly broker: Part
   readonly registry: Part
   readonly database: Part
+  /** Payment's gateway, which keeps its book over a restart. */
+  readonly gateway: Part
+  readonly gatewayUrl: string
+  /** From now on it does so; `ms` is how slow it is. */
+  tellGateway(is: Misbehaviour | 'well', ms?: number): Promise<void>
   /** By name, such as `payment-2`. */
   readonly instances: ReadonlyMap<string, Instance>
   /** @throws Error if there is no such instance */
@@ -71,11 +77,18 @@ function mainOf(service: ServiceName): string {
     : join(dirname(require.resolve(`@troupe-demo/${service}/package.json`)), 'dist/main.js')
 }
 
+const gatewayMain = join(dirname(require.resolve('@troupe-demo/gateway/package.json')), 'dist/main.js')
+
 /** A world of which nothing runs yet. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { folder, services = serviceNames, instancesMax = 1, partitions = 3, onEnd } = options
   mkdirSync(join(folder, 'logs'), { recursive: true })
-  const [kafkaPort, registryPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
+  const [kafkaPort, registryPort, databasePort, gatewayPort] = await Promise.all([
+    freePort(),
+    freePort(),
+    freePort(),
+    freePort(),
+  ])
   let postmaster: number | undefined
   let isCrashing = false
 
@@ -102,6 +115,28 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     CHAOS_FSYNC: options.fsync ? '1' : '0',
   })
 
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
+  const gateway = createPart({
+    name: 'gateway',
+    child: () => ({
+      main: gatewayMain,
+      logFile: join(folder, 'logs', 'gateway.log'),
+      environment: {
+        HTTP_ADDRESS: `127.0.0.1:${gatewayPort}`,
+        GATEWAY_FILE: join(folder, 'gateway', 'book.jsonl'),
+      },
+    }),
+    onEnd: (exit) => onEnd?.('gateway', exit),
+  })
+  async function tellGateway(is: Misbehaviour | 'well', ms = 0): Promise<void> {
+    // One that is down says nothing, and behaves well when it is started again.
+    if (gateway.state !== 'up') return
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify({ is, ms })
+    const { status } = await fetch(`${gatewayUrl}/behaviour`, { method: 'PUT', headers, body })
+    if (status !== 204) throw new Error(`The gateway answered ${status} when it was told to be ${is}.`)
+  }
+
   const instances = new Map<string, Instance>()
   for (const service of services) {
     for (let number = 1; number <= instancesMax; number += 1) {
@@ -112,6 +147,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         logs: join(folder, 'logs'),
         ports: { kafka: kafkaPort, registry: registryPort, database: databasePort },
         password,
+        gatewayUrl,
         partitions,
         sessionTimeoutMs: options.sessionTimeoutMs ?? 2_000,
         onEnd: (exit) => onEnd?.(`${service}-${number}`, exit),
@@ -119,7 +155,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       instances.set(settings.name, await createInstance(settings))
     }
   }
-  const stack = [broker, registry, database]
+  const stack = [broker, registry, database, gateway]
   const all = () => [...instances.values()]
   const firsts = () => all().filter(({ number }) => number === 1)
 
@@ -130,6 +166,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     broker,
     registry,
     database,
+    gateway,
+    gatewayUrl,
+    tellGateway,
     instances,
     instance(name) {
       const one = instances.get(name)
@@ -157,6 +196,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       }
       for (const part of stack) part.thaw()
       await Promise.all(stack.map((part) => part.start()))
+      await tellGateway('well')
       await Promise.all(firsts().map(({ part }) => part.start()))
     },
     async close() {

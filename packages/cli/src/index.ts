@@ -6,7 +6,7 @@ export {
   startEcosystem,
 } from './ecosystem/ecosystem.ts'
 export type { ServiceLine } from './ecosystem/log-lines.ts'
-export { type ServiceSpec, storyServices } from './ecosystem/service-main.ts'
+export { paymentGateway, type ServiceSpec, storyServices } from './ecosystem/service-main.ts'
 export type { ProcessState, ServiceProcess } from './ecosystem/service-process.ts'
 export { loadServices } from './graph/load-services.ts'
 export { mermaidOf } from './graph/mermaid.ts'

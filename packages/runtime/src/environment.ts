@@ -209,6 +209,12 @@ export function environment(
   }
 }
 
+/** Adds what is wrong with settings of the service's own, so that all of it is said at once. */
+export function withProblems(environment: Environment, problems: readonly string[]): Environment {
+  if (problems.length === 0) return environment
+  return { problems: 'problems' in environment ? [...environment.problems, ...problems] : problems }
+}
+
 function problemOf(name: string, message: string, given: Readonly<Record<string, unknown>>): string {
   if (name in given) return `${name}: ${message}`
   const example = examples[name as keyof typeof examples]

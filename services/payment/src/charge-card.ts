@@ -1,31 +1,41 @@
 import { reaction } from '@troupe/core'
 import { OrderReceived, PaymentFailed, PaymentProcessed } from '@troupe-demo/schemas'
-import { reasonToDecline } from './card-rules.ts'
 import { charge } from './charge.ts'
+import type { Gateway } from './gateway.ts'
+import { reasonToDecline } from './limit.ts'
 
 /** Charges an order's total to its card, or says why not. */
-export const chargeCard = reaction({
-  on: OrderReceived,
-  emits: [PaymentProcessed, PaymentFailed],
-  reads: ({ data }) => [charge(data.orderId)],
-  react({ data: { orderId, totalCents, currency, cardToken, items, shipTo } }, { get, put, emit, id }) {
-    const before = get(charge(orderId))
-    // What was declined stays declined, also if somebody says twice that the order was received.
-    if (before.state !== 'none') return
+export const chargeCard = (gateway: Gateway) =>
+  reaction({
+    on: OrderReceived,
+    emits: [PaymentProcessed, PaymentFailed],
+    reads: ({ data }) => [charge(data.orderId)],
+    async perform({ data: { orderId, totalCents, currency, cardToken } }, { get, idempotencyKey, signal }) {
+      // What was declined stays declined, also if somebody says twice that the order was received.
+      if (get(charge(orderId)).state !== 'none') return undefined
+      const declined = reasonToDecline(totalCents)
+      if (declined !== undefined) return { declined }
+      const asked = { orderId, amountCents: totalCents, currency, cardToken }
+      return await gateway.charge(asked, { idempotencyKey, signal })
+    },
+    react({ data: { orderId, totalCents, currency, items, shipTo } }, { get, put, emit, id, performed }) {
+      const before = get(charge(orderId))
+      if (before.state !== 'none' || performed === undefined) return
 
-    const reason = reasonToDecline(cardToken, totalCents)
-    if (reason !== undefined) {
-      put(charge(orderId), { ...before, state: 'declined', currency, reason })
-      return emit(PaymentFailed, { orderId, reason })
-    }
-    put(charge(orderId), { ...before, state: 'charged', chargedCents: totalCents, currency })
-    emit(PaymentProcessed, {
-      orderId,
-      paymentId: id('payment'),
-      amountCents: totalCents,
-      currency,
-      items: items.map(({ sku, quantity }) => ({ sku, quantity })),
-      shipTo,
-    })
-  },
-})
+      if ('declined' in performed) {
+        const reason = performed.declined
+        put(charge(orderId), { ...before, state: 'declined', currency, reason })
+        return emit(PaymentFailed, { orderId, reason })
+      }
+      const { chargeId } = performed
+      put(charge(orderId), { ...before, state: 'charged', chargedCents: totalCents, currency, chargeId })
+      emit(PaymentProcessed, {
+        orderId,
+        paymentId: id('payment'),
+        amountCents: totalCents,
+        currency,
+        items: items.map(({ sku, quantity }) => ({ sku, quantity })),
+        shipTo,
+      })
+    },
+  })

@@ -6,6 +6,8 @@ export interface Charge {
   readonly chargedCents: number
   readonly refundedCents: number
   readonly currency: string
+  /** As the gateway calls it. */
+  readonly chargeId?: string
   /** Why it was declined or refunded. */
   readonly reason?: string
 }

@@ -1,4 +1,5 @@
-export { limitCents } from './card-rules.ts'
 export { charge, type Charge } from './charge.ts'
-export { payment } from './payment.ts'
+export { type Gateway, gatewayAt, type GatewayCall } from './gateway.ts'
+export { limitCents, reasonToDecline } from './limit.ts'
+export { payment, paymentThrough } from './payment.ts'
 export { routes } from './routes.ts'

@@ -1,6 +1,8 @@
-import { environment, run } from '@troupe/runtime'
+import { environment, run, withProblems } from '@troupe/runtime'
 import { tracing } from '@troupe/tracing'
-import { payment } from './payment.ts'
+import { gatewayOf } from './gateway.ts'
+import { paymentThrough } from './payment.ts'
 import { routes } from './routes.ts'
 
-await run(payment, environment(), { routes, tracing })
+const { gateway, problems } = gatewayOf(process.env)
+await run(paymentThrough(gateway), withProblems(environment(), problems), { routes, tracing })

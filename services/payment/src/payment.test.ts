@@ -8,12 +8,16 @@ import {
   PaymentProcessed,
   PaymentRefunded,
 } from '@troupe-demo/schemas'
-import { limitCents } from './card-rules.ts'
 import { charge } from './charge.ts'
+import { limitCents } from './limit.ts'
 import { payment } from './payment.ts'
 
 const paymentId = '5d1c9a02-7e4b-8f66-a3d8-1b0e9c7f2a54'
-const { given, when } = specify(payment, { ids: { payment: paymentId } })
+const scenario = specify(payment, { ids: { payment: paymentId } })
+/** What the gateway says to a charge; a refund makes nothing of it. */
+const chargeId = 'ch_000000001'
+const { given, when } = scenario.performs({ chargeId })
+const declinedFor = (declined: string) => scenario.performs({ declined })
 
 const shipTo = { country: 'DE', city: 'Ulm' }
 
@@ -43,22 +47,24 @@ describe('chargeCard', () => {
           shipTo,
         }),
       )
-      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500 })
+      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500, chargeId })
   })
 
   it.each([
     ['tok_declined', 'card declined'],
     ['tok_expired', 'card expired'],
     ['tok_no_funds', 'insufficient funds'],
-  ])('declines %s: %s', (cardToken, reason) => {
-    when(received({ cardToken }))
+  ])('declines %s as the gateway does: %s', (cardToken, reason) => {
+    declinedFor(reason)
+      .when(received({ cardToken }))
       .then(PaymentFailed({ orderId: 'o1', reason }))
       .thenDocument(charge('o1'), { ...none, state: 'declined', reason })
   })
 
   it('charges up to the limit and not a cent more', () => {
     when(received({ totalCents: limitCents })).then(like(PaymentProcessed, { amountCents: limitCents }))
-    when(received({ totalCents: limitCents + 1 }))
+    declinedFor(`over the limit of ${limitCents} cents`)
+      .when(received({ totalCents: limitCents + 1 }))
       .then(PaymentFailed({ orderId: 'o1', reason: `over the limit of ${limitCents} cents` }))
       .thenDocument(charge('o1'), {
         ...none,
@@ -69,9 +75,9 @@ describe('chargeCard', () => {
 
   it('charges nothing for an order that costs nothing, and never less than that', () => {
     when(received({ totalCents: 0 })).then(like(PaymentProcessed, { amountCents: 0 }))
-    when(received({ totalCents: -1 })).then(
-      PaymentFailed({ orderId: 'o1', reason: 'not an amount: -1 cents' }),
-    )
+    declinedFor('not an amount: -1 cents')
+      .when(received({ totalCents: -1 }))
+      .then(PaymentFailed({ orderId: 'o1', reason: 'not an amount: -1 cents' }))
   })
 
   it('charges once for an event that comes twice, and for two events of one order', () => {
@@ -83,11 +89,12 @@ describe('chargeCard', () => {
       .when(received())
       .then()
       .thenOutcome('step-repeated')
-      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500 })
+      .thenDocument(charge('o1'), { ...none, state: 'charged', chargedCents: 2_500, chargeId })
   })
 
   it('lets what was declined stay declined', () => {
-    given(received({ cardToken: 'tok_declined' }))
+    declinedFor('card declined')
+      .given(received({ cardToken: 'tok_declined' }))
       .when(received())
       .then()
       .thenDocument(charge('o1'), { ...none, state: 'declined', reason: 'card declined' })
@@ -111,6 +118,7 @@ describe('refundCard', () => {
         ...none,
         state: 'refunded',
         chargedCents: 2_500,
+        chargeId,
         refundedCents: 2_500,
         reason,
       })
@@ -128,7 +136,8 @@ describe('refundCard', () => {
   })
 
   it('gives nothing back where nothing was charged', () => {
-    given(received({ cardToken: 'tok_declined' }))
+    declinedFor('card declined')
+      .given(received({ cardToken: 'tok_declined' }))
       .when(inventoryFailed)
       .then()
       .thenOutcome('barred')
@@ -154,6 +163,6 @@ describe('refundCard', () => {
       .given(received({ orderId: 'o2' }))
       .when(inventoryFailed)
       .then(like(PaymentRefunded, { orderId: 'o1' }))
-      .thenDocument(charge('o2'), { ...none, state: 'charged', chargedCents: 2_500 })
+      .thenDocument(charge('o2'), { ...none, state: 'charged', chargedCents: 2_500, chargeId })
   })
 })

@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { type DocumentType } from '@troupe/core'
+import { startGateway } from '@troupe-demo/gateway'
 import { inventory, openingStock, stock } from '@troupe-demo/inventory'
 import { order, type OrderRequest, orderStatus, placeOrder } from '@troupe-demo/order'
-import { charge, payment } from '@troupe-demo/payment'
+import { charge, gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import { InventoryReleased, InventoryReserved, PaymentProcessed, PaymentRefunded } from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
 import fc from 'fast-check'
 import { orderFor } from './orders.ts'
+
+const gateway = await startGateway()
+const payment = paymentThrough(gatewayAt(gateway.url))
+afterAll(() => gateway.stop())
 
 const ordersPerRun = 180
 /** Among them, whatever else is drawn: a run in which nothing succeeds would prove nothing. */

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals'
+import { startGateway } from '@troupe-demo/gateway'
 import { inventory, stock } from '@troupe-demo/inventory'
 import { order, orderStatus } from '@troupe-demo/order'
-import { charge, payment } from '@troupe-demo/payment'
+import { charge, gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import {
   InventoryFailed,
   InventoryReleased,
@@ -16,6 +17,10 @@ import {
 } from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
+
+const gateway = await startGateway()
+const payment = paymentThrough(gatewayAt(gateway.url))
+afterAll(() => gateway.stop())
 
 const shipTo = { country: 'DE' }
 const uuid = '0190b1c0-0000-7000-8000-000000000001'

@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals'
 import { deadLetterHeaders, headerNames } from '@troupe/core'
+import { startGateway } from '@troupe-demo/gateway'
 import { inventory, openingStock, stock } from '@troupe-demo/inventory'
 import { order, orderStatus, placeOrder } from '@troupe-demo/order'
-import { charge, payment } from '@troupe-demo/payment'
+import { charge, gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import {
   InventoryFailed,
   InventoryReserved,
@@ -16,6 +17,10 @@ import {
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
 import { orderFor } from './orders.ts'
+
+const gateway = await startGateway()
+const payment = paymentThrough(gatewayAt(gateway.url))
+afterAll(() => gateway.stop())
 
 const uuid = '0190b1c0-0000-7000-8000-000000000001'
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { type EmbeddedStack, startStack } from '@troupe/embedded'
+import { type GatewayServer, startGateway } from '@troupe-demo/gateway'
 import { createServer } from 'node:net'
 import { notServed, orderFor } from './orders.ts'
 import { type ServiceProcess, startProcess, until } from './process.ts'
@@ -11,11 +12,13 @@ interface Page {
 }
 
 let stack: EmbeddedStack
+let gateway: GatewayServer
 const databases = new Map<string, string>()
 const started: ServiceProcess[] = []
 
 beforeAll(async () => {
   stack = await startStack({ postgres: { fsync: false } })
+  gateway = await startGateway()
   for (const name of ['order', 'payment', 'inventory', 'shipping']) {
     databases.set(name, await stack.postgres.createDatabase({ name }))
   }
@@ -26,13 +29,17 @@ afterEach(async () => {
     await ended
   }
 })
-afterAll(() => stack?.stop())
+afterAll(async () => {
+  await stack?.stop()
+  await gateway?.stop()
+})
 
 function settingsFor(name: string, change: Settings = {}): Settings {
   return {
     KAFKA_BROKERS: stack.kafka.address,
     SCHEMA_REGISTRY_URL: stack.registry.url,
     DATABASE_URL: databases.get(name) ?? '',
+    ...(name === 'payment' ? { GATEWAY_URL: gateway.url } : {}),
     TROUPE_STOP_WITH_PARENT: '1',
     ...change,
   }
@@ -65,7 +72,7 @@ describe('a service as a process', () => {
     const { code, stderr } = await one.ended
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /payment cannot start:\n.*KAFKA_BROKERS is missing.*\n.*SCHEMA_REGISTRY_URL is missing.*\n.*DATABASE_URL is missing/,
+      /payment cannot start:\n.*KAFKA_BROKERS is missing.*\n.*SCHEMA_REGISTRY_URL is missing.*\n.*DATABASE_URL is missing.*\n.*GATEWAY_URL is missing/,
     )
   })
 

@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { startGateway } from '@troupe-demo/gateway'
 import { inventory } from '@troupe-demo/inventory'
 import { order, orderStatus, type OrderRequest, placeOrder } from '@troupe-demo/order'
-import { payment } from '@troupe-demo/payment'
+import { gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import { OrderCancelled, OrderCompleted } from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
 import { declinedCard, notServed, orderFor, outOfStock } from './orders.ts'
+
+const gateway = await startGateway()
+const payment = paymentThrough(gatewayAt(gateway.url))
+afterAll(() => gateway.stop())
 
 describe('the order story', () => {
   let harness: EventTestHarness

@@ -1,3 +1,4 @@
+import { startGateway } from '@troupe-demo/gateway'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import {
   type Broker,
@@ -14,6 +15,9 @@ import { join } from 'node:path'
 import { type Collector, type OtlpSpan, startCollector } from './collector.ts'
 import { orderFor } from './orders.ts'
 import { type ServiceProcess, startProcess, until } from './process.ts'
+
+const gateway = await startGateway()
+afterAll(() => gateway.stop())
 
 const folder = mkdtempSync(join(tmpdir(), 'troupe-traces-'))
 let kafka: Broker
@@ -47,6 +51,7 @@ function start(name: string, databaseUrl: string, change: Record<string, string>
     KAFKA_BROKERS: kafka.address,
     SCHEMA_REGISTRY_URL: registry.url,
     DATABASE_URL: databaseUrl,
+    ...(name === 'payment' ? { GATEWAY_URL: gateway.url } : {}),
     TROUPE_STOP_WITH_PARENT: '1',
     OTEL_BSP_SCHEDULE_DELAY: '50',
     ...change,

@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { context, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api'
+import { startGateway } from '@troupe-demo/gateway'
 import { inventory } from '@troupe-demo/inventory'
 import { order, type OrderRequest, placeOrder } from '@troupe-demo/order'
-import { payment } from '@troupe-demo/payment'
+import { gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import { shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
 import { declinedCard, notServed, orderFor, outOfStock } from './orders.ts'
 import { until } from './process.ts'
 import { keepSpans, type Spans, type Tree } from './spans.ts'
+
+const gateway = await startGateway()
+const payment = paymentThrough(gatewayAt(gateway.url))
+afterAll(() => gateway.stop())
 
 /** One event after the other, each emitted while the one before was handled. */
 function chain(...events: readonly (readonly [emitter: string, type: string, hearer?: string])[]): Tree {
@@ -16,9 +21,17 @@ function chain(...events: readonly (readonly [emitter: string, type: string, hea
   if (hearer === undefined) return { name: created, children: [] }
   const handled = `${hearer} CONSUMER process ${emitter}.events ${type} applied`
   const next = events.slice(1)
+  // Payment asks its gateway before it decides.
+  const asks = type === 'OrderReceived' ? 'chargeCard' : 'refundCard'
+  const asked = { name: `payment INTERNAL perform ${asks}`, children: [] }
   return {
     name: created,
-    children: [{ name: handled, children: next.length > 0 ? [chain(...next)] : [] }],
+    children: [
+      {
+        name: handled,
+        children: [...(hearer === 'payment' ? [asked] : []), ...(next.length > 0 ? [chain(...next)] : [])],
+      },
+    ],
   }
 }
 

@@ -8,6 +8,8 @@ export interface DemoAddresses {
   readonly registry: string
   /** By service; without the password unless passwords were asked for. */
   readonly databases: Readonly<Record<string, string>>
+  /** Payment's gateway. */
+  readonly gateway?: string
   /** By service. */
   readonly services: Readonly<
     Record<string, { readonly url: string; readonly ready: string; readonly pid: number }>
@@ -22,6 +24,7 @@ export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 
     databases: Object.fromEntries(
       [...databaseUrls].map(([name, url]) => [name, options.showPasswords ? url : withoutPassword(url)]),
     ),
+    ...(ecosystem.gateway?.url === undefined ? {} : { gateway: ecosystem.gateway.url }),
     services: Object.fromEntries(
       [...services].map(([name, { url = '', pid = 0 }]) => [name, { url, ready: `${url}/readyz`, pid }]),
     ),
@@ -32,7 +35,7 @@ export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 
 export function addressLines(running: Running): string {
   const { terminal, options } = running
   const { colors } = terminal
-  const { kafka, registry, databases, services } = addressesOf(running)
+  const { kafka, registry, databases, gateway = '', services } = addressesOf(running)
   const row = (name: string, ...texts: readonly string[]) =>
     `  ${name.padEnd(12)}${texts.map((text, at) => (at === 0 ? text : colors.dim(text))).join('  ')}`
   const passwords = options.showPasswords
@@ -50,6 +53,7 @@ export function addressLines(running: Running): string {
     ),
     row('registry', registry, `${registry}/subjects`),
     ...Object.entries(services).map(([name, { ready, pid }]) => row(name, ready, `process ${pid}`)),
+    row('gateway', gateway, 'somebody else’s in the story; PUT /behaviour {"is":"failing"}'),
     row('PostgreSQL', colors.dim(`a database and a role for each service; ${passwords}`)),
     ...Object.values(databases).map((url) => row('', url)),
     '',

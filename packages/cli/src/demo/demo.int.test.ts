@@ -60,7 +60,7 @@ describe('troupe demo', () => {
       const demo = startTroupe('demo')
       await demo.says(/PaymentProcessed/)
       const family = familyOf(demo.child.pid ?? 0)
-      expect(family.filter(({ command }) => command.includes('main.js'))).toHaveLength(4)
+      expect(family.filter(({ command }) => command.includes('main.js'))).toHaveLength(5)
       demo.child.kill('SIGINT')
       expect(await demo.ended).toBe(130)
       expect(await survivorsOf(family, 0)).toEqual([])

@@ -106,6 +106,7 @@ describe('what must be noticed', () => {
       expect(ok).toBe(false)
       expect(lines.filter((line) => !line.ok).map(({ name }) => name)).toEqual([
         'money refunded',
+        '= given back',
         '= kept, for completed orders',
       ])
       expect(observer.troubles()).toEqual([])

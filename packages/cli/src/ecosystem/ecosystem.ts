@@ -51,12 +51,14 @@ export interface Ecosystem {
   readonly stack: EmbeddedStack
   /** By name. */
   readonly services: ReadonlyMap<string, ServiceProcess>
+  /** Payment's gateway, which is somebody else's in the story; undefined where payment does not run. */
+  readonly gateway: ServiceProcess | undefined
   /** By service; with passwords. */
   readonly databaseUrls: ReadonlyMap<string, string>
   readonly timings: EcosystemTimings
   /** Rejects as soon as a service or a part of the stack ends although nobody stopped it; else stays pending. */
   readonly failed: Promise<never>
-  /** The HTTP address of a service. @throws TroupeError `TROUPE_SERVICE_NOT_FOUND` */
+  /** The HTTP address of a service, or of the `gateway`. @throws TroupeError `TROUPE_SERVICE_NOT_FOUND` */
   readonly urlOf: (service: string) => string
   stopService(name: string): Promise<void>
   /** Starts a service that was stopped, at the address that it had. */
@@ -104,7 +106,8 @@ export async function startEcosystem(
     databaseUrls: new Map(specs.map(({ name }) => [name, company.databaseUrls.get(name) ?? ''])),
     timings: { kafkaMs, registryMs, postgresMs, stackMs, ...company.timings(), totalMs },
     failed: failure.failed,
-    urlOf: (name) => company.get(name).url ?? '',
+    gateway: company.gateway,
+    urlOf: (name) => (name === 'gateway' ? company.gateway : company.get(name))?.url ?? '',
     stopService: (name) => company.get(name).stop(),
     async startService(name) {
       if (stopped) {

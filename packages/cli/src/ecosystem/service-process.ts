@@ -184,6 +184,7 @@ function saysRunning(
 
 /** What a service needs of its parent's environment: everything but the settings of services. */
 function inherited(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = /^(?:TROUPE_.*|KAFKA_BROKERS|SCHEMA_REGISTRY_URL|DATABASE_URL|HTTP_ADDRESS)$/
+  const own =
+    /^(?:TROUPE_.*|KAFKA_BROKERS|SCHEMA_REGISTRY_URL|DATABASE_URL|HTTP_ADDRESS|GATEWAY_(?:URL|FILE))$/
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.test(name)))
 }

@@ -31,6 +31,7 @@ export function balanceOf(sums: Sums, books: Books): Balance {
     line('orders cancelled', 'orders', sums.ordersCancelled, books.ordersCancelled, 'order'),
     line('orders ended', 'orders', sums.ordersCompleted + sums.ordersCancelled, books.orders, 'order'),
     ...currencies(sums, books).flatMap((currency) => moneyLines(currency, sums, books)),
+    line('orders charged twice', 'orders', 0, books.ordersTakenTwice, 'gateway'),
     line('stock held', 'pieces', sums.piecesReserved - sums.piecesReleased, books.piecesHeld, 'inventory'),
     line(
       '= in completed orders',
@@ -58,7 +59,9 @@ function moneyLines(currency: string, sums: Sums, books: Books): readonly Balanc
   const refunded = of(sums.refundedCents)
   return [
     { ...line('money charged', 'cents', charged, of(books.chargedCents), 'payment'), currency },
+    { ...line('= taken from cards', 'cents', charged, of(books.takenCents), 'gateway'), currency },
     { ...line('money refunded', 'cents', refunded, of(books.refundedCents), 'payment'), currency },
+    { ...line('= given back', 'cents', refunded, of(books.givenBackCents), 'gateway'), currency },
     {
       ...line('= kept, for completed orders', 'cents', charged - refunded, of(books.soldCents), 'order'),
       currency,
@@ -84,6 +87,8 @@ function currencies(sums: Sums, books: Books): readonly string[] {
     books.chargedCents,
     books.refundedCents,
     books.soldCents,
+    books.takenCents,
+    books.givenBackCents,
   ]
   return [...new Set(['EUR', ...all.flatMap((money) => Object.keys(money)).toSorted()])]
 }

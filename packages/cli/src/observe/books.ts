@@ -1,3 +1,4 @@
+import type { ChargeLine } from '@troupe-demo/gateway'
 import { openingStock } from '@troupe-demo/inventory'
 import type { HttpClient } from '../http/http-client.ts'
 import { unexpected } from '../stories/order-api.ts'
@@ -14,6 +15,11 @@ export interface Books {
   readonly piecesSold: number
   readonly chargedCents: Readonly<Record<string, number>>
   readonly refundedCents: Readonly<Record<string, number>>
+  /** What the gateway took, by its own book, and what it gave back. */
+  readonly takenCents: Readonly<Record<string, number>>
+  readonly givenBackCents: Readonly<Record<string, number>>
+  /** Orders for which the gateway took money more than once. */
+  readonly ordersTakenTwice: number
   readonly piecesFree: number
   readonly piecesHeld: number
   /** What the shelves held on the first day, of all articles that there are now. */
@@ -23,16 +29,17 @@ export interface Books {
 
 const pageSize = 1_000
 
-/** Asks every service for its books, page by page, over HTTP. */
+/** Asks every service, and the gateway, for its books, page by page, over HTTP. */
 export async function readBooks(http: HttpClient, urlOf: (service: string) => string): Promise<Books> {
   const list = <Item>(service: string, path: string) => pages<Item>(http, urlOf(service) + path)
-  const [orders, payments, stock, shipments] = await Promise.all([
+  const [orders, payments, taken, stock, shipments] = await Promise.all([
     sumOrders(list('order', '/orders')),
     sumPayments(list('payment', '/payments')),
+    sumTaken(list('gateway', '/charges')),
     sumStock(list('inventory', '/stock')),
     sumShipments(list('shipping', '/shipments')),
   ])
-  return { ...orders, ...payments, ...stock, ...shipments }
+  return { ...orders, ...payments, ...taken, ...stock, ...shipments }
 }
 
 interface OrderItem {
@@ -73,6 +80,23 @@ async function sumPayments(items: AsyncIterable<PaymentItem>) {
     refundedCents = withMoney(refundedCents, { amountCents: payment.refundedCents, currency })
   }
   return { chargedCents, refundedCents }
+}
+
+async function sumTaken(items: AsyncIterable<ChargeLine>) {
+  let takenCents: Books['takenCents'] = {}
+  let givenBackCents: Books['givenBackCents'] = {}
+  const times = new Map<string, number>()
+  for await (const { order, currency, chargedCents, refundedCents } of items) {
+    takenCents = withMoney(takenCents, { amountCents: chargedCents, currency })
+    if (refundedCents > 0)
+      givenBackCents = withMoney(givenBackCents, { amountCents: refundedCents, currency })
+    times.set(order, (times.get(order) ?? 0) + 1)
+  }
+  return {
+    takenCents,
+    givenBackCents,
+    ordersTakenTwice: [...times.values()].filter((count) => count > 1).length,
+  }
 }
 
 async function sumStock(

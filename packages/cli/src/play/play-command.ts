@@ -13,6 +13,7 @@ interface PlayFlags {
   readonly payment: string
   readonly inventory: string
   readonly shipping: string
+  readonly gateway: string
   readonly json?: true
   readonly orders?: number
   readonly seed?: number
@@ -44,13 +45,24 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
     command.addOption(urlOption(service, `the service ${service}`, `${service.toUpperCase()}_URL`))
   }
   command
+    .addOption(urlOption('gateway', "payment's gateway", 'GATEWAY_URL'))
     .addOption(jsonOption())
     .addOption(ordersOption())
     .addOption(seedOption())
     .addHelpText('after', playHelp)
     .action(
-      async ({ kafka, registry, namespace, order, payment, inventory, shipping, ...flags }: PlayFlags) => {
-        const urls = { order, payment, inventory, shipping }
+      async ({
+        kafka,
+        registry,
+        namespace,
+        order,
+        payment,
+        inventory,
+        shipping,
+        gateway,
+        ...flags
+      }: PlayFlags) => {
+        const urls = { order, payment, inventory, shipping, gateway }
         const { json = false, orders, seed = randomSeed() } = flags
         // Of a variable that is empty commander makes an empty text, whatever the parser gives.
         const within = namespace || undefined
@@ -94,7 +106,8 @@ Examples:
   docker compose --profile play run --rm play --orders 500 --seed 7
   troupe play --kafka 127.0.0.1:9092 --registry http://127.0.0.1:8081/apis/ccompat/v7 \\
     --order http://127.0.0.1:8080 --payment http://127.0.0.1:8082 \\
-    --inventory http://127.0.0.1:8083 --shipping http://127.0.0.1:8084
+    --inventory http://127.0.0.1:8083 --shipping http://127.0.0.1:8084 \\
+    --gateway http://127.0.0.1:8090
 
 Exit codes:
   0    every story, or every order, ended as it should, and the sums balance

@@ -6,7 +6,7 @@ export interface PlayOptions {
   /** The one that the services run in. */
   readonly namespace: string | undefined
   /** Each service's HTTP address, without a slash at its end. */
-  readonly urls: Readonly<Record<'order' | 'payment' | 'inventory' | 'shipping', string>>
+  readonly urls: Readonly<Record<'order' | 'payment' | 'inventory' | 'shipping' | 'gateway', string>>
   /** One JSON document instead of a drawing. */
   readonly json: boolean
   /** Play this many mixed orders instead of the stories. */

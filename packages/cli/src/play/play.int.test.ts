@@ -16,7 +16,7 @@ afterAll(() => ecosystem.stop())
 function addresses(other: Readonly<Record<string, string>> = {}): readonly string[] {
   const { stack, urlOf } = ecosystem
   const named = { kafka: stack.kafka.address, registry: stack.registry.url, namespace }
-  const services = ['order', 'payment', 'inventory', 'shipping'].map((name) => [name, urlOf(name)])
+  const services = ['order', 'payment', 'inventory', 'shipping', 'gateway'].map((name) => [name, urlOf(name)])
   return Object.entries({ ...named, ...Object.fromEntries(services), ...other }).flatMap(([name, value]) => [
     `--${name}`,
     String(value),
