@@ -41,6 +41,13 @@ export const coreMutants: readonly Mutant[] = [
     { rows: [10] },
   ),
   plant(
+    'done-twice',
+    10,
+    'a step that is done is done again',
+    ['core/steps', "return 'step-repeated'", "return 'run'"],
+    { tests: 'services/stories/src/steps-as-specified.test.ts' },
+  ),
+  plant(
     'undo-without-documents',
     10,
     'an undo does not get the documents that its step had read',

@@ -200,6 +200,50 @@ describe('a reaction that may change something and has no undo', () => {
   })
 })
 
+describe('a deadline', () => {
+  const [Overdue, Abandoned] = [said('Overdue', 'order'), said('Abandoned', 'order')]
+  const late = { data: () => ({ orderId: 'o1' }), afterMs: 1_000, liftedBy: [Shipped, NotPaid, Refunded] }
+  const place = command({ emits: [Placed], deadline: { from: Placed, emit: Overdue, ...late }, react })
+  const parts: Parts = {
+    commands: { place },
+    order: {
+      complete: reaction({ on: [Shipped], emits: [Completed], reads, final: true, react }),
+      abandon: hears([Overdue], Abandoned, Cancelled),
+    },
+  }
+
+  it('may be met when everything has been done: what it leads to has to reach every undo by itself', () => {
+    const flaws = flawsOf(story({ ...parts, releaseOn: [NotShipped, Abandoned] }))
+    expect(flaws).toContainEqual(['not-undone', 'payment.charge', 'Overdue'])
+    expect(flaws).not.toContainEqual(['not-undone', 'inventory.hold', 'Overdue'])
+    expect(flaws).toContainEqual(['no-undo', 'shipping.ship', 'Overdue'])
+  })
+
+  it('that calls for every undo at once leaves standing what is final', () => {
+    const ship = reaction({ on: [Held], emits: [Shipped, NotShipped], reads, final: true, react })
+    const releaseOn = [NotShipped, Abandoned]
+    const refundOn = [OutOfStock, Released, Abandoned]
+    const { flaws, undone, standing } = checkChoreography(story({ ...parts, ship, releaseOn, refundOn }))
+    expect(flaws).toEqual([])
+    const ways = undone.filter(({ failure }) => failure === 'Overdue').map(({ step, way }) => [step, way])
+    expect(ways).toEqual([
+      ['payment.charge', ['Overdue', 'Abandoned']],
+      ['inventory.hold', ['Overdue', 'Abandoned']],
+    ])
+    expect(standing).toEqual([
+      { reaction: 'order.complete', failure: 'Overdue' },
+      { reaction: 'shipping.ship', failure: 'Overdue' },
+    ])
+  })
+
+  it('whose event nobody hears is named', () => {
+    expect(flawsOf(story({ commands: { place } })).map(([kind, , event]) => [kind, event])).toContainEqual([
+      'nobody-hears',
+      'Overdue',
+    ])
+  })
+})
+
 describe('undoing', () => {
   it('in another order than the reverse one is named', () => {
     const early = story({
