@@ -23,6 +23,7 @@ const codes = new Set(
   [
     'packages/core/src/errors.ts',
     'packages/runtime/src/environment.ts',
+    'packages/cli/src/admin/options.ts',
     'packages/testing/src/stack/choose-stack.ts',
     'packages/testing/src/testcontainers/images.ts',
     'packages/testing/src/testcontainers/start-real-stack.ts',

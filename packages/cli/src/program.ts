@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander'
+import { addDlq } from './admin/dlq-command.ts'
+import { addParked } from './admin/parked-command.ts'
 import { demo } from './demo/demo.ts'
 import { type Address, addressOf, kafkaAddressOf } from './ecosystem/address.ts'
 import { graph, type GraphOptions } from './graph/graph.ts'
@@ -28,7 +30,9 @@ interface DemoFlags {
  */
 export function program(terminal: Terminal, onExitCode: (exitCode: number) => void): Command {
   const troupe = new Command('troupe')
-    .description('Choreography for TypeScript services on Kafka: watch one run, and see who hears what.')
+    .description(
+      'Choreography for TypeScript services on Kafka: watch one run, see who hears what, and mend what failed.',
+    )
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText('after', examples)
     .showSuggestionAfterError()
@@ -37,6 +41,8 @@ export function program(terminal: Terminal, onExitCode: (exitCode: number) => vo
   addDemo(troupe, terminal, onExitCode)
   addPlay(troupe, terminal, onExitCode)
   addGraph(troupe, terminal, onExitCode)
+  addDlq(troupe, terminal, onExitCode)
+  addParked(troupe, terminal, onExitCode)
   return troupe
 }
 
@@ -121,6 +127,7 @@ Examples:
   troupe demo --once --json | jq .ok  the same as a check
   troupe demo --orders 2000 --once    how fast it is here
   troupe graph                        the picture of the services in this workspace
+  troupe dlq groups                   what a service could not handle, by what it looks like
 
 Exit codes: 0 all well, 1 something ended otherwise than it should, 2 wrong usage, 130 stopped by Ctrl-C.`
 

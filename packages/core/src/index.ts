@@ -160,6 +160,7 @@ export {
   type DeadLetterWrite,
   type EventFacts,
   type KeyPlace,
+  type MendedValue,
   type OperatorAction,
   type ParkedKeyWrite,
   type ParkedNext,

@@ -1,5 +1,6 @@
 // What a ledger sets aside, in memory: for tests, and to compare other ledgers with.
 import { deadLetterIdOf } from './dead-letter.ts'
+import { headerNames } from './envelope.ts'
 import type { EventName, RawRecord, TopicPartition } from './record.ts'
 import {
   type AsideDesk,
@@ -8,6 +9,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterWrite,
   type KeyPlace,
+  type MendedValue,
   type OperatorAction,
   type ParkedKeyWrite,
   type Parking,
@@ -295,7 +297,7 @@ export function memorySetAside({
     },
     async redrive(asked, action) {
       const ids: string[] = []
-      for (const { id, value } of asked) {
+      for (const { id, mended } of asked) {
         const letter = letters.get(id)
         if (!letter || letter.state === 'redriven') continue
         letter.state = 'redriven'
@@ -304,7 +306,7 @@ export function memorySetAside({
         const place = { topic: letter.topic, partition: letter.partition, key: letter.key }
         let held = keys.get(nameOf(place))
         if (!held) keys.set(nameOf(place), (held = emptyKey(place, ++seq, nowMs())))
-        const record = value ? mended(letter.record, id, value) : letter.record
+        const record = mended ? withMended(letter.record, id, mended) : letter.record
         held.records.push({ record, event: letter.event, redrives: letter.redrives })
         sort(held)
         release(held)
@@ -387,8 +389,9 @@ function discarded({ reason }: OperatorAction) {
   }
 }
 
-function mended(record: RawRecord, id: string, value: Uint8Array): RawRecord {
-  return { ...record, value, headers: { ...record.headers, [redrivenFromHeader]: id } }
+function withMended(record: RawRecord, id: string, { value, schemaName }: MendedValue): RawRecord {
+  const headers = { ...record.headers, [redrivenFromHeader]: id, [headerNames.dataSchema]: schemaName }
+  return { ...record, value, headers }
 }
 
 function sort(held: Held): void {

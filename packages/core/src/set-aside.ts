@@ -237,7 +237,13 @@ export interface DeadLetterGroup {
 /** A dead letter that is to be tried again; with another value where somebody mended it. */
 export interface Redrive {
   readonly id: string
-  readonly value?: Uint8Array | undefined
+  readonly mended?: MendedValue | undefined
+}
+
+export interface MendedValue {
+  readonly value: Uint8Array
+  /** Of the schema that it was written with: see {@link Codec.schemaNameOf}. */
+  readonly schemaName: string
 }
 
 /**

@@ -8,10 +8,12 @@
 import { laneOf, type Log, type Service } from '@troupe/core'
 import type { Receiver } from '@troupe/kafka'
 import { shared } from './abort.ts'
+import { serveAdmin } from './admin/admin-server.ts'
 import { createParts, type ServiceParts } from './create-parts.ts'
 import type { Settings } from './environment.ts'
 import { forgetPublished } from './forget.ts'
-import { type HttpServer, serveHttp } from './http.ts'
+import { serveHttp } from './http.ts'
+import type { HttpServer } from './http-server.ts'
 import { createLifecycle } from './lifecycle.ts'
 import {
   isOpen,
@@ -45,10 +47,12 @@ export function createService(
   const signal = shared(callOff.signal)
   const parts = createParts(service, settings, { log, signal, stopping: shared(stopping.signal) })
   let http: HttpServer | undefined
+  let admin: HttpServer | undefined
 
   async function listen(): Promise<void> {
+    const { metrics, tracing, codec, ledger } = parts
+    if (settings.admin) admin = await serveAdmin({ service, codec, ledger, log }, settings.admin)
     if (!settings.http) return
-    const { metrics, tracing } = parts
     const isTraced = tracing !== undefined
     http = await serveHttp(running, settings.http, { log, metrics, isTraced, ...(routes ? { routes } : {}) })
   }
@@ -58,7 +62,10 @@ export function createService(
     async start(joining) {
       const sinceMs = parts.now()
       await startParts(parts, { service, settings, signal, listen, joining })
-      log.info({ startMs: parts.now() - sinceMs, http: http?.url }, `${service.name} is running`)
+      log.info(
+        { startMs: parts.now() - sinceMs, http: http?.url, admin: admin?.url },
+        `${service.name} is running`,
+      )
     },
     callOff() {
       stopping.abort()
@@ -72,7 +79,7 @@ export function createService(
       const forget = canForget ? (timeoutMs: number) => forgetPublished(parts.settling, timeoutMs) : undefined
       const { sweeper } = parts.settling
       const { stopTimeoutMs: timeoutMs } = settings
-      await letGoInOrder({ ...parts, http, sweeper }, { callOff, forget, timeoutMs, log })
+      await letGoInOrder({ ...parts, http, admin, sweeper }, { callOff, forget, timeoutMs, log })
       if (was !== 'new') log.info({}, `${service.name} has stopped`)
     },
   })
@@ -84,6 +91,9 @@ export function createService(
     },
     get state() {
       return lifecycle.state
+    },
+    get adminUrl() {
+      return admin?.url
     },
     start: lifecycle.start,
     stop: lifecycle.stop,

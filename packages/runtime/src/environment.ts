@@ -1,4 +1,5 @@
 import { type BreakerPolicy, isDelay, retryPolicyDefault, type RetrySettings } from '@troupe/core'
+import type { AdminSettings } from './admin/admin-server.ts'
 import { z } from 'zod'
 import { breakerDefaults } from './breaker.ts'
 import { parkedLimitsDefault } from './limits.ts'
@@ -18,6 +19,8 @@ export interface Settings extends SecureSettings {
   readonly databaseUrl: string
   /** Undefined: no HTTP server. */
   readonly http: { readonly host: string; readonly port: number } | undefined
+  /** Where operators see and redrive what is set aside, and the token that they have to bring. Undefined: nowhere. */
+  readonly admin?: AdminSettings | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /**
    * `create` makes the topics that are missing; `check` makes none, and refuses the start unless they are
@@ -109,6 +112,11 @@ const deadlines = z.string().transform((text, context) => {
   return Object.fromEntries(entries.map(([type = '', ms = '']) => [type, Number(ms)]))
 })
 
+/** It is a secret, and never repeated. */
+const adminToken = z.string().regex(/^[\x21-\x7e]{16,500}$/, {
+  error: 'is not 16 to 500 characters, none of them a blank. Make one: openssl rand -hex 24',
+})
+
 const namespace = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
   error: ({ input }) =>
     `"${input}" is not up to 32 lower-case letters, digits and dashes, starting with a letter`,
@@ -120,6 +128,8 @@ const variables = z.object({
   DATABASE_URL: urlOf(['postgres:', 'postgresql:'], 'postgres://order:secret@127.0.0.1:5432/order'),
   TROUPE_NAMESPACE: namespace.optional(),
   HTTP_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
+  TROUPE_ADMIN_ADDRESS: httpAddress.default({ host: '127.0.0.1', port: 0 }),
+  TROUPE_ADMIN_TOKEN: adminToken.optional(),
   TROUPE_LOG_LEVEL: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
   TROUPE_TOPICS: oneOf('create', 'check').default('create'),
   TROUPE_TOPIC_PARTITIONS: wholeNumber(1, 1_000).default(3),
@@ -175,6 +185,10 @@ export function environment(
       namespace: of.TROUPE_NAMESPACE,
       databaseUrl: of.DATABASE_URL,
       http: of.HTTP_ADDRESS,
+      admin:
+        of.TROUPE_ADMIN_TOKEN === undefined
+          ? undefined
+          : { ...of.TROUPE_ADMIN_ADDRESS, token: of.TROUPE_ADMIN_TOKEN },
       logLevel: of.TROUPE_LOG_LEVEL,
       ...secure.settings,
       topics: of.TROUPE_TOPICS,

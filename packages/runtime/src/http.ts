@@ -1,17 +1,9 @@
 import type { Log } from '@troupe/core'
-import { messageOf, TroupeError } from '@troupe/core'
-import { fastify } from 'fastify'
-import { jsonBody } from './json-body.ts'
+import { createHttp, type HttpPlace, type HttpServer, listenOn } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
-import { answerUnreadable, notFoundHandler, problem, problemHandler } from './problem.ts'
+import { problem } from './problem.ts'
 import { isOpen, type Routes, type RunningService } from './running-service.ts'
 import { traceRequests } from './tracing-http.ts'
-
-export interface HttpServer {
-  readonly url: string
-  /** Takes no more requests, lets those under way end, and cuts off those that have not by `graceMs`. */
-  close(options: { readonly graceMs: number }): Promise<void>
-}
 
 const bodyBytesMax = 262_144
 
@@ -26,7 +18,7 @@ const bodyBytesMax = 262_144
  */
 export async function serveHttp(
   running: RunningService,
-  { host, port }: { readonly host: string; readonly port: number },
+  place: HttpPlace,
   {
     log,
     metrics,
@@ -39,21 +31,7 @@ export async function serveHttp(
     readonly isTraced?: boolean
   },
 ): Promise<HttpServer> {
-  const failed = problemHandler(log)
-  const http = fastify({
-    bodyLimit: bodyBytesMax,
-    forceCloseConnections: 'idle',
-    return503OnClosing: true,
-    frameworkErrors: failed,
-    clientErrorHandler: answerUnreadable,
-  })
-  http.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: unknown, body: Buffer) => jsonBody(body),
-  )
-  http.setErrorHandler(failed)
-  http.setNotFoundHandler(notFoundHandler)
+  const http = createHttp(log, bodyBytesMax)
   http.get('/livez', () => ({ status: 'ok' }))
   http.get('/readyz', (_request, reply) => {
     const { isReady, state, halted, backPressure, dependencies, schemas, breakers, parked } = running.status()
@@ -94,37 +72,5 @@ export async function serveHttp(
     })
     await routes?.(own, running)
   })
-  try {
-    await http.ready()
-    await http.listen({ host, port })
-  } catch (cause) {
-    await http.close()
-    if (!isAddressError(cause)) throw cause
-    throw new TroupeError(
-      'TROUPE_SETTING_INVALID',
-      `HTTP cannot listen on ${host}:${port}: ${messageOf(cause)}. Free the port or set HTTP_ADDRESS to another.`,
-      {
-        cause,
-      },
-    )
-  }
-  const listening = http.server.address()
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${typeof listening === 'object' && listening ? listening.port : port}`
-  log.debug({ url }, 'http listens')
-  return {
-    url,
-    async close({ graceMs }) {
-      const cut = setTimeout(() => http.server.closeAllConnections(), graceMs)
-      try {
-        await http.close()
-      } finally {
-        clearTimeout(cut)
-      }
-    },
-  }
-}
-
-/** What the operating system says of an address, in contrast to what a route's declaration throws. */
-function isAddressError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'syscall' in error
+  return listenOn(http, place, { setting: 'HTTP_ADDRESS', log })
 }

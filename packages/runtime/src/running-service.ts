@@ -45,6 +45,8 @@ export interface RunningService {
   readonly httpUrl: string | undefined
   /** Where it is in its life. */
   readonly state: ServiceState
+  /** Where its admin API listens, once it does; undefined without a token. */
+  readonly adminUrl: string | undefined
   /** Resolves when the service has joined its consumer group. @throws what refused the start */
   start(): Promise<void>
   /** Lets everything under way finish, for `stopTimeoutMs` at most. Safe to call in any state. */

@@ -7,6 +7,7 @@ function open(change: Partial<Parts> = {}) {
   const ending = (name: string) => async () => void order.push(name)
   const parts: Parts = {
     http: { close: ending('http') },
+    admin: undefined,
     decider: { stop: ending('decider') },
     receiver: { stop: ending('receiver') },
     firing: { stop: ending('firing') },

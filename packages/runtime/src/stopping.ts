@@ -2,13 +2,14 @@ import { type Ledger, type Log, messageOf } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import type { Decider } from './decider.ts'
 import type { Firing } from './firing.ts'
-import type { HttpServer } from './http.ts'
+import type { HttpServer } from './http-server.ts'
 import type { KeptResults } from './kept-results.ts'
 import type { Sweeper } from './sweeper.ts'
 
 /** What a stop closes. */
 export interface Parts {
   readonly http: Pick<HttpServer, 'close'> | undefined
+  readonly admin: Pick<HttpServer, 'close'> | undefined
   readonly decider: Pick<Decider, 'stop'>
   readonly receiver: Pick<Receiver, 'stop'> | undefined
   readonly firing: Pick<Firing, 'stop'>
@@ -38,7 +39,7 @@ const noticeMs = 250
  * end in time is left behind, with a warning; a part that fails does not keep the others from being closed.
  */
 export async function letGoInOrder(
-  { http, decider, receiver, firing, relay, sweeper, keptResults, ledger }: Parts,
+  { http, admin, decider, receiver, firing, relay, sweeper, keptResults, ledger }: Parts,
   { callOff, forget, timeoutMs, log }: LetGoOptions,
 ): Promise<void> {
   const beganMs = performance.now()
@@ -62,7 +63,8 @@ export async function letGoInOrder(
 
   const requestsAndCommands = async () => {
     // Requests under way may still ask for a decision.
-    await http?.close({ graceMs: leftMs(workShare / 2) })
+    const graceMs = leftMs(workShare / 2)
+    await Promise.all([http?.close({ graceMs }), admin?.close({ graceMs })])
     await decider.stop()
   }
   await Promise.all([

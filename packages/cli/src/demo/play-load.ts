@@ -19,7 +19,7 @@ export async function playLoad(
 ): Promise<Played> {
   const { seed } = options
   terminal.note(`Placing ${count} orders, seed ${seed} …`)
-  const bar = progressBar(count, terminal)
+  const bar = progressBar(count, 'sagas ended', terminal)
   try {
     const load = await placeOrders(
       { ecosystem, observer, orders },

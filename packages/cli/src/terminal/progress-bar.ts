@@ -6,12 +6,16 @@ export interface ProgressBar {
   readonly stop: () => void
 }
 
-/** A bar on stderr where somebody watches; a line now and then where nobody does. */
-export function progressBar(total: number, terminal: Terminal): ProgressBar {
-  if (!terminal.isWatched) return lines(total, terminal)
+/**
+ * A bar on stderr where somebody watches; a line now and then where nobody does.
+ *
+ * @param what is counted, and has been done: `sagas ended`
+ */
+export function progressBar(total: number, what: string, terminal: Terminal): ProgressBar {
+  if (!terminal.isWatched) return lines(total, what, terminal)
   const bar = new SingleBar(
     {
-      format: '{bar} {percentage} %  {value}/{total} sagas ended  {duration} s',
+      format: `{bar} {percentage} %  {value}/{total} ${what}  {duration} s`,
       hideCursor: true,
       clearOnComplete: true,
       stopOnComplete: true,
@@ -24,13 +28,13 @@ export function progressBar(total: number, terminal: Terminal): ProgressBar {
   return { update: (done) => bar.update(done), stop: () => bar.stop() }
 }
 
-function lines(total: number, terminal: Terminal): ProgressBar {
+function lines(total: number, what: string, terminal: Terminal): ProgressBar {
   let nextTenth = 1
   return {
     update(done) {
       if (done < (total * nextTenth) / 10) return
       nextTenth = Math.floor((done * 10) / total) + 1
-      terminal.note(`${done}/${total} sagas ended`)
+      terminal.note(`${done}/${total} ${what}`)
     },
     stop() {},
   }

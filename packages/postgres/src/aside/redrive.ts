@@ -1,13 +1,14 @@
-import { type OperatorAction, type Redrive, redrivenFromHeader } from '@troupe/core'
+import { headerNames, type OperatorAction, type Redrive, redrivenFromHeader } from '@troupe/core'
 import { bytesArray, textArray } from '../wire/parameters.ts'
 import type { Statement } from '../wire/statement.ts'
 import { dueAtOnce } from './columns.ts'
 import { actionParameters, noting } from './note-action.ts'
 
-/** Headers as JSON text with one more at its end, which counts if it was there before. */
+/** Headers as JSON text with some more at its end: of two of one name, the later one counts. */
 const mendedHeaders = `CASE WHEN chosen.mended IS NULL THEN chosen.headers
-  WHEN chosen.headers::text = '{}' THEN json_build_object('${redrivenFromHeader}', chosen.letter)
-  ELSE (left(chosen.headers::text, -1) || ',"${redrivenFromHeader}":' || to_json(chosen.letter) || '}')::json END`
+  ELSE (left(chosen.headers::text, -1) || CASE WHEN chosen.headers::text = '{}' THEN '' ELSE ',' END
+    || '"${redrivenFromHeader}":' || to_json(chosen.letter)
+    || ',"${headerNames.dataSchema}":' || to_json(chosen.schema_name) || '}')::json END`
 
 /**
  * Parks dead letters again, to be tried at once. Locks them: of two who redrive one, the second finds it
@@ -20,8 +21,8 @@ export const redrive: Statement<
   name: 'redrive',
   text: (schema) => `
     WITH chosen AS MATERIALIZED (
-      SELECT letter.*, asked.mended FROM ${schema}.dead_letter AS letter
-      JOIN unnest($3::text[], $4::bytea[]) AS asked(letter, mended) USING (letter)
+      SELECT letter.*, asked.mended, asked.schema_name FROM ${schema}.dead_letter AS letter
+      JOIN unnest($3::text[], $4::bytea[], $5::text[]) AS asked(letter, mended, schema_name) USING (letter)
       WHERE letter.state <> 'redriven' ORDER BY letter.letter FOR UPDATE OF letter
     ), marked AS (
       UPDATE ${schema}.dead_letter AS letter SET state = 'redriven', redrives = letter.redrives + 1
@@ -53,7 +54,11 @@ export const redrive: Statement<
       letters.map(({ id }) => id),
       'dead letter',
     ),
-    bytesArray(letters.map(({ value }) => value ?? null)),
+    bytesArray(letters.map(({ mended }) => mended?.value ?? null)),
+    textArray(
+      letters.map(({ mended }) => mended?.schemaName ?? null),
+      'schema name',
+    ),
   ],
   row: ([id]) => id as string,
 }

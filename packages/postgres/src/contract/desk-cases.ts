@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Ledger, redrivenFromHeader } from '@troupe/core'
+import { headerNames, type Ledger, redrivenFromHeader } from '@troupe/core'
 import {
   action,
   aside,
@@ -176,7 +176,7 @@ export const deskCases: readonly LedgerCase[] = [
       const owner = await ownerOf(ledger)
       const { id } = letter(5)
       await owner.settle(parking([], [letter(5)]))
-      await ledger.redrive([{ id, value: Uint8Array.of(9, 9) }], action)
+      await ledger.redrive([{ id, mended: { value: Uint8Array.of(9, 9), schemaName: 'schema-2' } }], action)
       const [work] = await ledger.parkedWork([place('order-1')], limits)
       const [mended] = work?.records ?? []
       const { record } = aside(5)
@@ -186,7 +186,7 @@ export const deskCases: readonly LedgerCase[] = [
           ...record,
           redrives: 1,
           value: Uint8Array.of(9, 9),
-          headers: { ...record.headers, [redrivenFromHeader]: id },
+          headers: { ...record.headers, [redrivenFromHeader]: id, [headerNames.dataSchema]: 'schema-2' },
         }),
       )
       assert.deepEqual(plain((await ledger.deadLetter(id))?.record), plain(record))
@@ -199,7 +199,7 @@ export const deskCases: readonly LedgerCase[] = [
       const owner = await ownerOf(ledger)
       const { id } = letter(5)
       await owner.settle(parking([], [letter(5)]), { inbox: [dead(5)] })
-      await ledger.redrive([{ id, value: Uint8Array.of(9) }], action)
+      await ledger.redrive([{ id, mended: { value: Uint8Array.of(9), schemaName: 'schema-2' } }], action)
       const again = letter(5, 'order-1', { failure: failure({ message: 'again' }), attempts: 3 })
       const retry = {
         ...place('order-1'),

@@ -181,6 +181,7 @@ export function createInstance(
       const forget = (timeoutMs: number) => forgetPublished(settling, timeoutMs)
       const parts = {
         http: undefined,
+        admin: undefined,
         decider,
         receiver: { stop: leave },
         firing,

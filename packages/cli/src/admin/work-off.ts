@@ -1,0 +1,72 @@
+import type { Terminal } from '../terminal/terminal.ts'
+import { progressBar } from '../terminal/progress-bar.ts'
+
+/** One request names at most so many. */
+const batchMax = 500
+
+export interface WorkOffOptions<Name> {
+  /** Pages of what is to be done. */
+  readonly pages: AsyncIterable<readonly Name[]>
+  readonly total: number
+  /** At most so many a second; undefined: as fast as it goes. */
+  readonly rate: number | undefined
+  /** What is counted, and has been done: `redriven`. */
+  readonly what: string
+  readonly act: (names: readonly Name[]) => Promise<number>
+  readonly signal: AbortSignal
+  readonly terminal: Terminal
+}
+
+export interface WorkedOff {
+  readonly selected: number
+  readonly done: number
+}
+
+/**
+ * Does something to many, in portions: each is one transaction, so that whatever stops it in between, what
+ * was done is done and what was not is untouched. Pages are asked for as they are needed.
+ *
+ * @throws the signal's reason, between two portions
+ */
+export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<WorkedOff> {
+  const { pages, total, rate, what, act, signal, terminal } = options
+  const bar = progressBar(total, what, terminal)
+  const size = Math.max(1, Math.min(batchMax, rate ?? batchMax))
+  const beganMs = performance.now()
+  let selected = 0
+  let done = 0
+  try {
+    for await (const page of pages) {
+      for (let start = 0; start < page.length; start += size) {
+        signal.throwIfAborted()
+        if (rate !== undefined) await until(beganMs + (selected / rate) * 1_000, signal)
+        const portion = page.slice(start, start + size)
+        done += await act(portion)
+        selected += portion.length
+        bar.update(selected)
+      }
+    }
+  } catch (error) {
+    terminal.note(`${done} ${what} before this:`)
+    throw error
+  } finally {
+    bar.stop()
+  }
+  return { selected, done }
+}
+
+function until(atMs: number, signal: AbortSignal): Promise<void> {
+  const leftMs = atMs - performance.now()
+  if (leftMs <= 0) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }, leftMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+}

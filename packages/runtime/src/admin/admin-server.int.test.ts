@@ -1,0 +1,309 @@
+import { avroEvent } from '@troupe/avro'
+import {
+  type Codec,
+  deadLetterIdOf,
+  failureOf,
+  headerNames,
+  type RawRecord,
+  reaction,
+  service,
+} from '@troupe/core'
+import { memorySetAside } from '@troupe/core/memory-set-aside'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { keepingLog } from '../fakes.test.kit.ts'
+import type { HttpServer } from '../http-server.ts'
+import { serveAdmin } from './admin-server.ts'
+
+interface Paid {
+  readonly account: string
+  readonly cents: number
+}
+const Paid = avroEvent<'Paid', Paid, Paid>({
+  owner: 'till',
+  schema: {
+    type: 'record',
+    name: 'Paid',
+    namespace: 'till',
+    key: 'account',
+    fields: [
+      { name: 'account', type: 'string' },
+      { name: 'cents', type: 'int' },
+    ],
+  },
+})
+const bank = service({
+  name: 'bank',
+  reactions: { book: reaction({ on: Paid, emits: [], react() {} }) },
+})
+/** JSON in place of Avro: bytes are not what is tested here. */
+const codec: Codec = {
+  register: async () => {},
+  schemaNameOf: () => 'schema-2',
+  encode: (_type, data) => new TextEncoder().encode(JSON.stringify(data)),
+  decode: (_type, bytes) => JSON.parse(new TextDecoder().decode(bytes)) as never,
+  recordNameIn: () => '',
+}
+const token = 'a-token-of-24-characters'
+const action = { by: 'ada', reason: 'fixed in 1.4.2' }
+const place = { topic: 'till.events', partition: 0 }
+
+let desk: ReturnType<typeof memorySetAside>
+let server: HttpServer
+beforeEach(async () => {
+  desk = memorySetAside({ nowMs: () => 60_000, inbox: { forgetDeadLetter() {}, addDeadLetter() {} } })
+  server = await serveAdmin(
+    { service: bank, codec, ledger: desk, log: keepingLog() },
+    { host: '127.0.0.1', port: 0, token },
+  )
+})
+afterEach(() => server.close({ graceMs: 0 }))
+
+describe('the admin API', () => {
+  it('lets nobody in without its token, and describes itself to everybody', async () => {
+    for (const given of [{}, { authorization: 'Bearer another-token-of-24-c' }, { authorization: token }]) {
+      const refused = await fetch(`${server.url}/admin/v1/dead-letters`, { headers: given })
+      expect([refused.status, refused.headers.get('content-type')]).toEqual([
+        401,
+        expect.stringContaining('application/problem+json'),
+      ])
+      expect(await refused.text()).not.toContain(token)
+    }
+    const described = (await (await fetch(`${server.url}/admin/v1/openapi.json`)).json()) as {
+      openapi: string
+      paths: Record<string, Record<string, { requestBody?: unknown; parameters?: readonly unknown[] }>>
+    }
+    expect(described.openapi).toBe('3.1.0')
+    expect(Object.keys(described.paths).toSorted()).toEqual(
+      [
+        '/actions',
+        '/dead-letter-groups',
+        '/dead-letters',
+        '/dead-letters/discard',
+        '/dead-letters/redrive',
+        '/dead-letters/{id}',
+        '/dead-letters/{id}/redrive',
+        '/parked-keys',
+        '/parked-keys/discard',
+        '/parked-keys/records',
+        '/parked-keys/retry',
+      ].map((path) => `/admin/v1${path}`),
+    )
+    expect(described.paths['/admin/v1/dead-letters/redrive']?.['post']?.requestBody).toMatchObject({
+      content: {
+        'application/json': { schema: { required: expect.arrayContaining(['ids', 'by', 'reason']) } },
+      },
+    })
+    expect(described.paths['/admin/v1/dead-letters']?.['get']?.parameters).toHaveLength(12)
+  })
+
+  it('lists dead letters by what is known of them, page by page', async () => {
+    bury(1, 'a')
+    bury(2, 'b')
+    bury(3, 'a')
+    expect(await idsAt('/dead-letters?key=a')).toEqual([idOf(1), idOf(3)])
+    expect(await idsAt('/dead-letters?event=event-2')).toEqual([idOf(2)])
+    expect(await idsAt('/dead-letters?state=discarded')).toEqual([])
+    const first = await get<{ items: readonly unknown[]; next: string }>('/dead-letters?limit=2')
+    expect(first.items).toHaveLength(2)
+    expect(await idsAt(`/dead-letters?limit=2&after=${first.next}`)).toEqual([idOf(3)])
+    expect(await get('/dead-letter-groups')).toMatchObject({
+      items: [{ count: 3, reaction: 'book', code: 'TROUPE_REACTION_FAILED', message: 'no such account' }],
+    })
+  })
+
+  it('shows one whole: the event as its schema reads it, or its bytes and why they cannot be read', async () => {
+    bury(1, 'a')
+    bury(2, 'b', 'garbage')
+    expect(await get(`/dead-letters/${encodeURIComponent(idOf(1))}`)).toMatchObject({
+      data: { account: 'a', cents: 1 },
+      unreadable: null,
+      failure: { group: expect.stringMatching(/^book-/), stack: expect.stringContaining('Error') },
+      headers: { [headerNames.type]: 'Paid' },
+    })
+    expect(await get(`/dead-letters/${encodeURIComponent(idOf(2))}`)).toMatchObject({
+      data: null,
+      unreadable: expect.stringContaining('JSON'),
+      value: Buffer.from('garbage').toString('base64'),
+    })
+  })
+
+  it('redrives what is named, tells what somebody else was faster with, and keeps who and why', async () => {
+    bury(1, 'a')
+    bury(2, 'b')
+    const ids = [idOf(1), idOf(2)]
+    const answers = await Promise.all([0, 1].map(() => post('/dead-letters/redrive', { ids, ...action })))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expect(answers.flatMap(({ body }) => (body as { redriven: string[] }).redriven).toSorted()).toEqual(ids)
+    expect(await get('/parked-keys')).toMatchObject({ items: [{ key: 'a', state: 'waiting' }, { key: 'b' }] })
+    expect(await get('/actions')).toMatchObject({
+      items: expect.arrayContaining([
+        expect.objectContaining({ ...action, did: 'redrive', count: 2, names: ids }),
+      ]),
+    })
+  })
+
+  it('redrives a mended event, which its schema was asked about, and keeps the original', async () => {
+    bury(1, 'a', '{"account":"a","cents":"many"}')
+    const path = `/dead-letters/${encodeURIComponent(idOf(1))}/redrive`
+    const wrong = await post(path, { data: { account: 'a', cents: 'many' }, ...action })
+    expect([wrong.status, wrong.body]).toEqual([
+      422,
+      expect.objectContaining({ detail: expect.stringContaining('cents') }),
+    ])
+    const elsewhere = await post(path, { data: { account: 'b', cents: 5 }, ...action })
+    expect([elsewhere.status, elsewhere.body]).toEqual([
+      422,
+      expect.objectContaining({ detail: expect.stringContaining('key') }),
+    ])
+    expect(await idsAt('/dead-letters')).toEqual([idOf(1)])
+
+    expect((await post(path, { data: { account: 'a', cents: 5 }, ...action })).body).toEqual({
+      redriven: [idOf(1)],
+    })
+    expect(await get('/parked-keys/records?topic=till.events&partition=0&key=a')).toMatchObject({
+      items: [
+        {
+          data: { account: 'a', cents: 5 },
+          headers: { troupe_redriven_from: idOf(1), ce_dataschema: 'schema-2' },
+        },
+      ],
+    })
+    expect(await get(`/dead-letters/${encodeURIComponent(idOf(1))}`)).toMatchObject({
+      state: 'redriven',
+      data: { cents: 'many' },
+    })
+  })
+
+  it('mends nothing that the service does not hear any more', async () => {
+    bury(1, 'a', '{}', 'Unheard')
+    const answer = await post(`/dead-letters/${encodeURIComponent(idOf(1))}/redrive`, { data: {}, ...action })
+    expect(answer.body).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('bank hears no Unheard of till.events'),
+    })
+  })
+
+  it('discards dead letters, and gives up parked events', async () => {
+    bury(1, 'a')
+    expect((await post('/dead-letters/discard', { ids: [idOf(1)], ...action })).body).toEqual({
+      discarded: [idOf(1)],
+    })
+    desk.write({
+      keys: [
+        {
+          ...place,
+          key: 'b',
+          form: 'park',
+          records: [asideOf(2, 'b'), asideOf(3, 'b')],
+          next: {
+            state: 'waiting',
+            delayMs: 60_000,
+            attempts: 1,
+            failure: failureOf(new Error('away'), 'book'),
+          },
+        },
+      ],
+      deadLetters: [],
+    })
+    const keys = [{ ...place, key: 'b' }]
+    expect(await get('/parked-keys')).toMatchObject({
+      items: [{ key: 'b', events: 2, nextAt: new Date(120_000).toISOString() }],
+    })
+    expect((await post('/parked-keys/retry', { keys, ...action })).body).toEqual({ keys: 1 })
+    expect(await get('/parked-keys')).toMatchObject({ items: [{ nextAt: new Date(60_000).toISOString() }] })
+    expect((await post('/parked-keys/discard', { keys, what: 'all', ...action })).body).toEqual({ events: 2 })
+    expect(await get('/parked-keys')).toEqual({ items: [], next: null })
+    expect(await idsAt('/dead-letters?state=discarded')).toEqual([idOf(1), idOf(2), idOf(3)])
+  })
+
+  it.each<[string, string, object | undefined, number, RegExp]>([
+    ['an unknown filter', '/dead-letters?colour=red', undefined, 400, /colour/],
+    ['a time that is none', '/dead-letters?from=yesterday', undefined, 400, /from/],
+    ['a page that is too large', '/dead-letters?limit=1001', undefined, 400, /limit/],
+    [
+      'a letter that is not there',
+      '/dead-letters/till.events%2F0%2F9',
+      undefined,
+      404,
+      /no dead letter till\.events\/0\/9/,
+    ],
+    ['no reason', '/dead-letters/redrive', { ids: ['x'], by: 'ada' }, 400, /reason/],
+    ['nobody', '/dead-letters/redrive', { ids: ['x'], by: '', reason: 'why' }, 400, /by/],
+    ['no names', '/dead-letters/redrive', { ids: [], ...action }, 400, /ids/],
+    [
+      'too many names',
+      '/dead-letters/redrive',
+      { ids: Array.from({ length: 1_001 }, () => 'x'), ...action },
+      400,
+      /ids/,
+    ],
+  ])('refuses %s, and says what is wrong with it', async (_, path, body, status, detail) => {
+    const answer = body ? await post(path, body) : await ask(path)
+    expect([answer.status, answer.body]).toEqual([
+      status,
+      expect.objectContaining({ detail: expect.stringMatching(detail) }),
+    ])
+  })
+})
+
+function idOf(offset: number): string {
+  return deadLetterIdOf(recordOf(offset, 'any'))
+}
+
+function recordOf(
+  offset: number,
+  key: string,
+  value = `{"account":"${key}","cents":${offset}}`,
+  type = 'Paid',
+): RawRecord {
+  return {
+    ...place,
+    offset: BigInt(offset),
+    key: Buffer.from(key),
+    value: Buffer.from(value),
+    timestampMs: 1_000 + offset,
+    headers: {
+      [headerNames.specVersion]: '1.0',
+      [headerNames.id]: `event-${offset}`,
+      [headerNames.type]: type,
+      [headerNames.source]: 'till',
+      [headerNames.time]: '2026-05-01T12:00:00Z',
+      [headerNames.correlationId]: `saga-${key}`,
+    },
+  }
+}
+
+function asideOf(offset: number, key: string, value?: string, type = 'Paid') {
+  const event = { source: 'till', id: `event-${offset}`, type, saga: `saga-${key}` }
+  return { record: recordOf(offset, key, value, type), event }
+}
+
+/** Makes a dead letter of an event. */
+function bury(offset: number, key: string, value?: string, type?: string): void {
+  const failure = failureOf(new Error('no such account'), 'book')
+  const letter = { id: idOf(offset), key, failure, attempts: 6, firstFailedAtMs: 1_000 + offset }
+  desk.write({ keys: [], deadLetters: [{ ...letter, ...asideOf(offset, key, value, type) }] })
+}
+
+async function ask(path: string, init: RequestInit = {}): Promise<{ status: number; body: unknown }> {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+  }
+  const response = await fetch(`${server.url}/admin/v1${path}`, { ...init, headers })
+  return { status: response.status, body: await response.json() }
+}
+
+function post(path: string, body: object) {
+  return ask(path, { method: 'POST', body: JSON.stringify(body) })
+}
+
+async function get<Answer = unknown>(path: string): Promise<Answer> {
+  const { status, body } = await ask(path)
+  expect(status).toBe(200)
+  return body as Answer
+}
+
+async function idsAt(path: string): Promise<readonly string[]> {
+  return (await get<{ items: readonly { id: string }[] }>(path)).items.map(({ id }) => id)
+}

@@ -1,0 +1,82 @@
+// The desk of whoever operates a service: what it has set aside, over HTTP, on a listener of its own.
+//
+// Everything but the OpenAPI document asks for the token. Whatever changes something is kept in the audit
+// table, with who did it and why, in the transaction that does it.
+
+import swagger from '@fastify/swagger'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { createHttp, type HttpPlace, type HttpServer, listenOn } from '../http-server.ts'
+import { checked, problem } from '../problem.ts'
+import type { AdminRoute, Desk } from './admin-route.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { parkedRoutes } from './parked-routes.ts'
+
+export interface AdminSettings extends HttpPlace {
+  /** What callers have to bring, as `authorization: Bearer …`. */
+  readonly token: string
+}
+
+/** A thousand ids, or one event with what it may weigh. */
+const bodyBytesMax = 2 * 1024 * 1024
+const root = '/admin/v1'
+
+export async function serveAdmin(desk: Desk, { token, ...place }: AdminSettings): Promise<HttpServer> {
+  const { service, log } = desk
+  const http = createHttp(log, bodyBytesMax)
+  await http.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: `${service.name}: what is set aside`, version: '1' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  })
+  // Requests are checked by zod, below; these schemas only describe.
+  http.setValidatorCompiler(() => () => true)
+  http.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  http.get(`${root}/openapi.json`, { schema: { hide: true } }, () => http.swagger())
+  await http.register(async (own) => {
+    own.addHook('onRequest', async (request) => refuseStrangers(request.headers.authorization, token))
+    for (const route of [...deadLetterRoutes(desk), ...parkedRoutes(desk)]) {
+      const { method, url, path, query, body } = route
+      own.route({
+        method,
+        url: `${root}${url}`,
+        schema: descriptionOf(route),
+        handler: (request) =>
+          route.handle({
+            path: path ? checked(path, request.params, 'parameter') : undefined,
+            query: query ? checked(query, request.query, 'parameter') : undefined,
+            body: body ? checked(body, request.body, 'body') : undefined,
+          }),
+      })
+    }
+  })
+  return listenOn(http, place, { setting: 'TROUPE_ADMIN_ADDRESS', log })
+}
+
+function descriptionOf({ summary, path, query, body, answer }: AdminRoute): object {
+  const described = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' })
+  return {
+    summary,
+    ...(path ? { params: described(path) } : {}),
+    ...(query ? { querystring: described(query) } : {}),
+    ...(body ? { body: described(body) } : {}),
+    response: { 200: { description: 'Done', ...z.toJSONSchema(answer) } },
+  }
+}
+
+function refuseStrangers(header: string | undefined, token: string): void {
+  const given = /^Bearer (.+)$/i.exec(header ?? '')?.[1]
+  // Of hashes, which are of one length: how long a comparison takes tells nothing.
+  if (given !== undefined && timingSafeEqual(hashOf(given), hashOf(token))) return
+  throw problem({
+    status: 401,
+    detail: `The admin API asks for ${given === undefined ? 'a token' : 'another token'}. Send "authorization: Bearer …" with what the service was given as TROUPE_ADMIN_TOKEN.`,
+  })
+}
+
+function hashOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

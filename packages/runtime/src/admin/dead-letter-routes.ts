@@ -1,0 +1,118 @@
+import type { RawRecord } from '@troupe/core'
+import { problem } from '../problem.ts'
+import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
+import { mend, readAside } from './read-aside.ts'
+import * as shapes from './shapes.ts'
+
+/** What people ask of dead letters, and do to them. */
+export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonly AdminRoute[] {
+  return [
+    adminRoute({
+      method: 'GET',
+      url: '/dead-letters',
+      summary: 'Dead letters, the oldest first',
+      query: shapes.deadLetterQuery,
+      answer: shapes.pageShape(shapes.letter),
+      async handle({ query }) {
+        const { found, next } = await ledger.deadLetters(shapes.filterOf(query), shapes.pageOf(query))
+        return { items: found.map(shapes.letterOf), next: next === undefined ? null : String(next) }
+      },
+    }),
+    adminRoute({
+      method: 'GET',
+      url: '/dead-letter-groups',
+      summary: 'Dead letters that failed alike, those with most first',
+      query: shapes.groupQuery,
+      answer: shapes.pageShape(shapes.group),
+      async handle({ query }) {
+        const found = await ledger.deadLetterGroups(shapes.filterOf(query))
+        return { items: found.map(shapes.groupOf), next: null }
+      },
+    }),
+    adminRoute({
+      method: 'GET',
+      url: '/dead-letters/:id',
+      summary: 'One dead letter, with its bytes and what they say',
+      path: shapes.letterPath,
+      answer: shapes.letterWhole,
+      async handle({ path: { id } }) {
+        const stored = await letterOr404(id)
+        return { ...shapes.letterOf(stored), ...shapes.recordOf(stored.record, await read(stored.record)) }
+      },
+    }),
+    adminRoute({
+      method: 'POST',
+      url: '/dead-letters/redrive',
+      summary: 'Tries dead letters again, each in front of what came after it for its key',
+      body: shapes.letterIds,
+      answer: shapes.redriven,
+      async handle({ body: { ids, ...action } }) {
+        const redriven = await ledger.redrive(
+          ids.map((id) => ({ id })),
+          action,
+        )
+        log.info({ ...action, count: redriven.length }, 'dead letters were redriven')
+        return { redriven: [...redriven] }
+      },
+    }),
+    adminRoute({
+      method: 'POST',
+      url: '/dead-letters/:id/redrive',
+      summary:
+        'Tries one again with other data, which its schema is asked about; the letter keeps the original',
+      path: shapes.letterPath,
+      body: shapes.mendedData,
+      answer: shapes.redriven,
+      async handle({ path: { id }, body: { data, ...action } }) {
+        const { topic, event, record } = await letterOr404(id)
+        const { data: was } = await read(record)
+        const mended = await mend(service, codec, {
+          id,
+          topic,
+          type: event?.type,
+          was: typeof was === 'object' && was !== null ? was : undefined,
+          data,
+        })
+        const redriven = await ledger.redrive([{ id, mended }], action)
+        log.info({ ...action, letter: id, count: redriven.length }, 'a dead letter was mended and redriven')
+        return { redriven: [...redriven] }
+      },
+    }),
+    adminRoute({
+      method: 'POST',
+      url: '/dead-letters/discard',
+      summary: 'Gives dead letters up; they are kept, and can still be redriven',
+      body: shapes.letterIds,
+      answer: shapes.discarded,
+      async handle({ body: { ids, ...action } }) {
+        const discarded = await ledger.discardDeadLetters(ids, action)
+        log.info({ ...action, count: discarded.length }, 'dead letters were discarded')
+        return { discarded: [...discarded] }
+      },
+    }),
+    adminRoute({
+      method: 'GET',
+      url: '/actions',
+      summary: 'What people have done, and why',
+      query: shapes.pageQuery,
+      answer: shapes.pageShape(shapes.action),
+      async handle({ query }) {
+        const { found, next } = await ledger.operatorActions(shapes.pageOf(query))
+        return { items: found.map(shapes.actionOf), next: next === undefined ? null : String(next) }
+      },
+    }),
+  ]
+
+  function read(record: RawRecord) {
+    return readAside(service, codec, record)
+  }
+
+  async function letterOr404(id: string) {
+    const stored = await ledger.deadLetter(id)
+    if (stored) return stored
+    throw problem({
+      status: 404,
+      detail: `${service.name} has no dead letter ${id}. Ids are topic/partition/offset, as the list shows them.`,
+    })
+  }
+}
