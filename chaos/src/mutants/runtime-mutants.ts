@@ -23,7 +23,7 @@ const settling: readonly Mutant[] = [
     [
       'runtime/settle',
       settleIt,
-      'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], deadlines: [], published: [] }); return receipt.predecessors',
+      'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], deadlines: [], published: [], parking: undefined }); return receipt.predecessors',
     ],
     { rows: [1, 14, 9, 33] },
   ),
@@ -139,6 +139,65 @@ const partition: readonly Mutant[] = [
   ),
 ]
 
+const parkedTests = 'packages/runtime/src/parked.test.ts'
+
+/** What is set aside, and tried again. */
+const parking: readonly Mutant[] = [
+  plant(
+    'follower-passes-parked',
+    25,
+    'what comes behind a parked key is handled at once',
+    [
+      'core/admit',
+      "set.keys.isParked(keyNameOf(record))) return 'parked'",
+      'set.keys.isParked(keyNameOf(record))) void 0',
+    ],
+    { rows: [25, 17, 33] },
+  ),
+  plant(
+    'next-owner-asks-nobody',
+    17,
+    'who claims a partition does not find out what is parked in it',
+    ['runtime/partition', '() => parked.count(), signal)', '() => Promise.resolve(), signal)'],
+    { rows: [17, 25, 33] },
+  ),
+  plant(
+    'retry-lets-followers-pass',
+    25,
+    'what comes behind a parked event that fails again is tried all the same',
+    ['runtime/decide', 'if (retry && set.keys.isParked(retry.key.key)) return', 'if (false) return'],
+    { rows: [25, 17, 33] },
+  ),
+  plant(
+    'retry-of-what-has-changed',
+    17,
+    'what was read of a parked key is tried although it has changed since',
+    ['core/key-set', 'if (!one || one.version !== version) return false', 'if (!one) return false'],
+    { tests: parkedTests, titled: 'is left alone where a person discards it' },
+  ),
+  plant(
+    'retry-done-twice',
+    3,
+    'of parked events whose commit was not answered, the position tells that they are done',
+    ['runtime/settle', 'if (position.from === position.to) await publishAndRefuse(work, options)', ''],
+    { tests: parkedTests, titled: 'when the answer of its commit is lost' },
+  ),
+  plant(
+    'undo-given-up',
+    12,
+    'an undo that throws is a dead letter after as many attempts as any reaction',
+    ['core/retry-policy', "form === 'undo' ? { attempts: Number.POSITIVE_INFINITY }", "form === 'undo' ? {}"],
+    { rows: [12] },
+  ),
+  plant(
+    'parked-without-limit',
+    36,
+    'a partition goes on however much is parked in it',
+    ['runtime/partition', 'await parked.room(signal)', 'void signal'],
+    { tests: parkedTests, titled: 'holds up its partition' },
+  ),
+]
+
 /** Deadlines that are due. */
 const firing: readonly Mutant[] = [
   plant(
@@ -233,10 +292,44 @@ const deciding: readonly Mutant[] = [
   ),
 ]
 
-export const runtimeMutants: readonly Mutant[] = [...settling, ...partition, ...firing, ...deciding]
+export const runtimeMutants: readonly Mutant[] = [
+  ...settling,
+  ...partition,
+  ...parking,
+  ...firing,
+  ...deciding,
+]
 
 /** In SQL, which the simulation does not have: shown by the contract that every ledger fulfils. */
 export const postgresMutants: readonly Mutant[] = [
+  plant(
+    'parked-key-written-by-two',
+    17,
+    'a parked key that has changed is written all the same',
+    ['postgres/aside/retry-keys', 'AND held.version = given.version', ''],
+    { tests: contract, titled: 'where a key is not as expected' },
+  ),
+  plant(
+    'redrive-is-a-duplicate',
+    17,
+    'the inbox still takes a redriven event for a dead letter, and skips it',
+    ['postgres/aside/redrive', "seen.outcome = 'dead-lettered'", "seen.outcome = 'no such outcome'"],
+    { tests: contract, titled: 'redrives a dead letter once' },
+  ),
+  plant(
+    'redrive-forgets-what-was-applied',
+    8,
+    'a redrive makes the inbox forget an event that was applied at another place',
+    ['postgres/aside/redrive', "AND seen.outcome = 'dead-lettered'", ''],
+    { tests: contract, titled: 'what was applied stays applied' },
+  ),
+  plant(
+    'redriven-by-two',
+    17,
+    'two who redrive a dead letter at one time both do',
+    ['postgres/aside/redrive', "WHERE letter.state <> 'redriven' ORDER BY", 'ORDER BY'],
+    { tests: contract, titled: 'redrives a dead letter once' },
+  ),
   plant(
     'compare-and-set-left-out',
     14,

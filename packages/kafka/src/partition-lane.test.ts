@@ -284,6 +284,56 @@ describe('a lane', () => {
     expect(events).toEqual(['assign', 'release', 'assign', 'release'])
   })
 
+  it('claims anew when its work learns by itself that it is fenced, though nothing comes in', async () => {
+    const fencing = new AbortController()
+    const events: string[] = []
+    const { lane, feed } = setUp({
+      assign: () => {
+        events.push('assign')
+        const isFirst = events.length === 1
+        return Promise.resolve({
+          next: 0n,
+          take: () => Promise.resolve(),
+          release: () => Promise.resolve(void events.push('release')),
+          ...(isFirst ? { fenced: fencing.signal } : {}),
+        })
+      },
+    })
+    await lane.ready
+    fencing.abort()
+    await until('the second claim', () => feed.soughtTo.length === 2)
+    expect(events).toEqual(['assign', 'release', 'assign'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('asks its work for room before it takes a turn among the partitions', async () => {
+    let makeRoom = (): void => undefined
+    const turns: string[] = []
+    const { lane } = setUp({
+      assign: () =>
+        Promise.resolve({
+          next: 0n,
+          room: () => new Promise<void>((resolve) => (makeRoom = resolve)),
+          take: () => Promise.resolve(void turns.push('take')),
+          release: () => Promise.resolve(),
+        }),
+      inTurn: (task) => {
+        turns.push('turn')
+        return task()
+      },
+    })
+    await lane.ready
+    lane.offer(fetched(0, [0, 1]))
+    await until('the question', () => lane.state.waiting === 0)
+    expect(turns).toEqual([])
+    makeRoom()
+    await until('the take', () => turns.length === 2)
+    expect(turns).toEqual(['turn', 'take'])
+    lane.finish()
+    await lane.released
+  })
+
   it('goes back to where it was when the group assigns it again', async () => {
     const { lane, feed } = setUp({ next: 0n })
     await lane.ready

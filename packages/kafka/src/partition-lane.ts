@@ -348,7 +348,12 @@ export class PartitionLane {
 
   /** Hands over what waits, until the lane ends or is fenced. */
   async #read(work: PartitionWork): Promise<void> {
+    work.fenced?.addEventListener('abort', () => this.#wake(), { once: true })
     while (!this.#finishing.signal.aborted) {
+      if (work.fenced?.aborted) {
+        this.#sayFenced()
+        return
+      }
       const batch = this.#nextBatch()
       if (!batch) {
         await new Promise<void>((resolve) => {
@@ -388,8 +393,9 @@ export class PartitionLane {
     const backoff = createBackoff(backoffs)
     while (!this.#finishing.signal.aborted) {
       try {
+        await work.room?.(this.#finishing.signal)
         const isDone = await this.#options.inTurn(async () => {
-          if (this.#finishing.signal.aborted) return false
+          if (this.#finishing.signal.aborted || work.fenced?.aborted) return false
           await work.take(batch)
           return true
         })
@@ -398,7 +404,7 @@ export class PartitionLane {
         return true
       } catch (error) {
         if (isTroupeError(error, 'TROUPE_FENCED')) {
-          this.#options.log.warn(this.#facts(), 'another owner holds this partition; letting go of it')
+          this.#sayFenced()
           return false
         }
         if (this.#lost.signal.aborted) return false
@@ -407,6 +413,10 @@ export class PartitionLane {
       }
     }
     return false
+  }
+
+  #sayFenced(): void {
+    this.#options.log.warn(this.#facts(), 'another owner holds this partition; letting go of it')
   }
 
   async #release(work: PartitionWork): Promise<void> {

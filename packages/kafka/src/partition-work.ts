@@ -15,6 +15,10 @@ export interface PartitionWork {
    * After any other rejection the same records are handed over again, later.
    */
   take(batch: ReceivedBatch): Promise<void>
+  /** Resolves when it can take something, or when the signal aborts: asked before each `take`. */
+  room?(signal: AbortSignal): Promise<void>
+  /** Aborted when it learns, without a `take`, that somebody else owns the partition: as if one had been fenced. */
+  readonly fenced?: AbortSignal
   /** The partition is going away, and no `take` is pending. Called once. */
   release(): Promise<void>
 }

@@ -380,17 +380,28 @@ describe('what is parked', () => {
     const { bench, partition, pass } = await open({ ...withPolicy(), parkedLimits })
     const trick = broken()
     await partition.take(batchOf(payments(0, [{ trick: 'broken' }, {}])))
-    let isTaken = false
-    const taken = partition.take(batchOf(payments(2, [{}]))).then(() => (isTaken = true))
-    await until(() => partition.parked.state.isFull)
+    await partition.take(batchOf(payments(2, [{}])))
+    let hasRoom = false
+    const room = partition.room(new AbortController().signal).then(() => (hasRoom = true))
     expect(bench.ledger.positions.get(`${place.topic}/0`)?.next).toBe(3n)
-    expect(isTaken).toBe(false)
+    expect([partition.parked.state.isFull, hasRoom]).toEqual([true, false])
     expect(bench.log.lines.at(-1)).toMatchObject({ level: 'warn', facts: { events: 3, eventsMax: 3 } })
     trick.isMended = true
     pass(100)
     await retryDue(bench, partition)
-    await taken
+    await room
     expect(bookedIn(bench)).toEqual([0, 1, 2])
+  })
+
+  it('tells an owner who was replaced and hears of no batch that the partition is another’s', async () => {
+    const { bench, partition, pass } = await open()
+    broken()
+    await partition.take(batchOf(payments(0, [{ trick: 'broken' }])))
+    await claimPartition(place, bench)
+    expect(partition.fenced.aborted).toBe(false)
+    pass(100)
+    await retryDue(bench, partition)
+    expect(partition.fenced.aborted).toBe(true)
   })
 
   it('is looked for again and again by one question, and only what is due is tried', async () => {

@@ -72,6 +72,8 @@ interface InHand {
 
 /** A partition in hand, and what is parked in it. */
 export interface OpenPartition extends PartitionWork {
+  room(signal: AbortSignal): Promise<void>
+  readonly fenced: AbortSignal
   readonly parked: Pick<Parked, 'state' | 'inHand'>
   /** Tries keys again that are due. Never rejects. */
   retry(keys: readonly KeyPlace[]): Promise<void>
@@ -109,6 +111,7 @@ export async function claimPartition(
 function openPartition(claim: Claim, parked: Parked, options: PartitionOptions): OpenPartition {
   const { topic, partition, epoch } = claim
   const releasing = new AbortController()
+  const fencing = new AbortController()
   let stored = claim.next
   let reached = claim.next
   let isReleased = false
@@ -274,8 +277,8 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
   }
 
   /** Holds back the next batch while too much is parked: not in turn, so that it can be tried again. */
-  async function roomForParked(batch: ReceivedBatch): Promise<void> {
-    const { signal, unlink } = linked(batch.signal, options.signal, options.stopping, releasing.signal)
+  async function room(until: AbortSignal): Promise<void> {
+    const { signal, unlink } = linked(until, options.signal, options.stopping, fencing.signal)
     try {
       await parked.room(signal)
     } finally {
@@ -337,11 +340,10 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
   return {
     next: claim.next,
     parked,
-    retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal }),
-    async take(batch) {
-      await inTurn(() => take(batch))
-      await roomForParked(batch)
-    },
+    retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal, fencing }),
+    take: (batch) => inTurn(() => take(batch)),
+    room,
+    fenced: fencing.signal,
     async release() {
       if (isReleased) return
       isReleased = true

@@ -10,6 +10,7 @@
 
 import {
   idsOf,
+  isTroupeError,
   type KeyPlace,
   messageOf,
   type ParkedWork,
@@ -50,6 +51,8 @@ export interface RetryWithin {
   fence(): PositionMove | undefined
   /** Aborted when the partition is let go of. */
   readonly released: AbortSignal
+  /** To be aborted when somebody else has the partition: a batch may be long in coming that would find out. */
+  readonly fencing: AbortController
 }
 
 /** How much is read at once. */
@@ -82,6 +85,7 @@ export function createRetry(
         await retrySome(keys.slice(start, start + keysPerTurn), signal)
       }
     } catch (error) {
+      if (isTroupeError(error, 'TROUPE_FENCED')) within.fencing.abort()
       if (retryVerdictOf(error) === 'let-go' || error === later) return
       options.sparingLog.say(
         'warn',

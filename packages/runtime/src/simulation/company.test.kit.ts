@@ -77,8 +77,11 @@ function bookIt(data: Omit<Paid, 'trick'>, { get, put, emit }: Booking): number 
 /** What the bank calls outside. */
 export type Outside = (idempotencyKey: string, name: string, signal: AbortSignal) => Promise<string>
 
+/** Whether the reaction to what has this name throws now. */
+export type Stumbles = (name: string) => boolean
+
 /** The bank; its calls to the outside go to `outside`. */
-export function bankWith(outside: Outside) {
+export function bankWith(outside: Outside, stumbles: Stumbles) {
   const book = reaction({
     on: PaidIn,
     emits: [Booked],
@@ -87,6 +90,7 @@ export function bankWith(outside: Outside) {
       bookIt(data, context as unknown as Booking)
       // Half-way through: nothing of what it put and emitted may remain.
       if (data.trick === 'throw') throw new Error('this payment cannot be booked')
+      if (stumbles(data.name)) throw new Error('not now')
     },
   })
   const charge = reaction({
@@ -112,6 +116,7 @@ export function bankWith(outside: Outside) {
       put(account(done.account), { entries: [...entries, `refund ${done.name}`] })
       put(card(data.saga), { charged, refunded: refunded + 1 })
       emit(Refunded, { account: done.account, name: done.name })
+      if (stumbles(data.name)) throw new Error('the till is locked')
     },
   })
   const lend = reaction({

@@ -28,6 +28,8 @@ export interface Faults {
   readonly repeats: number
   /** Of one input: nobody can handle it. */
   readonly poison: number
+  /** Of one input: its reaction throws for a while, and then no more. */
+  readonly stumbles: number
   /** Milliseconds for which the broker is away in one go. */
   readonly brokerAwayMs: number
   /** Retention: the inbox forgets at once. */
@@ -50,6 +52,7 @@ export const noFaults: Faults = {
   clockJumps: 0,
   repeats: 0,
   poison: 0,
+  stumbles: 0,
   brokerAwayMs: 0,
   forgetsInbox: false,
   banks: 2,

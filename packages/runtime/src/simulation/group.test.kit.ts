@@ -121,7 +121,8 @@ export function createGroup(
   async function read(lane: Omit<Lane, 'ended'>, work: PartitionWork): Promise<void> {
     const { partition, lost, instance } = lane
     let from = work.next ?? 0n
-    while (!instance.isDead && !lost.signal.aborted && !lane.isFinishing) {
+    work.fenced?.addEventListener('abort', () => log.wake())
+    while (!instance.isDead && !lost.signal.aborted && !lane.isFinishing && !work.fenced?.aborted) {
       const records = log.read(topic, partition, from, 1 + random.below(12))
       const last = records.at(-1)
       if (!last) {

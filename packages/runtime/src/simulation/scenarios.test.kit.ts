@@ -44,6 +44,11 @@ export const scenarios: readonly Scenario[] = [
     races: 0.05,
     moves: 1,
   }),
+  scenario(12, 'an undo that throws is tried until it works, whoever dies', {
+    stumbles: 0.5,
+    crashes: 0.003,
+    moves: 1,
+  }),
   scenario(13, 'a participant that stays silent meets its deadline once, whoever dies or is restarted', {
     crashes: 0.01,
     restarts: 2,
@@ -53,12 +58,17 @@ export const scenarios: readonly Scenario[] = [
     brokerAwayMs: 200,
   }),
   scenario(14, 'a process that slept through the loss of its partitions writes nothing', { stalls: 4 }),
-  scenario(17, 'what cannot be handled is a dead letter, whoever dies', { poison: 0.2, crashes: 0.01 }),
+  scenario(17, 'what cannot be handled is a dead letter, whoever dies', {
+    poison: 0.2,
+    stumbles: 0.2,
+    crashes: 0.01,
+  }),
   scenario(22, 'deadlocks and serialization failures are decided again', { races: 0.3 }),
   scenario(23, 'a broker that is away for a while misses nothing', { brokerAwayMs: 1_000 }),
   scenario(24, 'acknowledgements that are lost make duplicates, and nothing else', { failsAfter: 0.2 }),
   scenario(25, 'of a batch with a bad event all others are settled, and each key in order', {
     poison: 0.2,
+    stumbles: 0.3,
     outsideFails: 0.3,
   }),
   scenario(26, 'partitions that move under load are in one hand at a time', { moves: 10 }),
@@ -82,6 +92,7 @@ export const scenarios: readonly Scenario[] = [
     clockJumps: 1,
     repeats: 0.1,
     poison: 0.05,
+    stumbles: 0.05,
     brokerAwayMs: 200,
   }),
 ]

@@ -72,13 +72,15 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   watchDeadlines(bankLedger, world, deadlines)
   for (const { clock } of [bankLedger, auditLedger]) clock.nowMs = () => time.nowMs
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
-  const { bank, payIn } = bankWith(async (idempotencyKey, name) => {
+  const outside = async (idempotencyKey: string, name: string) => {
     outsideCalls.push({ idempotencyKey, name })
     await time.sleep(world.latencyMs())
     if (world.isTroubled && random.chance(faults.outsideFails)) throw new Error('nobody answers')
     await time.sleep(world.latencyMs() * 2)
     return name
-  })
+  }
+  const stumbles = (name: string) => time.nowMs < (workload.stumbling.get(name) ?? 0)
+  const { bank, payIn } = bankWith(outside, stumbles)
   const banks = createGroup(world, bank, { topic: 'counter.events', log, ledger: ageing(bankLedger, world) })
   const audits = createGroup(world, audit, { topic: 'bank.events', log, ledger: ageing(auditLedger, world) })
   banks.start(faults.banks)

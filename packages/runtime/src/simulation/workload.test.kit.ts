@@ -21,6 +21,8 @@ export interface Poison {
 
 export interface Workload {
   readonly poison: Poison
+  /** Until when the reaction to what has this name throws. */
+  readonly stumbling: ReadonlyMap<string, number>
   /** The name of each command and where its booking was, once it is answered. */
   readonly answers: ReadonlyMap<string, { readonly cents: number; readonly places: ReadonlySet<number> }>
   readonly isDone: boolean
@@ -48,6 +50,7 @@ export function beginWorkload(
   const { random, time, faults } = world
   const byId = new Map<string, 'throw' | 'refused' | 'bytes'>()
   const answers = new Map<string, { cents: number; places: Set<number> }>()
+  const stumbling = new Map<string, number>()
   let pending = 0
   let born = 0
 
@@ -61,6 +64,9 @@ export function beginWorkload(
 
   function append(type: AnyEventType, data: Paid | Card, id: string): void {
     const saga = 'saga' in data ? data.saga : data.account
+    // An undo has no last attempt, so it may stumble for longer.
+    if (random.chance(faults.stumbles))
+      stumbling.set(data.name, time.nowMs + random.below(type === CardVoided ? 1_500 : 400))
     const bytes = byId.get(id) === 'bytes' ? '{"not":' : JSON.stringify(data)
     const record = recordOf(type, data.account, { id, saga, value: text.encode(bytes) })
     const partition = partitionOfKey(text.encode(data.account), log.partitions)
@@ -149,6 +155,7 @@ export function beginWorkload(
 
   return {
     poison: { byId },
+    stumbling,
     answers,
     get isDone() {
       return pending === 0
