@@ -41,6 +41,7 @@ const files = [
   'packages/kafka/src/relay.int.test.ts',
   'packages/kafka/src/kafkajs-faults.int.test.ts',
   'packages/kafka/src/topics.int.test.ts',
+  'packages/kafka/src/fetch-turns.int.test.ts',
   'packages/kafka/src/ping.int.test.ts',
 ]
 
