@@ -28,6 +28,19 @@ describe('what the environment says of tracing', () => {
     expect(wantedIn({ ...endpoint, ...variables })).toEqual({ isOn: true, protocol, problems: [] })
   })
 
+  it.each(['collector', 'collector:4318', 'grpc://collector:4317'])(
+    'sends nothing to what is no address, and says so: %s',
+    (text) => {
+      expect(wantedIn({ OTEL_EXPORTER_OTLP_ENDPOINT: text })).toEqual({
+        isOn: false,
+        protocol: 'http/protobuf',
+        problems: [
+          `OTEL_EXPORTER_OTLP_ENDPOINT is "${text}", which is no URL with http:// or https://. No spans are sent.`,
+        ],
+      })
+    },
+  )
+
   it('names what it does not know, and what happens instead', () => {
     expect(wantedIn({ ...endpoint, OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual({
       isOn: false,

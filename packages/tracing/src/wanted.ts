@@ -22,13 +22,27 @@ export function wantedIn(variables: Variables): Wanted {
     problems.push(
       `OTEL_TRACES_EXPORTER is "${exporter}"; only otlp and none are known here. No spans are sent.`,
     )
-  const isNamed =
-    textIn(variables, 'OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined ||
-    textIn(variables, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') !== undefined
+  const endpoint = endpointNames
+    .map((name) => ({ name, text: textIn(variables, name) ?? '' }))
+    .find(({ text }) => text !== '')
+  const isNamed = endpoint !== undefined
   const isDisabled = textIn(variables, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true'
   const isOn = !isDisabled && (exporter === 'otlp' || (exporter === undefined && isNamed))
   if (!isOn) return { isOn, protocol: 'http/protobuf', problems: isDisabled ? [] : problems }
+  if (endpoint && !isHttp(endpoint.text)) {
+    problems.push(
+      `${endpoint.name} is "${endpoint.text}", which is no URL with http:// or https://. No spans are sent.`,
+    )
+    return { isOn: false, protocol: 'http/protobuf', problems }
+  }
   return { isOn, protocol: protocolIn(variables, problems), problems }
+}
+
+/** The one for traces wins. */
+const endpointNames = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
+
+function isHttp(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
 function protocolIn(variables: Variables, problems: string[]): Wanted['protocol'] {
