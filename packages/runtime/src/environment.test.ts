@@ -50,6 +50,22 @@ describe('environment', () => {
     })
   })
 
+  it('refuses a name that is nearly a setting, and says which', () => {
+    expect(problemsOf({ TROUPE_TOPIC_PARTITION: '6', TROUPE_LOGLEVEL: 'debug' })).toEqual([
+      'TROUPE_TOPIC_PARTITION is no setting; TROUPE_TOPIC_PARTITIONS is meant, or take it away',
+      'TROUPE_LOGLEVEL is no setting; TROUPE_LOG_LEVEL is meant, or take it away',
+    ])
+  })
+
+  it("lets be what is nobody's misspelling: other tools, and what Kubernetes sets", () => {
+    const others = {
+      TROUPE_STACK: 'embedded',
+      TROUPE_ORDER_SERVICE_HOST: '10.0.0.1',
+      KAFKA_PORT: 'tcp://10.0.0.2:9092',
+    }
+    expect(problemsOf({ ...others, DATABASE_URI: 'x' })).toEqual([])
+  })
+
   it('names every missing setting at once, each with an example', () => {
     expect(environment({})).toEqual({
       problems: [

@@ -3,6 +3,7 @@ import type { AdminSettings } from './admin/admin-server.ts'
 import { z } from 'zod'
 import { breakerDefaults } from './breaker.ts'
 import { parkedLimitsDefault } from './limits.ts'
+import { misspeltIn } from './misspelt.ts'
 import { type SecureSettings, secureSettings } from './secure-settings.ts'
 
 /** The settings of one service process. */
@@ -172,11 +173,12 @@ export function environment(
   )
   const parsed = variables.safeParse(given)
   const secure = secureSettings(given)
+  const others = [...secure.problems, ...misspeltIn(Object.keys(given), Object.keys(variables.shape))]
   if (!parsed.success) {
     const named = parsed.error.issues.map((issue) => problemOf(String(issue.path[0]), issue.message, given))
-    return { problems: [...named, ...secure.problems] }
+    return { problems: [...named, ...others] }
   }
-  if (secure.problems.length > 0) return { problems: secure.problems }
+  if (others.length > 0) return { problems: others }
   const of = parsed.data
   return {
     settings: {

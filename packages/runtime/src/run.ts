@@ -1,4 +1,4 @@
-import { type Log, messageOf, type Service } from '@troupe/core'
+import { isTroupeError, type Log, messageOf, type Service } from '@troupe/core'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createService } from './create-service.ts'
@@ -72,7 +72,11 @@ export async function run(
   } catch (error) {
     // The process ends as soon as it has stopped.
     if (isAskedToStop) return running
-    log.fatal({ err: error }, `${service.name} could not start`)
+    // Who reads it wants to know what to do; of a bug, where it is.
+    if (isTroupeError(error))
+      log.fatal({ code: error.code, details: error.details }, `${service.name} could not start`)
+    else log.fatal({ err: error }, `${service.name} could not start`)
+    log.debug({ err: error }, 'why it could not start')
     process_.uninstall()
     return refuse(service, messageOf(error).split('\n'))
   }
