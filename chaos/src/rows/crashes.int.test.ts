@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Verdict } from '../checks/check.ts'
+import { readGateway } from '../facts/read-gateway.ts'
 import { openStage, rowTimeoutMs, type Stage } from './stage.test.kit.ts'
 
 /** Of Kafka's requests, the one with records in it. */
@@ -84,6 +85,24 @@ describe('A service that ends, or is cut off, in the middle of its work', () => 
         await Promise.all([kafka.cutAfter('client', bytes), stage.place(6)])
       }
       await stage.settled()
+    },
+    rowTimeoutMs,
+  )
+
+  it(
+    'with the gateway’s answer in hand asks again with the same key, and money is taken once',
+    async () => {
+      const charged = async () => (await readGateway(stage.world.gatewayUrl)).length
+      const before = await charged()
+      // Answered, and neither kept nor settled: the gateway has charged, and nobody here knows of it.
+      await stage.equipWith('payment-1', 'after-perform:kill@4')
+      const placing = stage.place(12)
+      await stage.world.instance('payment-1').part.gone()
+      expect(await charged()).toBeGreaterThan(before)
+      await stage.diesAndComesBack('payment-1')
+      await placing
+      await stage.settled()
+      expect(stage.logOf('payment-1')).toContain('failpoint after-perform:kill@4')
     },
     rowTimeoutMs,
   )

@@ -22,6 +22,8 @@ export interface Stage {
   readonly world: World
   /** Places orders as fast as they are taken, or over this time; resolves when all are taken. */
   place(count: number, durationMs?: number): Promise<void>
+  /** Starts an instance anew, with a failpoint. */
+  equipWith(instance: string, failpoints: string): Promise<void>
   /** Resolves when an instance has ended by its failpoint and runs again, without one. */
   diesAndComesBack(instance: string): Promise<void>
   /** Waits until nothing moves, and checks everything. @throws if anything is wrong */
@@ -52,12 +54,12 @@ export async function openStage({ failpoints = {}, ...options }: StageOptions = 
       if (!mayDie.has(name)) surprises.push(`${name} ended by itself ${textOf(exit)}`)
     },
   })
-  for (const [instance, text] of Object.entries(failpoints)) {
+  const graft = (instance: string, text: string) =>
     world.instance(instance).equip({
       nodeArguments: ['--import', join(compiled, 'graft', 'register.js')],
       environment: { TROUPE_GRAFTS: text },
     })
-  }
+  for (const [instance, text] of Object.entries(failpoints)) graft(instance, text)
   await world.start()
   return {
     world,
@@ -72,6 +74,13 @@ export async function openStage({ failpoints = {}, ...options }: StageOptions = 
         signal: over.signal,
       })
       orders.push(...placed)
+    },
+    async equipWith(instance, text) {
+      const { part } = world.instance(instance)
+      await part.stop()
+      mayDie.add(instance)
+      graft(instance, text)
+      await part.start()
     },
     async diesAndComesBack(instance) {
       const { part, equip } = world.instance(instance)
