@@ -174,6 +174,16 @@ describe('a parked fetch', () => {
     expect(readBatchHeader(records as Buffer).recordCount).toBe(1)
   })
 
+  it('is answered with all that one request appends, to whichever of its partitions', async () => {
+    const target = await patientBroker()
+    const [reader, writer] = [await rawClient(target), await rawClient(target)]
+    const waiting = await parkedFetch(reader, fetchRequest('t', 0, { ...LONG, partitions: [0, 1] }))
+    const partitions = [0, 1].map((index) => ({ index, records: buildBatch() }))
+    await writer.call(produce, 7, { ...produceRequest('t', null), topics: [{ name: 't', partitions }] })
+    const read = (await waiting.response).topics[0]?.partitions ?? []
+    expect(read.map(({ records }) => readBatchHeader(records).recordCount)).toEqual([1, 1])
+  })
+
   it('waits for as many bytes as it asks for', async () => {
     const target = await patientBroker()
     const [reader, writer] = [await rawClient(target), await rawClient(target)]

@@ -110,14 +110,25 @@ function isDue({ minBytes }: Request, { byteCount, hasError }: Reading): boolean
 function park(asked: Request, call: Call, waitMs: number): Promise<Response> {
   return new Promise((resolve) => {
     const undo: (() => void)[] = []
+    let isAnswered = false
+    let isAboutToLook = false
     const answer = (reading: Reading): void => {
+      isAnswered = true
       for (const step of undo) step()
       resolve(reading.response)
     }
     const answerWithWhatThereIs = (): void => answer(read(asked, call))
     const look = (): void => {
-      const reading = read(asked, call)
-      if (isDue(asked, reading)) answer(reading)
+      if (isAboutToLook) return
+      isAboutToLook = true
+      // Not before the request that woke it has appended to all of its partitions: else the answer would hold
+      // those of the first alone.
+      queueMicrotask(() => {
+        isAboutToLook = false
+        if (isAnswered) return
+        const reading = read(asked, call)
+        if (isDue(asked, reading)) answer(reading)
+      })
     }
     for (const log of logsOf(asked, call)) undo.push(log.onChange(look))
     undo.push(call.connection.park(answerWithWhatThereIs))
