@@ -12,6 +12,7 @@ export const stages: BenchCase = {
   sizes: {
     'warm-up': { full: 20_000, quick: 200, what: 'hops before, for V8 to compile' },
     hops: { full: 20_000, quick: 200, what: 'hops at saturation, twice' },
+    'warm-up-seconds': { full: 10, quick: 1, what: 'seconds at half the load before' },
     seconds: { full: 10, quick: 1, what: 'seconds at half the load' },
   },
   async run({ size, note, solo }) {
@@ -23,6 +24,8 @@ export const stages: BenchCase = {
     const saturated = (await readStages(child)).since(cold)
     note(`saturated: ${perSecond.toFixed(0)} hops/s`)
 
+    await rig.pace(perSecond / 2, size('warm-up-seconds'))
+    await rig.done()
     const before = await readStages(child)
     await rig.pace(perSecond / 2, size('seconds'))
     await rig.done()

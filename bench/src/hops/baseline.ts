@@ -15,7 +15,7 @@ export const baselinePayment: Contender = {
     return (orderId, eventId) => ({
       key: orderId,
       headers: { id: eventId, type: 'OrderReceived' },
-      value: JSON.stringify({ ...order, orderId, totalCents, placedAtMs: Date.now() }),
+      value: Buffer.from(JSON.stringify({ ...order, orderId, totalCents, placedAtMs: Date.now() })),
     })
   },
   start: (stack, { databaseUrl, environment, ...options }) =>

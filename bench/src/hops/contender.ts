@@ -1,6 +1,9 @@
+import type { OutgoingRecord } from '@troupe/core'
 import type { Stack } from '@troupe/testing'
-import type { Message } from 'kafkajs'
 import type { Child } from '../processes/child.ts'
+
+/** What is written of an order. */
+export type OrderRecord = Pick<OutgoingRecord, 'key' | 'headers' | 'value'>
 
 /** Partitions of every topic, as in the demo. */
 export const partitions = 3
@@ -13,8 +16,8 @@ export interface Contender {
   readonly name: string
   readonly inTopic: string
   readonly outTopic: string
-  /** Gets ready to write messages, of an order and an event of these ids. */
-  prepare(stack: Stack): Promise<(orderId: string, eventId: string) => Message>
+  /** Gets ready to write records, of an order and an event of these ids. */
+  prepare(stack: Stack): Promise<(orderId: string, eventId: string) => OrderRecord>
   /** Starts an instance; its topics exist. */
   start(stack: Stack, options: StartOptions): Promise<Child>
 }

@@ -9,12 +9,17 @@ import type { Solo } from './solo.ts'
 /** What {@link measureHops} asks for, of a contender that does about so many hops a second. */
 export function hopSizes(
   perSecond: number,
-): Readonly<Record<'warm-up' | 'hops' | 'rounds' | 'seconds', Size>> {
+): Readonly<Record<'warm-up' | 'hops' | 'rounds' | 'warm-up-seconds' | 'seconds', Size>> {
   return {
     'warm-up': { full: 4 * perSecond, quick: 200, what: 'hops before, for V8 to compile' },
     hops: { full: 4 * perSecond, quick: 200, what: 'hops in each round' },
     rounds: { full: 3, quick: 1, what: 'rounds' },
-    seconds: { full: 15, quick: 1, what: 'seconds at half the load' },
+    'warm-up-seconds': {
+      full: 10,
+      quick: 1,
+      what: 'seconds at half the load before, as batches are smaller there',
+    },
+    seconds: { full: 15, quick: 2, what: 'seconds at half the load' },
   }
 }
 
@@ -36,10 +41,12 @@ export async function measureHops(
   }
   const perSecond = medianOf(rounds.map((round) => round.perSecond))
 
-  rig.takeLatencies()
-  await Promise.race([rig.pace(perSecond / 2, size('seconds')), child.failed])
-  await Promise.race([rig.done(), child.failed])
-  const { p50, p95, p99, max } = percentilesOf(rig.takeLatencies())
+  await paced(rig, child, perSecond / 2, size('warm-up-seconds'))
+  note('warm at half the load')
+  const before = readAll(cast)
+  const half = await paced(rig, child, perSecond / 2, size('seconds'))
+  const spentAtHalf = spentBetween(before, readAll(cast))
+  const { p50, p95, p99, max } = percentilesOf(half.flat())
   if (rig.strays() > 0) problem(`${name}: ${rig.strays()} answers came twice, or to orders that nobody sent`)
   return {
     'hops at saturation': { value: perSecond, unit: 'hops/s', ...aimOf(aims.perSecond) },
@@ -48,16 +55,39 @@ export async function measureHops(
     'p95 at half load': { value: p95, unit: 'ms' },
     'p99 at half load': { value: p99, unit: 'ms', ...aimOf(aims.p99) },
     'max at half load': { value: max, unit: 'ms' },
+    // Far below the p99 of all: a few stalls. As high: a queue that stands.
+    'p99 of the median second': { value: medianOf(half.map((one) => percentilesOf(one).p99)), unit: 'ms' },
     ...cpuFigures(sumOf(rounds.map(({ spent }) => spent)), {
       by: size('hops') * size('rounds'),
       suffix: 'CPU per hop',
       unit: 'ms',
     }),
+    ...cpuFigures(spentAtHalf, { by: half.flat().length, suffix: 'CPU per hop at half load', unit: 'ms' }),
   }
 }
 
 function aimOf(aim: Aim | undefined): { readonly aim?: Aim } {
   return aim ? { aim } : {}
+}
+
+/** How long each hop took, by the second in which it was answered. */
+async function paced(
+  rig: Rig,
+  { failed }: Child,
+  perSecond: number,
+  seconds: number,
+): Promise<readonly (readonly number[])[]> {
+  rig.takeLatencies()
+  const bySecond: (readonly number[])[] = []
+  const everySecond = setInterval(() => bySecond.push(rig.takeLatencies()), 1_000)
+  try {
+    await Promise.race([rig.pace(perSecond, seconds), failed])
+    await Promise.race([rig.done(), failed])
+  } finally {
+    clearInterval(everySecond)
+  }
+  bySecond.push(rig.takeLatencies())
+  return bySecond.filter(({ length }) => length > 0)
 }
 
 /** One pile that was worked off. */

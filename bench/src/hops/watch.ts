@@ -1,9 +1,9 @@
-import type { Consumer } from 'kafkajs'
-
 /** Who waits for answers, by the keys of orders. */
 export interface Watch {
   /** From now on an answer to this order is waited for; its time is counted from `dueAtMs`. */
   expect(orderId: string, dueAtMs: number): void
+  /** Answers to these orders have come. */
+  see(orderIds: readonly string[]): void
   /** Resolves when every order has been answered. @throws the signal's reason; or if nothing went on for a minute */
   done(): Promise<void>
   /** How long the answers took since this was asked last, in milliseconds. */
@@ -16,15 +16,15 @@ export interface Watch {
 
 const stallMs = 60_000
 
-/** Reads the topic of answers from its beginning. The consumer is the caller's to disconnect. */
-export async function createWatch(consumer: Consumer, topic: string, signal: AbortSignal): Promise<Watch> {
+/** Waits for nothing yet. */
+export function createWatch(signal: AbortSignal): Watch {
   const waiting = new Map<string, number>()
   let latencies: number[] = []
   let lastSeenAtMs = performance.now()
   let strays = 0
   let waiter: { readonly resolve: () => void; readonly stall: NodeJS.Timeout } | undefined
 
-  function see(orderId: string, atMs: number): void {
+  function seeOne(orderId: string, atMs: number): void {
     const dueAtMs = waiting.get(orderId)
     if (dueAtMs === undefined) strays += 1
     else latencies.push(atMs - dueAtMs)
@@ -32,20 +32,14 @@ export async function createWatch(consumer: Consumer, topic: string, signal: Abo
     lastSeenAtMs = atMs
   }
 
-  await consumer.subscribe({ topic, fromBeginning: true })
-  await consumer.run({
-    autoCommit: false,
-    eachBatchAutoResolve: true,
-    eachBatch: async ({ batch }) => {
+  return {
+    expect: (orderId, dueAtMs) => void waiting.set(orderId, dueAtMs),
+    see(orderIds) {
       const atMs = performance.now()
-      for (const { key } of batch.messages) see(String(key), atMs)
+      for (const orderId of orderIds) seeOne(orderId, atMs)
       waiter?.stall.refresh()
       if (waiting.size === 0) waiter?.resolve()
     },
-  })
-
-  return {
-    expect: (orderId, dueAtMs) => void waiting.set(orderId, dueAtMs),
     async done() {
       signal.throwIfAborted()
       if (waiting.size === 0) return

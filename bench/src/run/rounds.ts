@@ -12,13 +12,15 @@ export interface Round {
 
 /** What {@link measureRounds} asks for. */
 export const roundSizes = {
+  'warm-up': { full: 15_000, quick: 20, what: 'sagas between the first round and the warm ones' },
   sagas: { full: 2_000, quick: 20, what: 'sagas in each round' },
   rounds: { full: 3, quick: 1, what: 'warm rounds' },
 }
 
 /**
- * Plays rounds of sagas: the first right after the start, then warm ones. Processor time is counted
- * over the warm rounds, and is the number to trust on a machine that does other things as well.
+ * Plays rounds of sagas: the first right after the start, then warm ones, when V8 has compiled what a
+ * service does all day. Processor time is counted over the warm rounds, and is the number to trust on a
+ * machine that does other things as well.
  */
 export async function measureRounds(
   { size, note }: Pick<Scene, 'size' | 'note'>,
@@ -30,6 +32,8 @@ export async function measureRounds(
   const warmRounds = size('rounds')
   const first = await play(count)
   note(`first ${count} sagas: ${first.sagasPerSecond.toFixed(0)} sagas/s`)
+  await play(size('warm-up'))
+  note(`warm after ${size('warm-up')} sagas more`)
   const rounds: Round[] = []
   const before = readAll(cast)
   for (let round = 1; round <= warmRounds; round += 1) {
