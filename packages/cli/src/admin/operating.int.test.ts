@@ -1,0 +1,238 @@
+// What an operator does with the command line, on a service that runs: Kafka's protocol, Avro, PostgreSQL.
+import { avroEvent } from '@troupe/avro'
+import { command, document, reaction, service } from '@troupe/core'
+import { type EmbeddedStack, startStack } from '@troupe/embedded'
+import { createService, type RunningService } from '@troupe/runtime'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { program } from '../program.ts'
+import { terminalOn } from '../terminal/terminal.ts'
+import type { Letter, ParkedKey } from './items.ts'
+
+interface Paid {
+  readonly account: string
+  readonly cents: number
+}
+const Paid = avroEvent<'Paid', Paid, Paid>({
+  owner: 'till',
+  schema: {
+    type: 'record',
+    name: 'Paid',
+    namespace: 'till',
+    key: 'account',
+    fields: [
+      { name: 'account', type: 'string' },
+      { name: 'cents', type: 'int' },
+    ],
+  },
+})
+const account = document<{ readonly cents: readonly number[] }>({
+  name: 'account',
+  initial: () => ({ cents: [] }),
+})
+/** What a deployment would mend. */
+let isMended = false
+const book = reaction({
+  on: Paid,
+  emits: [],
+  reads: ({ data }) => [account(data.account)],
+  react({ data }, { get, put }) {
+    if (data.cents < 0) throw new Error(`cannot book ${data.cents} cents`)
+    if (!isMended && data.account.startsWith('odd')) throw new Error(`no such account: ${data.account}`)
+    put(account(data.account), { cents: [...get(account(data.account)).cents, data.cents] })
+  },
+})
+const pay = command({
+  emits: [Paid],
+  react: (input: Paid, { emit }) => void emit(Paid, input),
+})
+const till = service({ name: 'till', reactions: {}, commands: { pay } })
+const bank = service({ name: 'bank', reactions: { book } })
+const token = 'a-token-of-24-characters'
+const folder = mkdtempSync(join(tmpdir(), 'troupe-operating-'))
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+let stack: EmbeddedStack
+let running: { readonly till: RunningService; readonly bank: RunningService }
+
+beforeAll(async () => {
+  stack = await startStack({ postgres: { fsync: false } })
+  const started = async (one: typeof till, admin?: { host: string; port: number; token: string }) => {
+    const made = createService(
+      one,
+      {
+        kafkaBrokers: [stack.kafka.address],
+        registryUrl: stack.registry.url,
+        databaseUrl: await stack.postgres.createDatabase({ name: one.name }),
+        http: undefined,
+        admin,
+        logLevel: 'silent',
+        topicPartitions: 1,
+        topicReplication: 1,
+        startTimeoutMs: 60_000,
+        stopTimeoutMs: 3_000,
+        eventBytesMax: 900_000,
+        unknownSchemaWaitMs: 1_000,
+        retry: { attempts: 2, delayScale: 0.001 },
+        performTimeoutMs: 10_000,
+        sessionTimeoutMs: 10_000,
+        isStoppedWithParent: false,
+      },
+      { log: quiet },
+    )
+    await made.start()
+    return made
+  }
+  running = { till: await started(till), bank: await started(bank, { host: '127.0.0.1', port: 0, token }) }
+  process.env['TROUPE_ADMIN_TOKEN'] = token
+}, 60_000)
+
+afterAll(async () => {
+  delete process.env['TROUPE_ADMIN_TOKEN']
+  await Promise.all([running?.till.stop(), running?.bank.stop()])
+  await stack?.stop()
+  rmSync(folder, { recursive: true, force: true })
+}, 30_000)
+
+describe('an operator', () => {
+  it('sees what failed, mends the cause, and has all of it handled once, each key in its order', async () => {
+    isMended = false
+    for (const cents of [1, 2]) for (const name of ['odd-1', 'odd-2', 'even-1']) await paid(name, cents)
+    await until(async () => (await letters()).length === 4)
+    expect(await cents('even-1')).toEqual([1, 2])
+
+    const groups = await troupe('dlq', 'groups')
+    expect(groups.out).toMatch(/^count .*\n4 +book-\w+ +book .*no such account: odd-/)
+    const [first] = await letters()
+    const shown = await troupe('dlq', 'show', first?.id ?? '')
+    expect(shown.out).toContain('"account": "odd-1"')
+    expect(shown.out).toContain('TROUPE_REACTION_FAILED: no such account: odd-1')
+
+    const group = first?.failure.group ?? ''
+    const dry = await troupe('dlq', 'redrive', '--group', group, '--dry-run')
+    expect([dry.exitCode, dry.notes]).toEqual([
+      0,
+      expect.stringContaining('4 would be redriven; nothing was changed.'),
+    ])
+    expect(await letters()).toHaveLength(4)
+
+    isMended = true
+    const done = await troupe(
+      'dlq',
+      'redrive',
+      '--group',
+      group,
+      '--reason',
+      'fixed',
+      '--by',
+      'ada',
+      '--rate',
+      '100',
+    )
+    expect([done.exitCode, done.notes]).toEqual([0, expect.stringContaining('4 redriven.')])
+    await until(async () => (await cents('odd-1')).length === 2 && (await cents('odd-2')).length === 2)
+    expect([await cents('odd-1'), await cents('odd-2')]).toEqual([
+      [1, 2],
+      [1, 2],
+    ])
+    expect((await troupe('dlq', 'log')).out).toMatch(/ada {2}redrive \(4\): fixed/)
+
+    const again = await troupe('dlq', 'redrive', first?.id ?? '', '--reason', 'to be sure')
+    expect([again.exitCode, again.notes]).toEqual([1, expect.stringContaining('0 redriven; 1 not')])
+    expect(await cents('odd-1')).toEqual([1, 2])
+  })
+
+  it('mends an event that was wrong, as far as its schema lets it', async () => {
+    isMended = true
+    await paid('debtor', -5)
+    await until(async () => (await letters()).length === 1)
+    const [{ id }] = (await letters()) as [Letter]
+    const mend = (data: object) => {
+      const file = join(folder, 'mended.json')
+      writeFileSync(file, JSON.stringify(data))
+      return troupe('dlq', 'redrive', id, '--data', file, '--reason', 'the sign was wrong')
+    }
+    await expect(mend({ account: 'debtor', cents: 'five' })).rejects.toThrow(/cents/)
+    await expect(mend({ account: 'another', cents: 5 })).rejects.toThrow(/key/)
+    expect((await mend({ account: 'debtor', cents: 5 })).exitCode).toBe(0)
+    await until(async () => (await cents('debtor')).length === 1)
+    expect(await cents('debtor')).toEqual([5])
+    const original = await troupe('dlq', 'show', id, '--json')
+    expect(JSON.parse(original.out)).toMatchObject({
+      state: 'redriven',
+      data: { account: 'debtor', cents: -5 },
+    })
+  })
+
+  it('discards what nobody wants, and exports it whole', async () => {
+    await paid('nobody', -1)
+    await until(async () => (await letters()).length === 1)
+    expect((await troupe('dlq', 'discard', '--key', 'nobody', '--reason', 'a test')).exitCode).toBe(0)
+    const exported = await troupe('dlq', 'export', '--state', 'discarded')
+    expect(exported.out.split('\n').map((line) => JSON.parse(line) as Letter)).toEqual([
+      expect.objectContaining({ key: 'nobody', state: 'discarded', data: { account: 'nobody', cents: -1 } }),
+    ])
+    expect(await letters()).toEqual([])
+  })
+
+  it('finds no parked key where none is, and says so', async () => {
+    expect(JSON.parse((await troupe('parked', 'list', '--json')).out) as ParkedKey[]).toEqual([])
+    const retried = await troupe('parked', 'retry', 'order-1', '--reason', 'why not')
+    expect([retried.exitCode, retried.notes]).toEqual([
+      1,
+      expect.stringContaining('No key "order-1" is parked here.'),
+    ])
+  })
+
+  it('is told where the admin API is not, and which token is missing', async () => {
+    await expect(troupe('dlq', 'list', '--admin', stack.registry.url)).rejects.toThrow(
+      /it is no admin API of Troupe/,
+    )
+    await expect(troupe('dlq', 'list', '--admin', 'http://127.0.0.1:1')).rejects.toThrow(/does not answer/)
+    await expect(troupe('dlq', 'redrive', '--reason', 'all of it')).rejects.toThrow(
+      /Nothing says what to redrive/,
+    )
+  })
+})
+
+interface Ended {
+  readonly exitCode: number
+  readonly out: string
+  readonly notes: string
+}
+
+async function troupe(...args: readonly string[]): Promise<Ended> {
+  let [out, notes, exitCode] = ['', '', 0]
+  const terminal = terminalOn(
+    { columns: 200, write: (text) => (out += text) },
+    { write: (text) => (notes += text) },
+    {},
+  )
+  const troupe = program(terminal, (code) => {
+    exitCode = code
+  })
+  const where = args.includes('--admin') ? [] : ['--admin', running.bank.adminUrl ?? '']
+  await troupe.parseAsync([...args, ...where], { from: 'user' })
+  return { exitCode, out: out.trimEnd(), notes }
+}
+
+async function letters(): Promise<readonly Letter[]> {
+  return JSON.parse((await troupe('dlq', 'list', '--json')).out) as Letter[]
+}
+
+async function paid(name: string, amount: number): Promise<void> {
+  await running.till.decide(pay, { account: name, cents: amount }, { idempotencyKey: `${name}/${amount}` })
+}
+
+async function cents(name: string): Promise<readonly number[]> {
+  return (await running.bank.read(account(name))).cents
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const deadlineMs = Date.now() + 25_000; !(await holds()); ) {
+    if (Date.now() > deadlineMs) throw new Error('It did not come about in time.')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
