@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
-import { type Event, type Reaction, reaction, type Service, service } from '@troupe/core'
+import { type Reaction, reaction, type Service, service } from '@troupe/core'
 import { inventory, openingStock, stock } from '@troupe-demo/inventory'
 import { order, type OrderRequest, orderStatus } from '@troupe-demo/order'
-import { charge, payment, reasonToDecline } from '@troupe-demo/payment'
+import { charge, payment } from '@troupe-demo/payment'
 import {
   InventoryFailed,
   InventoryReleased,
@@ -15,6 +15,7 @@ import {
   ShippingScheduled,
 } from '@troupe-demo/schemas'
 import { shipping } from '@troupe-demo/shipping'
+import { gatewayAnswer } from './gateway-answer.test.kit.ts'
 import { declinedCard, notServed, orderFor, outOfStock, overTheLimit } from './orders.ts'
 import { exploreSaga, type SagaOptions, type SagaSpace, type SagaState } from './saga-space.test.kit.ts'
 
@@ -29,22 +30,13 @@ const kinds: readonly (readonly [string, Partial<OrderRequest>, 'completed' | 'c
   ['an address that is not served', notServed, 'cancelled'],
 ]
 
-/** What the gateway says: each order has one charge at most, so that its id may be the order's. */
-function gateway(_service: string, { type, data }: Event): unknown {
-  if (type !== 'OrderReceived') return { refundId: 're_1' }
-  const { orderId, totalCents, cardToken } = data as ReturnType<typeof OrderReceived>['data']
-  const declined =
-    reasonToDecline(totalCents) ?? (cardToken === declinedCard.cardToken ? 'card declined' : undefined)
-  return declined === undefined ? { chargeId: `ch_${orderId}` } : { declined }
-}
-
 function explore(change: Partial<OrderRequest>, options: Partial<SagaOptions> = {}): SagaSpace {
   const input = orderFor(change)
   return exploreSaga({
     services: story,
     begin: { service: 'order', command: 'placeOrder', input },
     judge: (seen) => conserved(seen, input),
-    outside: gateway,
+    outside: gatewayAnswer,
     ...options,
   })
 }

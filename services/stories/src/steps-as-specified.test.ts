@@ -6,6 +6,7 @@ import { charge, payment } from '@troupe-demo/payment'
 import { shipping } from '@troupe-demo/shipping'
 import fc from 'fast-check'
 import { asNew, documentIn, hear, type Remembering, timeMs } from './one-service.test.kit.ts'
+import { gatewayAnswer } from './gateway-answer.test.kit.ts'
 import { sampleOf } from './sample-event.test.kit.ts'
 import { type Step, stepAfter, type StepState, stepsOf } from './steps-as-specified.test.kit.ts'
 
@@ -79,7 +80,7 @@ function handle(before: Real['services'], arrivals: readonly Arrival[]) {
       service,
       after.get(service.name) ?? asNew,
       eventOf(arrival),
-      () => undefined,
+      gatewayAnswer,
     )
     after.set(service.name, next)
     says.push(...more)
