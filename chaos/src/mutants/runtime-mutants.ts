@@ -180,7 +180,7 @@ const parking: readonly Mutant[] = [
     3,
     'of parked events whose commit was not answered, the position tells that they are done',
     ['runtime/settle', 'if (position.from === position.to) await publishAndRefuse(work, options)', ''],
-    { tests: parkedTests, titled: 'when the answer of its commit is lost' },
+    { tests: parkedTests, titled: 'where its commit was not heard of' },
   ),
   plant(
     'undo-given-up',

@@ -242,6 +242,26 @@ describe('what is parked', () => {
     expect(bench.ledger.parkedNow()).toEqual([])
   })
 
+  it('is said to nobody where its commit was not heard of, and had not happened', async () => {
+    const { bench, partition, pass } = await open()
+    let runs = 0
+    tricks.set('sometimes', () => {
+      runs += 1
+      if (runs !== 2) throw new Error('could not tell')
+    })
+    await partition.take(batchOf(payments(0, [{ trick: 'sometimes' }])))
+    pass(100)
+    const due = await bench.ledger.dueKeys([place], 9)
+    let losses = 1
+    bench.ledger.before = (method) => {
+      if (method === 'settle' && losses-- > 0) throw unreachable()
+    }
+    await partition.retry(due)
+    expect(runs).toBe(3)
+    expect(bench.relay.sent).toEqual([])
+    expect(bench.ledger.parkedNow()).toEqual(['counter.events/0/a'])
+  })
+
   it('is tried again by nobody who no longer has the partition', async () => {
     const { bench, partition, pass } = await open()
     const trick = broken()
@@ -383,6 +403,7 @@ describe('what is parked', () => {
     await partition.take(batchOf(payments(2, [{}])))
     let hasRoom = false
     const room = partition.room(new AbortController().signal).then(() => (hasRoom = true))
+    await new Promise((resolve) => setImmediate(resolve))
     expect(bench.ledger.positions.get(`${place.topic}/0`)?.next).toBe(3n)
     expect([partition.parked.state.isFull, hasRoom]).toEqual([true, false])
     expect(bench.log.lines.at(-1)).toMatchObject({ level: 'warn', facts: { events: 3, eventsMax: 3 } })
