@@ -26,6 +26,8 @@ export const staleAfterMs = 30_000
 export const pulseEveryMs = 2_000
 /** How long a deadline that is due may go unnoticed, and how often all of them are counted. */
 export const firingPace = { everyMs: 1_000, countEveryMs: 10_000 }
+/** One question to the registry: on a busy machine one that has just started takes seconds for its first answers. */
+export const registryTimeoutMs = 10_000
 /** One attempt at a dependency while the service starts; the start as a whole has `startTimeoutMs`. */
 export const attemptTimeoutMs = 3_000
 /** How long an event waits for a schema that the registry does not have. */

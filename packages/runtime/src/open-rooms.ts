@@ -5,7 +5,7 @@ import { postgresLedger } from '@troupe/postgres'
 import { databaseAccess, kafkaSettings, registryAccess } from './connecting.ts'
 import { createDependencies } from './dependencies.ts'
 import type { Settings } from './environment.ts'
-import { attemptTimeoutMs, unknownSchemaWaitMsDefault } from './limits.ts'
+import { registryTimeoutMs, unknownSchemaWaitMsDefault } from './limits.ts'
 import { createSchemaKeeping } from './schema-keeping.ts'
 import { createTracing } from './tracing.ts'
 
@@ -20,7 +20,7 @@ export function openRooms(service: Service, settings: Settings, log: Log) {
     ...registryAccess(settings),
     ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
     unknownSchemaWaitMs,
-    timeoutMs: attemptTimeoutMs,
+    timeoutMs: registryTimeoutMs,
     log,
   })
   const connection = connectKafka(kafkaSettings(service, settings), log)
