@@ -10,8 +10,10 @@ export {
   type ShipToInput as InventoryShipToInput,
 } from './generated/inventory.ts'
 export {
+  OrderAbandoned,
   OrderCancelled,
   OrderCompleted,
+  OrderOverdue,
   OrderReceived,
   type OrderReceivedInput,
   type OrderedItem,
@@ -22,10 +24,11 @@ export {
   PaymentFailed,
   PaymentProcessed,
   PaymentRefunded,
+  ReservationOverdue,
   type PaymentProcessedInput,
   type PaymentRefundedInput,
   type PaidItem,
   type ShipTo as PaymentShipTo,
   type ShipToInput as PaymentShipToInput,
 } from './generated/payment.ts'
-export { ShippingFailed, ShippingScheduled } from './generated/shipping.ts'
+export { ShippingCancelled, ShippingFailed, ShippingScheduled } from './generated/shipping.ts'

@@ -30,17 +30,21 @@ function partsOf(schema: unknown, path: string): readonly (readonly [string, Nam
   ]
 }
 
-it('holds the eleven events of the order story', () => {
+it('holds the fifteen events of the order story', () => {
   expect(types.map(({ owner, type }) => `${owner}/${type}`).sort()).toEqual([
     'inventory/InventoryFailed',
     'inventory/InventoryReleased',
     'inventory/InventoryReserved',
+    'order/OrderAbandoned',
     'order/OrderCancelled',
     'order/OrderCompleted',
+    'order/OrderOverdue',
     'order/OrderReceived',
     'payment/PaymentFailed',
     'payment/PaymentProcessed',
     'payment/PaymentRefunded',
+    'payment/ReservationOverdue',
+    'shipping/ShippingCancelled',
     'shipping/ShippingFailed',
     'shipping/ShippingScheduled',
   ])

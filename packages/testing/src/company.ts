@@ -28,11 +28,13 @@ export function createCompany(
     log,
     partitions,
     checksPurity,
+    deadlinesMs,
     namespace,
   }: {
     readonly log: HarnessLog
     readonly partitions: number
     readonly checksPurity: boolean
+    readonly deadlinesMs: Readonly<Record<string, number>>
     readonly namespace?: string
   },
 ): Company {
@@ -44,6 +46,14 @@ export function createCompany(
     if (namespace === undefined) return name
     const number = services.findIndex((one) => one.name === name) + 1
     return `${namespace}_${number}_${name}`.slice(0, 63)
+  }
+
+  /** Each service is told of its own. */
+  function deadlinesOf(name: string): Readonly<Record<string, number>> {
+    const own = services.find((one) => one.name === name)?.deadlines ?? []
+    return Object.fromEntries(
+      Object.entries(deadlinesMs).filter(([type]) => own.some(({ emit }) => emit.type === type)),
+    )
   }
 
   async function settingsOf(name: string): Promise<Settings> {
@@ -69,6 +79,7 @@ export function createCompany(
       performTimeoutMs: 30_000,
       sessionTimeoutMs: 10_000,
       checksPurity,
+      deadlinesMs: deadlinesOf(name),
       isStoppedWithParent: false,
     }
   }

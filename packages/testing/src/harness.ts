@@ -49,6 +49,8 @@ export interface HarnessOptions {
   readonly partitions?: number
   /** Reactions and commands are run twice and must say the same. Default: true. */
   readonly checksPurity?: boolean
+  /** How long deadlines last, by the event that they emit: in a test nobody waits for minutes. Default: as declared. */
+  readonly deadlinesMs?: Readonly<Record<string, number>>
   /** Receives every log line of the services. Default: only warnings are kept, for failure messages. */
   readonly print?: (level: string, facts: object, message: string) => void
 }
@@ -129,7 +131,13 @@ async function startOn(
   undo: (() => Promise<unknown>)[],
   options: HarnessOptions,
 ): Promise<EventTestHarness> {
-  const { services, timeoutMs = timeoutMsDefault, partitions = 3, checksPurity = true } = options
+  const {
+    services,
+    timeoutMs = timeoutMsDefault,
+    partitions = 3,
+    checksPurity = true,
+    deadlinesMs = {},
+  } = options
   const log = createHarnessLog(options.print)
   const types = [...new Set(services.flatMap(({ hears, says }) => [...hears, ...says]))]
   const specs = topicsOf(services, partitions)
@@ -137,7 +145,13 @@ async function startOn(
   const within = isShared ? { namespace: `t${randomUUID().slice(0, 8)}` } : {}
   const connection = connectKafka({ clientId: 'troupe-harness', ...kafkaAccess(stack), ...within }, log)
   const codec = createCodec({ registryUrl: stack.registry.url, ...within, log })
-  const company = createCompany(services, stack, { log, partitions, checksPurity, ...within })
+  const company = createCompany(services, stack, {
+    log,
+    partitions,
+    checksPurity,
+    deadlinesMs,
+    ...within,
+  })
   const { namespace } = within
   if (namespace !== undefined)
     undo.push(() => tidy(stack, { namespace, connection, databases: company.databases(), log }))

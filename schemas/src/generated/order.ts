@@ -2,7 +2,39 @@
 import { avroEvent } from '@troupe/avro'
 import type { EventType } from '@troupe/core'
 
-/** The order came to nothing, and all that had been done for it is undone. */
+/**
+ * Order has given up on the order, which is cancelled. Whoever has done something for it undoes that; whoever
+ * has not yet, never will.
+ */
+export interface OrderAbandoned {
+  /** The order, which names the saga and keys the topic. */
+  readonly orderId: string
+  /** Who was waited for in vain. */
+  readonly reason: string
+}
+
+/**
+ * Order has given up on the order, which is cancelled. Whoever has done something for it undoes that; whoever
+ * has not yet, never will.
+ */
+export const OrderAbandoned: EventType<'OrderAbandoned', OrderAbandoned> = avroEvent({
+  owner: 'order',
+  schema: {
+    type: 'record',
+    name: 'OrderAbandoned',
+    namespace: 'order',
+    doc: 'Order has given up on the order, which is cancelled. Whoever has done something for it undoes that; whoever has not yet, never will.',
+    key: 'orderId',
+    fields: [
+      { name: 'orderId', type: 'string', doc: 'The order, which names the saga and keys the topic.' },
+      { name: 'reason', type: 'string', doc: 'Who was waited for in vain.' },
+    ],
+  },
+})
+
+/**
+ * The order came to nothing. All that had been done for it is undone, or, after OrderAbandoned, being undone.
+ */
 export interface OrderCancelled {
   /** The order, which names the saga and keys the topic. */
   readonly orderId: string
@@ -10,14 +42,16 @@ export interface OrderCancelled {
   readonly reason: string
 }
 
-/** The order came to nothing, and all that had been done for it is undone. */
+/**
+ * The order came to nothing. All that had been done for it is undone, or, after OrderAbandoned, being undone.
+ */
 export const OrderCancelled: EventType<'OrderCancelled', OrderCancelled> = avroEvent({
   owner: 'order',
   schema: {
     type: 'record',
     name: 'OrderCancelled',
     namespace: 'order',
-    doc: 'The order came to nothing, and all that had been done for it is undone.',
+    doc: 'The order came to nothing. All that had been done for it is undone, or, after OrderAbandoned, being undone.',
     key: 'orderId',
     fields: [
       { name: 'orderId', type: 'string', doc: 'The order, which names the saga and keys the topic.' },
@@ -51,6 +85,25 @@ export const OrderCompleted: EventType<'OrderCompleted', OrderCompleted> = avroE
         doc: 'The shipment that brings the goods.',
       },
     ],
+  },
+})
+
+/** The order was neither completed nor cancelled in time. */
+export interface OrderOverdue {
+  /** The order, which names the saga and keys the topic. */
+  readonly orderId: string
+}
+
+/** The order was neither completed nor cancelled in time. */
+export const OrderOverdue: EventType<'OrderOverdue', OrderOverdue> = avroEvent({
+  owner: 'order',
+  schema: {
+    type: 'record',
+    name: 'OrderOverdue',
+    namespace: 'order',
+    doc: 'The order was neither completed nor cancelled in time.',
+    key: 'orderId',
+    fields: [{ name: 'orderId', type: 'string', doc: 'The order, which names the saga and keys the topic.' }],
   },
 })
 

@@ -226,3 +226,31 @@ export const PaymentRefunded: EventType<'PaymentRefunded', PaymentRefunded, Paym
     ],
   },
 })
+
+/** The order is paid, and nobody has said in time whether its stock is held. */
+export interface ReservationOverdue {
+  /** The order, which names the saga and keys the topic. */
+  readonly orderId: string
+  /** The charge that waits for an answer. */
+  readonly paymentId: string
+}
+
+/** The order is paid, and nobody has said in time whether its stock is held. */
+export const ReservationOverdue: EventType<'ReservationOverdue', ReservationOverdue> = avroEvent({
+  owner: 'payment',
+  schema: {
+    type: 'record',
+    name: 'ReservationOverdue',
+    namespace: 'payment',
+    doc: 'The order is paid, and nobody has said in time whether its stock is held.',
+    key: 'orderId',
+    fields: [
+      { name: 'orderId', type: 'string', doc: 'The order, which names the saga and keys the topic.' },
+      {
+        name: 'paymentId',
+        type: { type: 'string', logicalType: 'uuid' },
+        doc: 'The charge that waits for an answer.',
+      },
+    ],
+  },
+})

@@ -2,6 +2,37 @@
 import { avroEvent } from '@troupe/avro'
 import type { EventType } from '@troupe/core'
 
+/** A shipment was called off before it left. */
+export interface ShippingCancelled {
+  /** The order, which names the saga and keys the topic. */
+  readonly orderId: string
+  /** The shipment that was called off. */
+  readonly shipmentId: string
+  /** Why, in the words of the service that gave up. */
+  readonly reason: string
+}
+
+/** A shipment was called off before it left. */
+export const ShippingCancelled: EventType<'ShippingCancelled', ShippingCancelled> = avroEvent({
+  owner: 'shipping',
+  schema: {
+    type: 'record',
+    name: 'ShippingCancelled',
+    namespace: 'shipping',
+    doc: 'A shipment was called off before it left.',
+    key: 'orderId',
+    fields: [
+      { name: 'orderId', type: 'string', doc: 'The order, which names the saga and keys the topic.' },
+      {
+        name: 'shipmentId',
+        type: { type: 'string', logicalType: 'uuid' },
+        doc: 'The shipment that was called off.',
+      },
+      { name: 'reason', type: 'string', doc: 'Why, in the words of the service that gave up.' },
+    ],
+  },
+})
+
 /** The goods cannot be sent to where they were to go. */
 export interface ShippingFailed {
   /** The order, which names the saga and keys the topic. */

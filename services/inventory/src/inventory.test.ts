@@ -4,6 +4,7 @@ import {
   InventoryFailed,
   InventoryReleased,
   InventoryReserved,
+  OrderAbandoned,
   PaymentProcessed,
   ShippingFailed,
 } from '@troupe-demo/schemas'
@@ -166,6 +167,16 @@ describe('releaseStock', () => {
       .then()
       .thenOutcome('step-barred')
       .thenDocument(stock('book'), { free: 5, held: 1 })
+  })
+
+  it('gives back what order has given up on, also where the stock was held too late', () => {
+    const abandoned = OrderAbandoned({ orderId: 'o1', reason: 'no answer from inventory' })
+    stocked
+      .given(order)
+      .when(abandoned)
+      .then(like(InventoryReleased, { orderId: 'o1', reason: 'no answer from inventory' }))
+      .thenDocument(stock('book'), { free: 5, held: 1 })
+    stocked.given(abandoned).when(order).then().thenOutcome('step-barred')
   })
 
   it('leaves other orders alone', () => {

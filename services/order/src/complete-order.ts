@@ -6,6 +6,8 @@ import { hasEnded, orderStatus, statusAfter } from './order-status.ts'
 export const completeOrder = reaction({
   on: ShippingScheduled,
   emits: [OrderCompleted],
+  // Whoever gives up later comes too late: `abandonOrder` asks first.
+  final: true,
   reads: ({ data }) => [orderStatus(data.orderId)],
   react({ type, data: { orderId, shipmentId } }, { get, put, emit, timeMs }) {
     const before = get(orderStatus(orderId))

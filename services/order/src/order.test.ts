@@ -1,11 +1,14 @@
 import { describe, it } from '@jest/globals'
-import { specify } from '@troupe/testing'
+import { later, lifted, like, specify } from '@troupe/testing'
 import {
+  OrderAbandoned,
   OrderCancelled,
   OrderCompleted,
+  OrderOverdue,
   OrderReceived,
   PaymentFailed,
   PaymentRefunded,
+  ReservationOverdue,
   ShippingScheduled,
 } from '@troupe-demo/schemas'
 import { order } from './order.ts'
@@ -120,6 +123,52 @@ describe('cancelOrder', () => {
 
   it('says it once', () => {
     placed.given(paymentFailed).when(paymentFailed).then().when(paymentRefunded).then()
+  })
+})
+
+describe('abandonOrder', () => {
+  const overdue = OrderOverdue({ orderId })
+  const reservationOverdue = ReservationOverdue({ orderId, paymentId: paymentRefunded.data.paymentId })
+
+  it('is called for after a quarter of an hour without an end', () => {
+    whenAsked(placeOrder, request).then(like(OrderReceived, {}), later(overdue, { afterMs: 900_000 }))
+    placed.whenTimePasses(899_999).then().whenTimePasses(1).then(overdue)
+  })
+
+  it.each([
+    ['ShippingScheduled', shippingScheduled],
+    ['PaymentFailed', paymentFailed],
+    ['PaymentRefunded', paymentRefunded],
+  ])('is not called for any more after %s', (_event, end) => {
+    placed.given(end).whenTimePasses(900_000).then()
+    placed
+      .when(end)
+      .then(like(end === shippingScheduled ? OrderCompleted : OrderCancelled, {}), lifted(OrderOverdue))
+  })
+
+  it.each([
+    ['OrderOverdue', overdue, 'no answer in time'],
+    ['ReservationOverdue', reservationOverdue, 'no answer from inventory'],
+  ])('cancels the order on %s and calls for every undo', (event, draft, reason) => {
+    placed
+      .when(draft)
+      .then(OrderAbandoned({ orderId, reason }), OrderCancelled({ orderId, reason }))
+      .thenDocument(orderStatus(orderId), {
+        state: 'cancelled',
+        reason,
+        details,
+        history: [placedEntry, { event, state: 'cancelled', atMs }],
+      })
+      .when(shippingScheduled)
+      .then()
+      .when(paymentRefunded)
+      .then()
+  })
+
+  it('leaves an order alone that has ended', () => {
+    placed.given(shippingScheduled).when(overdue).then().when(reservationOverdue).then()
+    placed.given(paymentFailed).when(overdue).then()
+    placed.given(overdue).when(reservationOverdue).then()
   })
 })
 

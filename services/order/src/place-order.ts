@@ -1,11 +1,25 @@
 import { command } from '@troupe/core'
-import { OrderReceived } from '@troupe-demo/schemas'
+import {
+  OrderOverdue,
+  OrderReceived,
+  PaymentFailed,
+  PaymentRefunded,
+  ShippingScheduled,
+} from '@troupe-demo/schemas'
 import type { OrderRequest } from './order-request.ts'
 import { orderStatus } from './order-status.ts'
 
 /** Takes an order in. The same idempotency key always names the same order. */
 export const placeOrder = command({
   emits: [OrderReceived],
+  // Longer than anybody's own patience on the way: this is for whoever has none.
+  deadline: {
+    from: OrderReceived,
+    afterMs: 15 * 60_000,
+    emit: OrderOverdue,
+    data: ({ orderId }) => ({ orderId }),
+    liftedBy: [ShippingScheduled, PaymentFailed, PaymentRefunded],
+  },
   reads: (_order: OrderRequest, { id }) => [orderStatus(id('order'))],
   react({ customerId, items, currency, cardToken, shipTo }, { put, emit, id, timeMs }) {
     const orderId = id('order')

@@ -1,5 +1,13 @@
 import { reaction } from '@troupe/core'
-import { OrderReceived, PaymentFailed, PaymentProcessed } from '@troupe-demo/schemas'
+import {
+  InventoryFailed,
+  InventoryReserved,
+  OrderAbandoned,
+  OrderReceived,
+  PaymentFailed,
+  PaymentProcessed,
+  ReservationOverdue,
+} from '@troupe-demo/schemas'
 import { charge } from './charge.ts'
 import type { Gateway } from './gateway.ts'
 import { reasonToDecline } from './limit.ts'
@@ -9,6 +17,13 @@ export const chargeCard = (gateway: Gateway) =>
   reaction({
     on: OrderReceived,
     emits: [PaymentProcessed, PaymentFailed],
+    deadline: {
+      from: PaymentProcessed,
+      afterMs: 5 * 60_000,
+      emit: ReservationOverdue,
+      data: ({ orderId, paymentId }) => ({ orderId, paymentId }),
+      liftedBy: [InventoryReserved, InventoryFailed, OrderAbandoned],
+    },
     reads: ({ data }) => [charge(data.orderId)],
     async perform({ data: { orderId, totalCents, currency, cardToken } }, { get, idempotencyKey, signal }) {
       // What was declined stays declined, also if somebody says twice that the order was received.

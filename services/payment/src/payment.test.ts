@@ -1,12 +1,15 @@
 import { describe, it } from '@jest/globals'
-import { like, specify } from '@troupe/testing'
+import { later, lifted, like, specify } from '@troupe/testing'
 import {
   InventoryFailed,
   InventoryReleased,
+  InventoryReserved,
+  OrderAbandoned,
   OrderReceived,
   PaymentFailed,
   PaymentProcessed,
   PaymentRefunded,
+  ReservationOverdue,
 } from '@troupe-demo/schemas'
 import { charge } from './charge.ts'
 import { limitCents } from './limit.ts'
@@ -33,6 +36,7 @@ const inventoryReleased = InventoryReleased({
   items: [{ sku: 'book', quantity: 1 }],
   reason: 'address not served: AQ',
 })
+const abandoned = OrderAbandoned({ orderId: 'o1', reason: 'no answer from inventory' })
 const none = { state: 'none', chargedCents: 0, refundedCents: 0, currency: 'EUR' } as const
 
 describe('chargeCard', () => {
@@ -105,10 +109,58 @@ describe('chargeCard', () => {
   })
 })
 
+describe('a silent inventory', () => {
+  const overdue = ReservationOverdue({ orderId: 'o1', paymentId })
+  const reserved = InventoryReserved({
+    orderId: 'o1',
+    reservationId: '0b8f7d4e-52a1-8c3e-9d10-6f2a7c1e4b90',
+    items: [],
+    shipTo,
+  })
+  const charged = when(received()).then(like(PaymentProcessed, {}), later(overdue, { afterMs: 300_000 }))
+
+  it('is said to be overdue after five minutes, and that alone gives nothing back', () => {
+    charged.whenTimePasses(299_999).then().whenTimePasses(1).then(overdue).whenTimePasses(900_000).then()
+  })
+
+  it.each([
+    ['InventoryReserved', reserved],
+    ['InventoryFailed', inventoryFailed],
+  ])('is not overdue any more after %s', (_type, answer) => {
+    charged.given(answer).whenTimePasses(300_000).then()
+  })
+
+  it('is waited for no more when the order is given up', () => {
+    charged
+      .when(abandoned)
+      .then(like(PaymentRefunded, { reason: 'no answer from inventory' }), lifted(ReservationOverdue))
+  })
+
+  it('is not waited for where nothing was charged', () => {
+    given(received({ cardToken: 'tok_declined' }))
+      .whenTimePasses(900_000)
+      .then()
+  })
+
+  it('that answers after all changes nothing', () => {
+    charged
+      .given(abandoned)
+      .when(reserved)
+      .then()
+      .when(inventoryFailed)
+      .then()
+      .thenOutcome('undo-repeated')
+      .when(inventoryReleased)
+      .then()
+      .thenOutcome('undo-repeated')
+  })
+})
+
 describe('refundCard', () => {
   it.each([
     ['InventoryFailed', inventoryFailed],
     ['InventoryReleased', inventoryReleased],
+    ['OrderAbandoned', abandoned],
   ])('gives all of it back on %s', (_type, event) => {
     const { reason } = event.data
     given(received())

@@ -1,5 +1,11 @@
 import { undo } from '@troupe/core'
-import { InventoryFailed, InventoryReleased, PaymentProcessed, PaymentRefunded } from '@troupe-demo/schemas'
+import {
+  InventoryFailed,
+  InventoryReleased,
+  OrderAbandoned,
+  PaymentProcessed,
+  PaymentRefunded,
+} from '@troupe-demo/schemas'
 import type { chargeCard } from './charge-card.ts'
 import { charge } from './charge.ts'
 import type { Gateway } from './gateway.ts'
@@ -8,7 +14,7 @@ import type { Gateway } from './gateway.ts'
 export const refundCard = (charging: ReturnType<typeof chargeCard>, gateway: Gateway) =>
   undo(charging, {
     undoes: PaymentProcessed,
-    on: [InventoryFailed, InventoryReleased],
+    on: [InventoryFailed, InventoryReleased, OrderAbandoned],
     emits: [PaymentRefunded],
     async perform(_event, { done: { orderId, amountCents }, get, idempotencyKey, signal }) {
       const { chargeId } = get(charge(orderId))

@@ -9,6 +9,12 @@ export type Shipment =
       readonly country: string
       readonly deliverByMs: number
     }
+  | {
+      readonly state: 'cancelled'
+      readonly shipmentId: string
+      readonly country: string
+      readonly reason: string
+    }
   | { readonly state: 'refused'; readonly country: string; readonly reason: string }
 
 /** One order's shipment, by order id. */

@@ -1,6 +1,12 @@
 import { describe, it } from '@jest/globals'
-import { specify } from '@troupe/testing'
-import { InventoryReserved, ShippingFailed, ShippingScheduled } from '@troupe-demo/schemas'
+import { like, specify } from '@troupe/testing'
+import {
+  InventoryReserved,
+  OrderAbandoned,
+  ShippingCancelled,
+  ShippingFailed,
+  ShippingScheduled,
+} from '@troupe-demo/schemas'
 import { shipment } from './shipment.ts'
 import { shipping } from './shipping.ts'
 
@@ -54,5 +60,33 @@ describe('scheduleShipment', () => {
       .whenRedelivered()
       .then()
       .thenOutcome('duplicate')
+  })
+})
+
+describe('cancelShipment', () => {
+  const reason = 'no answer in time'
+  const abandoned = OrderAbandoned({ orderId: 'o1', reason })
+
+  it('calls a shipment off, once', () => {
+    given(reserved('DE'))
+      .when(abandoned)
+      .then(ShippingCancelled({ orderId: 'o1', shipmentId, reason }))
+      .thenDocument(shipment('o1'), { state: 'cancelled', shipmentId, country: 'DE', reason })
+      .when(abandoned)
+      .then()
+      .thenOutcome('undo-repeated')
+      .when(reserved('DE'))
+      .then()
+      .thenOutcome('step-barred')
+  })
+
+  it('heard before the goods are held, keeps the order from ever being shipped', () => {
+    when(abandoned).then().thenOutcome('barred').when(reserved('DE')).then().thenOutcome('step-barred')
+  })
+
+  it('calls nothing off where nothing was booked', () => {
+    given(reserved('AQ')).when(abandoned).then().thenOutcome('barred')
+    given(reserved('DE')).when(reserved('DE')).then()
+    when(reserved('FR')).then(like(ShippingScheduled, {}))
   })
 })

@@ -1,22 +1,26 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals'
 import { startGateway } from '@troupe-demo/gateway'
 import { inventory, stock } from '@troupe-demo/inventory'
-import { order, orderStatus } from '@troupe-demo/order'
+import { order, orderStatus, placeOrder } from '@troupe-demo/order'
 import { charge, gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import {
   InventoryFailed,
   InventoryReleased,
   InventoryReserved,
+  OrderAbandoned,
   OrderCancelled,
+  OrderCompleted,
   OrderReceived,
   PaymentFailed,
   PaymentProcessed,
   PaymentRefunded,
+  ReservationOverdue,
   ShippingFailed,
   ShippingScheduled,
 } from '@troupe-demo/schemas'
-import { shipping } from '@troupe-demo/shipping'
+import { shipment, shipping } from '@troupe-demo/shipping'
 import { EventTestHarness } from '@troupe/testing'
+import { orderFor } from './orders.ts'
 
 const gateway = await startGateway()
 const payment = paymentThrough(gatewayAt(gateway.url))
@@ -116,6 +120,46 @@ describe('services that run without the others', () => {
     )
     await harness.expectEvent(ShippingScheduled, { orderId: 'o1' })
     await harness.expectEvent(ShippingFailed, { orderId: 'o2' })
+  })
+
+  it('failure 13: order gives up on an inventory that stays silent, and what it answers later is undone', async () => {
+    harness = await EventTestHarness.start({
+      services: [order, payment, inventory, shipping],
+      timeoutMs: 30_000,
+      deadlinesMs: { ReservationOverdue: 50 },
+    })
+    await harness.stopService('inventory')
+    const { orderId } = await harness.service('order').decide(placeOrder, orderFor())
+    await harness.expectEvent(ReservationOverdue, { orderId })
+    await harness.expectEvent(OrderAbandoned, { orderId })
+    await harness.expectEvent(OrderCancelled, { orderId, reason: 'no answer from inventory' })
+    await harness.expectEvent(PaymentRefunded, { orderId })
+
+    await harness.startService('inventory')
+    await harness.atRest()
+    expect((await harness.service('order').read(orderStatus(orderId))).state).toBe('cancelled')
+    expect((await harness.service('inventory').read(stock('book'))).held).toBe(0)
+    expect((await harness.service('shipping').read(shipment(orderId))).state).not.toBe('scheduled')
+    const { chargedCents, refundedCents } = await harness.service('payment').read(charge(orderId))
+    expect(refundedCents).toBe(chargedCents)
+    await harness.expectNoEvent(ReservationOverdue)
+    await harness.expectNoEvent(OrderCompleted)
+  })
+
+  it('failure 13: order gives up on a payment that stays silent, and refunds what is charged later', async () => {
+    harness = await EventTestHarness.start({
+      services: [order, payment],
+      timeoutMs: 30_000,
+      deadlinesMs: { OrderOverdue: 50 },
+    })
+    await harness.stopService('payment')
+    const { orderId } = await harness.service('order').decide(placeOrder, orderFor())
+    await harness.stopService('order')
+    await harness.startService('order')
+    await harness.expectEvent(OrderCancelled, { orderId, reason: 'no answer in time' })
+    await harness.startService('payment')
+    await harness.expectEvent(PaymentProcessed, { orderId })
+    await harness.expectEvent(PaymentRefunded, { orderId, reason: 'no answer in time' })
   })
 
   it('order stays cancelled, whatever arrives later', async () => {

@@ -7,14 +7,16 @@ import {
   InventoryFailed,
   InventoryReleased,
   InventoryReserved,
+  OrderAbandoned,
   OrderReceived,
   PaymentFailed,
   PaymentProcessed,
   PaymentRefunded,
+  ReservationOverdue,
   ShippingFailed,
   ShippingScheduled,
 } from '@troupe-demo/schemas'
-import { shipping } from '@troupe-demo/shipping'
+import { shipment, shipping } from '@troupe-demo/shipping'
 import { gatewayAnswer } from './gateway-answer.test.kit.ts'
 import { declinedCard, notServed, orderFor, outOfStock, overTheLimit } from './orders.ts'
 import { exploreSaga, type SagaOptions, type SagaSpace, type SagaState } from './saga-space.test.kit.ts'
@@ -121,6 +123,49 @@ describe('every order in which the events of a saga can come, each once or twice
   )
 })
 
+/** At rest: one end, whichever; and money, stock and the shipment are where it says. Nobody waits for what is over. */
+function endedOneWay(seen: SagaState, input: OrderRequest): string | undefined {
+  if (!seen.isAtRest) return undefined
+  const { saga, read, said, pending } = seen
+  const end = said('OrderCompleted') > 0 ? 'completed' : 'cancelled'
+  const isShipped = read('shipping', shipment(saga)).state === 'scheduled'
+  if (isShipped !== (end === 'completed')) return `the order is ${end}, and shipped is ${isShipped}`
+  if (pending.length > 0) return `${pending.join(', ')} is waited for although the saga is ${end}`
+  return ended(seen, input, end)
+}
+
+describe('every moment in which somebody may have waited long enough', () => {
+  it.each(kinds)(
+    'failure 13: ends %s one way, and late answers change nothing that they should not',
+    (kind, change, end) => {
+      const input = orderFor(change)
+      const judge = (seen: SagaState) => conserved(seen, input) ?? endedOneWay(seen, input)
+      const space = explore(change, { judge, meetsDeadlines: true, deliveriesMax: 1 })
+      expect(space.wrong).toBeUndefined()
+      say(`${kind}, deadlines, ${end} in time`, space)
+    },
+  )
+
+  it('finds a refund that does not ask how the order ended', () => {
+    const chargeCard = stepOf(payment)
+    const refund = payment.reactions.get('OrderAbandoned')?.reaction ?? chargeCard
+    const hasty: Reaction = {
+      ...refund,
+      on: [InventoryFailed, InventoryReleased, OrderAbandoned, ReservationOverdue],
+      react: (event: Event, context: never) =>
+        refund.react({ ...event, data: { reason: 'no answer', ...event.data } } as never, context),
+    }
+    const planted = service({ name: 'payment', reactions: { chargeCard, hasty } })
+    const input = orderFor()
+    const judge = (seen: SagaState) => endedOneWay(seen, input)
+    const { wrong } = explore(
+      {},
+      { services: instead(planted), judge, meetsDeadlines: true, deliveriesMax: 1 },
+    )
+    expect(wrong?.what).toBe('2500 cents were charged and 2500 refunded')
+  })
+})
+
 describe('a saga that was cancelled', () => {
   it.each(kinds.filter(([, , end]) => end === 'cancelled'))(
     'after %s, stays cancelled and as it is, whatever arrives later',
@@ -183,8 +228,10 @@ describe('the search', () => {
   it('finds an undo that leaves no bar behind', () => {
     // It looks for its step under a name under which none is kept.
     const reactions = new Map(inventory.reactions)
-    for (const [type, bound] of reactions)
-      if (bound.reaction.undoes) reactions.set(type, { ...bound, step: 'nowhere' })
+    const found = reactions.get('ShippingFailed')
+    if (!found) throw new Error('Inventory does not hear ShippingFailed.')
+    const forgetful = { ...found, step: 'nowhere' }
+    for (const { type } of found.reaction.on) reactions.set(type, forgetful)
     const planted: Service = { ...inventory, reactions }
     const { wrong } = explore({}, { services: instead(planted), strays: callsForUndo, straysMax: 1 })
     expect(wrong?.what).toBe('InventoryReserved was said after it had been called off')
@@ -193,7 +240,15 @@ describe('the search', () => {
   it('finds a saga that does not end, because an undo no longer hears who failed', () => {
     const chargeCard = stepOf(payment)
     const { undoes, react, emits } = payment.reactions.get('InventoryFailed')?.reaction ?? chargeCard
-    const deaf = { ...chargeCard, form: 'undo' as const, on: [InventoryReleased], emits, react, undoes }
+    const deaf = {
+      ...chargeCard,
+      form: 'undo' as const,
+      on: [InventoryReleased],
+      emits,
+      react,
+      undoes,
+      deadline: undefined,
+    }
     const planted = service({ name: 'payment', reactions: { chargeCard, deaf } })
     const input = orderFor(outOfStock)
     const { wrong } = explore(outOfStock, {

@@ -7,6 +7,8 @@
 //    own record of steps: the one is held against the other.
 import {
   admit,
+  type DeadlineName,
+  type DeadlineWrite,
   type Delivery,
   decideOn,
   documentName,
@@ -37,6 +39,14 @@ export interface Remembering {
   readonly key: string
   readonly ledger: Recollection
   readonly steps: ReadonlyMap<string, Watched>
+  /** Its deadlines that are neither lifted nor due yet, each with what it will say. */
+  readonly pending: readonly Pending[]
+}
+
+interface Pending {
+  readonly saga: string
+  readonly name: string
+  readonly event: Event
 }
 
 export interface Heard {
@@ -53,6 +63,7 @@ export const asNew: Remembering = {
   key: '',
   ledger: { seen: [], documents: [], steps: [], answers: [], keys: [] },
   steps: new Map(),
+  pending: [],
 }
 
 const lane = 'saga/0'
@@ -93,9 +104,10 @@ export function hear(service: Service, before: Remembering, event: Event, outsid
   const isNew = !before.ledger.seen.some(({ source, id }) => source === event.source && id === event.id)
   const { steps, wrong } = watch(service, before.steps, event, says)
   const ledger = changes ? remember(before.ledger, set.writes()) : before.ledger
+  const pending = pendingAfter(service, before.pending, set.writes().deadlines)
   const hadEffect = changes !== undefined && (changes.documents.size > 0 || says.length > 0)
   return {
-    next: { key: keyOf(ledger, steps), ledger, steps },
+    next: { key: keyOf(ledger, steps, pending), ledger, steps, pending },
     says,
     wrong: isNew || !hadEffect ? wrong : `${event.type}, heard again under its own id, had an effect`,
   }
@@ -112,7 +124,31 @@ export function ask(service: Service, name: string, input: object): Heard {
   set.apply(changes)
   const ledger = remember(asNew.ledger, set.writes())
   const says = changes.outbox.map((record) => eventIn(service, record))
-  return { next: { key: keyOf(ledger, new Map()), ledger, steps: new Map() }, says, wrong: undefined }
+  const pending = pendingAfter(service, [], set.writes().deadlines)
+  const steps = new Map()
+  return { next: { key: keyOf(ledger, steps, pending), ledger, steps, pending }, says, wrong: undefined }
+}
+
+/** The service after one of its deadlines was met, and what it says by that. */
+export function meet({ ledger, steps, pending }: Remembering, met: Pending): Heard {
+  const left = pending.filter((one) => one !== met)
+  const next = { key: keyOf(ledger, steps, left), ledger, steps, pending: left }
+  return { next, says: [met.event], wrong: undefined }
+}
+
+function pendingAfter(
+  service: Service,
+  before: readonly Pending[],
+  writes: readonly DeadlineWrite[],
+): readonly Pending[] {
+  const isOf = (one: DeadlineName, other: DeadlineName) => one.saga === other.saga && one.name === other.name
+  const left = before.filter((one) => !writes.some((other) => isOf(one, other)))
+  return [
+    ...left,
+    ...writes.flatMap(({ saga, name, set }) =>
+      set ? [{ saga, name, event: eventIn(service, set.record) }] : [],
+    ),
+  ]
 }
 
 /** The document as the service would read it. */
@@ -183,8 +219,13 @@ function remember(
   }
 }
 
-function keyOf({ seen, documents, steps }: Recollection, watched: Remembering['steps']): string {
+function keyOf(
+  { seen, documents, steps }: Recollection,
+  watched: Remembering['steps'],
+  pending: readonly Pending[],
+): string {
   return JSON.stringify([
+    pending.map(({ saga, name }) => `${saga} ${name}`).toSorted(),
     seen.map(({ source, id }) => `${source} ${id}`).toSorted(),
     documents.map(({ kind, key, state }) => [kind, key, state]).toSorted(byFirstTwo),
     steps.map(({ saga, step, state }) => [saga, step, state]).toSorted(byFirstTwo),

@@ -5,7 +5,8 @@
 //
 // 1. the next event of a topic, to a service that hears it (a topic is read in order, as Kafka's are);
 // 2. an event that a service has heard before, once more: a redelivery, or a second publishing, under its id;
-// 3. a stray: an event that nobody in this saga caused, said by its owner, under an id of its own.
+// 3. a deadline that is pending, if they are to be met: time passes as fast as it likes;
+// 4. a stray: an event that nobody in this saga caused, said by its owner, under an id of its own.
 //
 // States that are equal are walked once, whatever ways lead there; the ways are counted all the same. The space
 // has no loops: every delivery uses something up.
@@ -15,6 +16,7 @@ import {
   asNew,
   documentIn,
   hear,
+  meet,
   type Heard,
   type Outside,
   type Remembering,
@@ -28,6 +30,8 @@ export interface SagaOptions {
   /** How often each event may reach a service: 2 by default. */
   readonly deliveriesMax?: 1 | 2
   /** What may come out of the blue, each at most once, as long as no more than `straysMax` have. */
+  /** Whether deadlines are met, whenever they are pending. They never are by default. */
+  readonly meetsDeadlines?: boolean
   readonly strays?: (saga: string) => readonly EventDraft[]
   readonly straysMax?: number
   /** From when on they may come; always by default. */
@@ -42,6 +46,8 @@ export interface SagaState {
   /** Nothing is on its way. */
   readonly isAtRest: boolean
   readonly strays: number
+  /** Names of deadlines that are pending, of any service. */
+  readonly pending: readonly string[]
   /** How many different events of this type were said, strays left out. */
   said(type: string): number
   read<State extends object>(service: string, ref: DocumentRef<State>): State
@@ -79,6 +85,7 @@ export function exploreSaga(options: SagaOptions): SagaSpace {
     outside = () => undefined,
     judge,
     deliveriesMax = 2,
+    meetsDeadlines = false,
     straysMax = 0,
     straysFrom = () => true,
   } = options
@@ -100,11 +107,15 @@ export function exploreSaga(options: SagaOptions): SagaSpace {
     if (already) return already
     const { event } = events[number] as { event: Event }
     const { next, ...rest } = hear(services[at] as Service, before, event, outside)
-    // Short names for what is equal: keys of whole states are made of them.
-    const after = { ...rest, next: known.get(next.key) ?? { ...next, key: String(known.size + 1) } }
-    known.set(next.key, after.next)
+    const after = { ...rest, next: named(next) }
     heard.set(key, after)
     return after
+  }
+  /** Short names for what is equal: keys of whole states are made of them. */
+  const named = (next: Remembering): Remembering => {
+    const already = known.get(next.key) ?? { ...next, key: String(known.size + 1) }
+    known.set(next.key, already)
+    return already
   }
   const { first, saga } = beginning(options, numberOf)
   const strayNumbers = (options.strays?.(saga) ?? []).map((draft, index) =>
@@ -126,6 +137,12 @@ export function exploreSaga(options: SagaOptions): SagaSpace {
         const read = state.read.with(at, (state.read[at] ?? []).with(topic, place + 1))
         const after = deliver({ ...state, read }, at, number)
         yield { ...after, what: `${service.name} hears ${nameOf(number)}` }
+      }
+      for (const met of meetsDeadlines ? (state.services[at]?.pending ?? []) : []) {
+        const { next, says } = meet(state.services[at] as Remembering, met)
+        const logs = state.logs.with(at, [...(state.logs[at] ?? []), ...says.map((event) => numberOf(event))])
+        const after = { ...state, services: state.services.with(at, named(next)), logs }
+        yield { state: after, wrong: undefined, what: `${service.name} waits no longer: ${met.name}` }
       }
       if (deliveriesMax < 2) continue
       for (const number of again(state, at)) {
@@ -177,6 +194,7 @@ export function exploreSaga(options: SagaOptions): SagaSpace {
         topics.every((__, topic) => nextHeard(state, at, topic) === undefined),
       ),
       strays: state.strays.length,
+      pending: state.services.flatMap(({ pending }) => pending.map(({ name }) => name)),
       saga,
       said: (type) =>
         [...new Set(state.logs.flat())].filter(
