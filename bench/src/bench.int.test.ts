@@ -33,6 +33,11 @@ const figuresWanted: Readonly<Record<string, readonly string[]>> = {
   history: ['hops a second', 'recall a batch', 'settle a batch', 'write-ahead log per hop'].flatMap(
     (figure) => ['young', 'old', 'old / young'].map((side) => `${figure} [${side}]`),
   ),
+  deadlines: [
+    ...['none', 'pending', 'pending / none'].map((side) => `hops a second [${side}]`),
+    'lateness, mean',
+    'fired within a second',
+  ],
   baseline: [...hopFigures, ...perProcess('CPU per hop', ['stack', 'baseline', 'postgresql', 'all'])],
 }
 

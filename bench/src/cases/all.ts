@@ -1,6 +1,7 @@
 import type { BenchCase } from '../run/case.ts'
 import { baseline } from './baseline.ts'
 import { compose } from './compose.ts'
+import { deadlines } from './deadlines.ts'
 import { drain } from './drain.ts'
 import { firstSaga } from './first-saga.ts'
 import { harness } from './harness.ts'
@@ -31,6 +32,7 @@ export const allCases: readonly BenchCase[] = [
   records,
   drain,
   history,
+  deadlines,
   baseline,
   harness,
   compose,

@@ -34,6 +34,23 @@ describe('The checks', () => {
     expect(judged(good).violations).toEqual([])
   })
 
+  it('find nothing wrong where order has given up on a silent inventory, and every late answer was undone', () => {
+    const facts = factsOf('good', 'given up')
+    expect(judged(facts).violations).toEqual([])
+    const barred = withLedger(facts, 'shipping', (ledger) => ({
+      ...ledger,
+      inbox: ledger.inbox.map((row) =>
+        row.id === 'order-1-OrderAbandoned' ? { ...row, outcome: 'undo-repeated' } : row,
+      ),
+    }))
+    expect(judged(barred).violations).toEqual([])
+    const shipped = withLedger(facts, 'shipping', (ledger) => ({
+      ...ledger,
+      documents: ledger.documents.map((row) => ({ ...row, state: { state: 'scheduled' } })),
+    }))
+    expect(found(judged(shipped))).toEqual(['documents', 'conserved'])
+  })
+
   it('take a record that was published again for a duplicate, and count it', () => {
     const again = withRecords((records) => [...records, { ...(records[1] as PublishedRecord), offset: 100n }])
     expect(judged(again)).toMatchObject({ violations: [], duplicates: 1, events: good.records.length })

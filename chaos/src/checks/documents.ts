@@ -50,7 +50,13 @@ function* compare(
 }
 
 function orders({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
-  const heard = ['PaymentFailed', 'PaymentRefunded', 'ShippingScheduled']
+  const heard = [
+    'PaymentFailed',
+    'PaymentRefunded',
+    'ShippingScheduled',
+    'ReservationOverdue',
+    'OrderOverdue',
+  ]
   return perSaga(eventsBySaga, (events) => {
     const end = countOf(events, 'OrderCompleted') > 0 ? 'completed' : 'cancelled'
     return { version: 1 + countOf(events, ...heard), state: { state: end } }
@@ -72,12 +78,11 @@ function charges({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
 
 function shipments({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
   return perSaga(eventsBySaga, (events) => {
-    const changes = countOf(events, 'ShippingScheduled', 'ShippingFailed')
+    const changes = countOf(events, 'ShippingScheduled', 'ShippingFailed', 'ShippingCancelled')
     if (changes === 0) return undefined
-    return {
-      version: changes,
-      state: { state: countOf(events, 'ShippingFailed') > 0 ? 'refused' : 'scheduled' },
-    }
+    const isCancelled = countOf(events, 'ShippingCancelled') > 0
+    const booked = countOf(events, 'ShippingFailed') > 0 ? 'refused' : 'scheduled'
+    return { version: changes, state: { state: isCancelled ? 'cancelled' : booked } }
   })
 }
 

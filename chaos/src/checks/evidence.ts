@@ -41,3 +41,8 @@ export function countOf(events: readonly PublishedRecord[] | undefined, ...types
 export function placeOf({ topic, partition, offset }: PublishedRecord): string {
   return `${topic}[${partition}]@${offset}`
 }
+
+/** True for a saga that order has given up on: what was late then finds its work called off. */
+export function isAbandoned(events: readonly PublishedRecord[] | undefined): boolean {
+  return countOf(events, 'OrderAbandoned') > 0
+}

@@ -19,8 +19,25 @@ const owners: Readonly<Record<string, string>> = {
   Shipping: 'shipping',
 }
 
+/** Inventory was silent, and answered after order had given up. */
+const givenUp: Pick<(typeof expectations)['good'], 'events' | 'outcome'> = {
+  events: [
+    'OrderReceived',
+    'PaymentProcessed',
+    'ReservationOverdue',
+    'OrderAbandoned',
+    'OrderCancelled',
+    'PaymentRefunded',
+    'InventoryReserved',
+    'InventoryReleased',
+    'ShippingScheduled',
+    'ShippingCancelled',
+  ],
+  outcome: 'cancelled',
+}
+
 /** What is found after one order of each of these kinds, where nothing went wrong. An order is of 2 books for 500 cents. */
-export function factsOf(...kinds: readonly OrderKind[]): Facts {
+export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
   const orders: PlacedOrder[] = []
   const records: PublishedRecord[] = []
   const ledgers = new Map(Object.values(owners).map((name) => [name, emptyLedger()]))
@@ -30,11 +47,12 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
   let stockVersion = 0
   for (const [at, kind] of kinds.entries()) {
     const id = `order-${at}`
-    const { events, outcome } = expectations[kind]
-    orders.push({ idempotencyKey: `key-${at}`, kind, answers: [id] })
+    const { events, outcome } = kind === 'given up' ? givenUp : expectations[kind]
+    orders.push({ idempotencyKey: `key-${at}`, kind: kind === 'given up' ? 'good' : kind, answers: [id] })
     let causationId: string | undefined
     for (const type of events) {
-      const source = owners[/^[A-Z][a-z]+/.exec(type)?.[0] ?? ''] ?? ''
+      const source =
+        type === 'ReservationOverdue' ? 'payment' : (owners[/^[A-Z][a-z]+/.exec(type)?.[0] ?? ''] ?? '')
       const record = { source, id: `${id}-${type}`, type, key: id, saga: id, causationId }
       records.push({
         ...record,
@@ -54,7 +72,7 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
     document('order', {
       kind: 'order-status',
       key: id,
-      version: 2,
+      version: kind === 'given up' ? 4 : 2,
       state: { state: outcome, details: { totalCents: 500, items: [{ quantity: 2 }] } },
     })
     document('payment', {
@@ -78,8 +96,11 @@ export function factsOf(...kinds: readonly OrderKind[]): Facts {
       ledgers.get('inventory')?.steps.push({ saga: id, step: 'reserveStock', state: end })
       stockVersion += has('InventoryReleased') ? 2 : 1
       held += has('InventoryReleased') ? 0 : 2
-      const state = has('ShippingScheduled') ? 'scheduled' : 'refused'
-      document('shipping', { kind: 'shipment', key: id, version: 1, state: { state } })
+      const isCancelled = has('ShippingCancelled')
+      const state = isCancelled ? 'cancelled' : has('ShippingScheduled') ? 'scheduled' : 'refused'
+      document('shipping', { kind: 'shipment', key: id, version: isCancelled ? 2 : 1, state: { state } })
+      if (has('ShippingScheduled'))
+        ledgers.get('shipping')?.steps.push({ saga: id, step: 'scheduleShipment', state: end })
     }
   }
   if (stockVersion > 0) {

@@ -1,7 +1,7 @@
-import type { Evidence } from './evidence.ts'
+import { type Evidence, isAbandoned } from './evidence.ts'
 
 /** Every saga has ended, nothing waits to be published, every step is where its saga's end leaves it, nothing was set aside. */
-export function* terminal({ ledgers, deadLetters }: Evidence): Generator<string> {
+export function* terminal({ ledgers, deadLetters, eventsBySaga }: Evidence): Generator<string> {
   const ends = new Map<string, string>()
   for (const { kind, key, state } of ledgers.get('order')?.documents ?? []) {
     if (kind !== 'order-status') continue
@@ -14,6 +14,7 @@ export function* terminal({ ledgers, deadLetters }: Evidence): Generator<string>
       yield `${service} has ${outbox.length} events in its outbox: ${outbox.slice(0, 3).join(', ')} …`
     for (const { saga, step, state } of steps) {
       const expected = ends.get(saga) === 'completed' ? 'done' : 'undone'
+      if (state === 'barred' && isAbandoned(eventsBySaga.get(saga))) continue
       if (state !== expected)
         yield `Step ${step} of saga ${saga}, ${ends.get(saga) ?? 'unknown'}, is ${state}.`
     }

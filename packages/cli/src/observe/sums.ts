@@ -9,6 +9,7 @@ export interface Sums {
   readonly refundedCents: Readonly<Record<string, number>>
   readonly piecesReserved: number
   readonly piecesReleased: number
+  /** Less those that were called off. */
   readonly shipmentsScheduled: number
 }
 
@@ -42,6 +43,8 @@ export function added(sums: Sums, { type, data }: Pick<Event, 'type' | 'data'>):
       return { ...sums, piecesReleased: sums.piecesReleased + pieces(data as Items) }
     case 'ShippingScheduled':
       return { ...sums, shipmentsScheduled: sums.shipmentsScheduled + 1 }
+    case 'ShippingCancelled':
+      return { ...sums, shipmentsScheduled: sums.shipmentsScheduled - 1 }
     default:
       return sums
   }
