@@ -137,9 +137,7 @@ describe('a silent inventory', () => {
   })
 
   it('is not waited for where nothing was charged', () => {
-    given(received({ cardToken: 'tok_declined' }))
-      .whenTimePasses(900_000)
-      .then()
+    declinedFor('card declined').given(received()).whenTimePasses(900_000).then()
   })
 
   it('that answers after all changes nothing', () => {
