@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { type Reaction, reaction, type Service, service } from '@troupe/core'
+import { type Event, type Reaction, reaction, type Service, service } from '@troupe/core'
 import { inventory, openingStock, stock } from '@troupe-demo/inventory'
 import { order, type OrderRequest, orderStatus } from '@troupe-demo/order'
 import { charge, payment } from '@troupe-demo/payment'
