@@ -239,8 +239,8 @@ export const demoMutants: readonly Mutant[] = [
       },
       {
         module: 'payment/refund-card',
-        anchor: 'on: [InventoryFailed, InventoryReleased]',
-        replace: 'on: [InventoryFailed, ShippingFailed]',
+        anchor: 'on: [InventoryFailed, InventoryReleased',
+        replace: 'on: [InventoryFailed, ShippingFailed',
       },
     ],
     proof: { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'not served' },
@@ -249,7 +249,7 @@ export const demoMutants: readonly Mutant[] = [
     'refund-deaf-to-stock',
     10,
     'the payment is not refunded when stock runs out',
-    ['payment/refund-card', 'on: [InventoryFailed, InventoryReleased]', 'on: [InventoryReleased]'],
+    ['payment/refund-card', 'on: [InventoryFailed, InventoryReleased', 'on: [InventoryReleased'],
     { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'out of stock' },
   ),
   plant(
