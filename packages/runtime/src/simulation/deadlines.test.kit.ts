@@ -23,12 +23,12 @@ export function watchDeadlines(
   ledger.nowMs = () => databaseBeganMs + time.nowMs
   ledger.settle = async (settlement) => {
     const receipt = await settle(settlement)
-    for (const { saga, set } of settlement.deadlines) {
+    // By what was heard, not by what was written of it: that is what is looked at here.
+    for (const { saga, type, outcome } of settlement.inbox) {
+      if (outcome !== 'applied') continue
+      if (type === 'LoanAsked' && !seen.has(saga)) seen.set(saga, { dueMs: time.nowMs + loanMs, firedMs: [] })
       const known = seen.get(saga)
-      if (!set && known) known.liftedMs ??= time.nowMs
-      // Set and lifted by one batch: it was never there.
-      else if (!set) seen.set(saga, { dueMs: Infinity, liftedMs: time.nowMs, firedMs: [] })
-      else if (!known) seen.set(saga, { dueMs: time.nowMs + loanMs, firedMs: [] })
+      if (type === 'LoanRepaid' && known) known.liftedMs ??= time.nowMs
     }
     return receipt
   }
