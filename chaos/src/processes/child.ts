@@ -1,6 +1,7 @@
-import { lineSplitter } from './line-splitter.ts'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { createKeeper } from './keeper.ts'
+import { lineSplitter } from './line-splitter.ts'
 
 export interface ChildOptions {
   /** The module that Node runs. */
@@ -34,6 +35,7 @@ const linesKeptMax = 20
 
 /** Every process that was started here and is not known to be gone. */
 const started = new Set<ChildProcess>()
+const keeper = createKeeper()
 
 // The last word, for exits that stop nothing: an error that nobody caught, a second Ctrl-C.
 process.on('exit', () => {
@@ -47,7 +49,9 @@ export function startChild({ main, nodeArguments = [], environment, logFile }: C
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...inherited(process.env), ...environment },
   })
+  const { pid } = child
   started.add(child)
+  if (pid !== undefined) keeper.has(pid)
   const lines: string[] = []
   const log = createWriteStream(logFile, { flags: 'a' })
   // What cannot be written to the log is no reason to end: the lines that matter are kept.
@@ -62,6 +66,7 @@ export function startChild({ main, nodeArguments = [], environment, logFile }: C
   const ended = new Promise<ChildExit>((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null) => {
       started.delete(child)
+      if (pid !== undefined) keeper.gone(pid)
       log.end()
       resolve({ code, signal, lastLines: lines })
     }
@@ -82,7 +87,7 @@ export function startChild({ main, nodeArguments = [], environment, logFile }: C
   // A process that is meant to fail has nobody waiting for it to run.
   running.catch(() => {})
   return {
-    pid: child.pid ?? 0,
+    pid: pid ?? 0,
     running,
     ended,
     signal: (signal) => child.kill(signal),
