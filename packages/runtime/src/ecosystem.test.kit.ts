@@ -7,7 +7,7 @@ import { createService, type ServiceOptions } from './create-service.ts'
 import type { Settings } from './environment.ts'
 import { keepingLog } from './fakes.test.kit.ts'
 import type { RunningService } from './running-service.ts'
-import { type Part, startParts } from './stack-parts.test.kit.ts'
+import { type Part, type StackParts, startParts } from './stack-parts.test.kit.ts'
 
 export interface PaidInData {
   readonly account: string
@@ -85,7 +85,7 @@ export function ecosystem(name: string, { perform, says, hears }: EcosystemOptio
 
 /** A stack whose parts can be stopped and started again where they were. */
 export interface TestStack {
-  readonly kafka: Part
+  readonly kafka: StackParts['kafka']
   readonly registry: Part
   readonly postgres: Part
   /** The registry forgets everything, and goes on. */

@@ -24,7 +24,11 @@ export interface Part {
 }
 
 export interface StackParts {
-  readonly kafka: Part & { readonly address: string }
+  readonly kafka: Part & {
+    readonly address: string
+    /** Lets things go wrong, until it is stopped. Not where the broker is somebody else's. */
+    readonly onRequest?: Broker['onRequest']
+  }
   /** `empty` makes it forget every schema of these tests. */
   readonly registry: Part & { readonly url: string; empty(): Promise<void> }
   readonly postgres: Part & { createDatabase(name: string): Promise<string> }
@@ -50,7 +54,7 @@ async function embeddedParts(): Promise<StackParts> {
     restartable<EmbeddedPostgres>((port) => startPostgres({ port, dir: dirOf('postgres'), fsync: false })),
   ])
   return {
-    kafka: { ...kafka, address: kafka.now().address },
+    kafka: { ...kafka, address: kafka.now().address, onRequest: (hook) => kafka.now().onRequest(hook) },
     registry: { ...registry, url: registry.now().url, empty: () => registry.now().empty() },
     postgres: { ...postgres, createDatabase: (name) => postgres.now().createDatabase({ name }) },
     namespace: undefined,
