@@ -5,7 +5,14 @@
 // 1. At most `postsMax` requests are under way.
 // 2. An order is due at its place in the time given; what is late is made up for as fast as 1 permits.
 
-import { createHttpClient, type HttpClient, mixedOrders, type MixedOrder, orderApi } from '@troupe/cli'
+import {
+  createHttpClient,
+  type HttpClient,
+  mixedOrders,
+  type MixedOrder,
+  orderApi,
+  type OrderKind,
+} from '@troupe/cli'
 import type { PlacedOrder } from '../checks/facts.ts'
 import { pause } from '../world/pause.ts'
 
@@ -17,6 +24,8 @@ export interface OrderLoadOptions {
   /** Where the order service's instances listen, the dead ones included. */
   readonly urls: () => readonly string[]
   readonly signal: AbortSignal
+  /** Default: all of them, mixed. */
+  readonly kinds?: readonly OrderKind[]
   /** Requests under way. Default 32. */
   readonly postsMax?: number
   /** Told how many have been answered. */
@@ -36,9 +45,9 @@ const retryDelayMs = 100
  * @throws the signal's reason
  */
 export async function placeOrders(options: OrderLoadOptions): Promise<readonly PlacedOrder[]> {
-  const { count, seed, durationMs, postsMax = 32, signal, onAnswered } = options
+  const { count, seed, durationMs, kinds, postsMax = 32, signal, onAnswered } = options
   const http = createHttpClient(postsMax, attemptMsMax)
-  const source = mixedOrders(count, seed)
+  const source = ordersOf(count, seed, kinds)
   const beganMs = performance.now()
   const orders: Order[] = []
   let answered = 0
@@ -63,6 +72,16 @@ export async function placeOrders(options: OrderLoadOptions): Promise<readonly P
     http.close()
   }
   return orders
+}
+
+function* ordersOf(count: number, seed: number, kinds?: readonly OrderKind[]): Generator<MixedOrder> {
+  let made = 0
+  for (const one of mixedOrders(Infinity, seed)) {
+    if (kinds && !kinds.includes(one.kind)) continue
+    if (made === count) return
+    made += 1
+    yield one
+  }
 }
 
 /** Every tenth order is asked for twice, whatever the first answer was: it must be the same. */

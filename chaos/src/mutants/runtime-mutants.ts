@@ -131,6 +131,13 @@ const partition: readonly Mutant[] = [
     { rows: [25] },
   ),
   plant(
+    'events-not-held-back',
+    23,
+    'batches are handled on, however much waits for Kafka',
+    ['runtime/partition', 'await roomOrEnd(batch)', 'void roomOrEnd(batch)'],
+    { tests: 'packages/runtime/src/back-pressure.int.test.ts' },
+  ),
+  plant(
     'lookout-asleep',
     4,
     'nobody looks for events whose process died when nobody claimed',
@@ -367,6 +374,17 @@ export const postgresMutants: readonly Mutant[] = [
       'postgres/statements/update-steps',
       'WHERE stored.state = given.expected',
       'WHERE given.expected IS NOT NULL',
+    ],
+    { tests: contract },
+  ),
+  plant(
+    'step-inserted-over',
+    11,
+    'a step that another process has begun meanwhile is begun again',
+    [
+      'postgres/statements/insert-steps',
+      'AS given(saga, step, state, done, touched)`',
+      'AS given(saga, step, state, done, touched) ON CONFLICT (saga, step) DO UPDATE SET state = excluded.state, done = excluded.done, touched = excluded.touched`',
     ],
     { tests: contract },
   ),

@@ -16,4 +16,4 @@ void postgres.exited.then(({ expected, reason }) => {
   process.exit(3)
 })
 for (const name of CHAOS_DATABASES.split(',')) await postgres.createDatabase({ name, password })
-announce({ postmaster: postgres.pid }, () => postgres.stop())
+announce({ postmaster: postgres.pid, url: postgres.url }, () => postgres.stop())

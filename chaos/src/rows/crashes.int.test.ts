@@ -9,7 +9,7 @@ const produceKey = 0
 /** Each service ends at another point, by SIGKILL, the third time that it comes there. */
 const failpoints = {
   'order-1': 'after-receive:kill@3',
-  'inventory-1': 'after-commit:kill@3',
+  'inventory-1': 'before-push:kill@3',
   'shipping-1': 'after-publish:kill@3',
   'payment-1': 'before-publish:kill@3',
 }
@@ -34,7 +34,7 @@ describe('A service that ends, or is cut off, in the middle of its work', () => 
 
   it('failure 4: after the commit and before it published, publishes what it left behind', () => {
     const log = stage.logOf('inventory-1')
-    expect(log.slice(log.indexOf('failpoint after-commit:kill@3'))).toContain('left in the outbox')
+    expect(log.slice(log.indexOf('failpoint before-push:kill@3'))).toContain('left in the outbox')
     expect(verdict.violations).toEqual([])
   })
 

@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals'
+import type { OrderKind } from '@troupe/cli'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { gather } from '../facts/gather.ts'
 import { placeOrders } from '../load/order-load.ts'
 import { textOf } from '../processes/child.ts'
 import { compiled } from '../processes/compiled.ts'
+import type { Equipment } from '../world/instance.ts'
 import { createWorld, type World, type WorldOptions } from '../world/world.ts'
 
 /** `CHAOS_LONG=1` runs the rows as long as they are meant to; else they are shortened for the suite. */
@@ -20,8 +22,8 @@ export const rowTimeoutMs = isLong ? 600_000 : 180_000
 /** One world for the rows of a file. Orders of every row stay: each ends with the checks over all of them. */
 export interface Stage {
   readonly world: World
-  /** Places orders as fast as they are taken, or over this time; resolves when all are taken. */
-  place(count: number, durationMs?: number): Promise<void>
+  /** Places orders of these kinds, or of all, as fast as they are taken, or over this time; resolves when all are taken. */
+  place(count: number, durationMs?: number, kinds?: readonly OrderKind[]): Promise<void>
   /** Starts an instance anew, with a failpoint. */
   equipWith(instance: string, failpoints: string): Promise<void>
   /** Resolves when an instance has ended by its failpoint and runs again, without one. */
@@ -40,6 +42,14 @@ export interface StageOptions extends Omit<WorldOptions, 'folder' | 'onEnd'> {
   readonly failpoints?: Readonly<Record<string, string>>
 }
 
+/** For an instance that is to have failpoints, or a planted bug. */
+export function grafted(text: string): Equipment {
+  return {
+    nodeArguments: ['--import', join(compiled, 'graft', 'register.js')],
+    environment: { TROUPE_GRAFTS: text },
+  }
+}
+
 export async function openStage({ failpoints = {}, ...options }: StageOptions = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-rows-'))
   const orders: PlacedOrder[] = []
@@ -54,21 +64,18 @@ export async function openStage({ failpoints = {}, ...options }: StageOptions = 
       if (!mayDie.has(name)) surprises.push(`${name} ended by itself ${textOf(exit)}`)
     },
   })
-  const graft = (instance: string, text: string) =>
-    world.instance(instance).equip({
-      nodeArguments: ['--import', join(compiled, 'graft', 'register.js')],
-      environment: { TROUPE_GRAFTS: text },
-    })
+  const graft = (instance: string, text: string) => world.instance(instance).equip(grafted(text))
   for (const [instance, text] of Object.entries(failpoints)) graft(instance, text)
   await world.start()
   return {
     world,
-    async place(count, durationMs = 0) {
+    async place(count, durationMs = 0, kinds) {
       seeds += 1
       const placed = await placeOrders({
         count,
         seed: seeds,
         durationMs,
+        ...(kinds ? { kinds } : {}),
         urls: () =>
           [...world.instances.values()].filter(({ service }) => service === 'order').map(({ url }) => url),
         signal: over.signal,

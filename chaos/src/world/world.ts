@@ -6,6 +6,7 @@
 // 2. What a process said goes to `<folder>/logs/<name>.log`, all starts of it one after the other.
 // 3. Nothing outlives `close`, nor this process.
 
+import { queryAt } from '@troupe/embedded'
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -60,6 +61,8 @@ export interface World {
   readonly registryUrl: string
   /** A service's database, past all proxies. */
   databaseUrl(service: ServiceName): string
+  /** Runs this as the database's superuser. */
+  administer(sql: string): Promise<void>
   /** Starts the stack, and the first instance of each service. */
   start(): Promise<void>
   /** Makes every proxy pass everything on, thaws what is frozen, and starts what is down. */
@@ -90,6 +93,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     freePort(),
   ])
   let postmaster: number | undefined
+  let adminUrl = ''
   let isCrashing = false
 
   const stackPart = (name: string, port: number, environment: Readonly<Record<string, string>> = {}): Part =>
@@ -100,8 +104,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         logFile: join(folder, 'logs', `${name}.log`),
         environment: { CHAOS_DIR: join(folder, name), CHAOS_PORT: String(port), ...environment },
       }),
-      onRunning({ postmaster: pid }) {
+      onRunning({ postmaster: pid, url }) {
         if (typeof pid === 'number') postmaster = pid
+        if (typeof url === 'string') adminUrl = url
       },
       onEnd(exit) {
         if (name !== 'database' || !isCrashing) onEnd?.(name, exit)
@@ -185,6 +190,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     kafka: `127.0.0.1:${kafkaPort}`,
     registryUrl: `http://127.0.0.1:${registryPort}`,
     databaseUrl: (service) => `postgresql://${service}:${password}@127.0.0.1:${databasePort}/${service}`,
+    async administer(sql) {
+      await queryAt(adminUrl, sql)
+    },
     async start() {
       await Promise.all(stack.map((part) => part.start()))
       await Promise.all(firsts().map(({ part }) => part.start()))

@@ -139,7 +139,7 @@ describe('a stack in a folder', () => {
     await again.end()
   })
 
-  it('is refused to a second stack with the first one’s pid', async () => {
+  it('failure 40: is refused to a second stack with the first one’s pid', async () => {
     const dir = temporaryFolder()
     const first = await start({ dir })
     await expect(startStack({ dir })).rejects.toMatchObject({

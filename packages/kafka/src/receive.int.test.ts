@@ -113,7 +113,7 @@ describe('a receiver', () => {
       expect(receiver.state.partitions[0]?.failure).toBeUndefined()
     }))
 
-  it('stays a member of its group however long a take lasts', () =>
+  it('failure 15: stays a member of its group however long a take lasts', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
