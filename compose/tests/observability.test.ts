@@ -21,6 +21,7 @@ interface Panel {
 }
 
 const folder = new URL('../', import.meta.url)
+const metricsFolder = '../packages/runtime/src/'
 const read = (file: string) => readFile(new URL(file, folder), 'utf8')
 
 let rules: readonly Rule[]
@@ -36,7 +37,10 @@ beforeAll(async () => {
     }
   ).groups.flatMap((group) => group.rules)
   panels = (JSON.parse(await read('grafana/dashboards/troupe.json')) as { panels: readonly Panel[] }).panels
-  const code = await read('../packages/runtime/src/metrics.ts')
+  const sources = (await readdir(new URL(metricsFolder, folder))).filter((file) =>
+    /^metrics(?:-\w+)?\.ts$/.test(file),
+  )
+  const code = (await Promise.all(sources.map((file) => read(metricsFolder + file)))).join('\n')
   const names = new Map(
     [...code.matchAll(/^ {2}(\w+): '((?:troupe|kafka)_\w+)',$/gm)].map((m) => [m[1], m[2]]),
   )
