@@ -51,8 +51,6 @@ export const troupePayment: Contender = {
         TROUPE_LOG_LEVEL: 'warn',
         TROUPE_TOPIC_PARTITIONS: String(partitions),
         TROUPE_STOP_WITH_PARENT: '1',
-        // Nobody answers here; what is said of that would come into the topic of answers.
-        TROUPE_DEADLINES: 'ReservationOverdue=86400000',
         ...environment,
       },
       ...options,

@@ -4,7 +4,10 @@ import type { Feed } from './partition-work.ts'
 
 /** What is known of how far a partition was read, by whichever member of the group. */
 export interface Reading {
-  /** Something of it had been settled when its present owner, or nobody, claimed it. */
+  /**
+   * Something of it had been settled when its present owner, or nobody, claimed it; or has been since, by an
+   * owner who kept it when the group's partitions were dealt out anew.
+   */
   readonly isOld: boolean
   /** What is to be settled next; undefined if nothing ever was. */
   readonly position: bigint | undefined

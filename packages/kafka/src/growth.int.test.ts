@@ -91,6 +91,38 @@ describe('failure 27: partitions that grow from 3 to 6 under load', () => {
       expect(bench.log.lines.some(({ message }) => message.startsWith('the topic has grown'))).toBe(true)
     }))
 
+  it('wait also where the old ones were empty when their owner claimed them', () =>
+    withBroker(async (bench) => {
+      await bench.createTopic('order.events', 3)
+      const ledger = new MemoryLedger()
+      let isHeld = false
+      let letGo = (): void => undefined
+      const hold = new Promise<void>((resolve) => (letGo = resolve))
+      const receiver = bench.receiver({
+        topics,
+        tuning,
+        assign: (one) =>
+          Promise.resolve(ledger.work(one, () => (isHeld && one.partition === 0 ? hold : Promise.resolve()))),
+        positionOf: (one) => Promise.resolve(ledger.positions.get(laneOf(one))?.next),
+      })
+      await receiver.start()
+      for (const partition of [0, 1, 2]) await bench.publish('order.events', ['first'], partition)
+      await until('the first ones', () => ledger.records.length === 3)
+      isHeld = true
+      await bench.publish('order.events', ['held'], 0)
+      await bench.grow('order.events', 6)
+      for (const partition of [3, 4, 5]) await bench.publish('order.events', ['later'], partition)
+      const reading = (): readonly (readonly string[] | undefined)[] =>
+        receiver.state.partitions.filter(({ partition }) => partition >= 3).map(({ waitsFor }) => waitsFor)
+      await until('the new ones, waiting or read', () => {
+        const waiting = reading().filter((one) => one?.includes('order.events/0')).length
+        return waiting + ledger.records.filter(({ partition }) => partition >= 3).length >= 3
+      })
+      expect(ledger.records.filter(({ partition }) => partition >= 3)).toEqual([])
+      letGo()
+      await until('all of it', () => ledger.records.length === 7)
+    }))
+
   it('are begun with side by side by a group that never read the topic', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events', 3)

@@ -72,6 +72,8 @@ export class PartitionLane {
   /** The partition is new to a group that has read its topic before: others come first. */
   #isGrowth = false
   #hadPosition = false
+  /** Held over a change of the group: what is new with it was not there when this partition was claimed. */
+  #isKept = false
   #waitsFor: readonly string[] | undefined
   #failure: PartitionState['failure']
   #wake: () => void = () => undefined
@@ -103,7 +105,8 @@ export class PartitionLane {
 
   /** What other partitions of the topic go by. */
   get reading(): Reading {
-    return { isOld: this.#hadPosition, position: this.#settled }
+    const isOld = this.#hadPosition || (this.#isKept && this.#settled !== undefined)
+    return { isOld, position: this.#settled }
   }
 
   /** What a watchdog goes by. */
@@ -127,6 +130,7 @@ export class PartitionLane {
 
   /** The group assigned the partition again: kafkajs has forgotten where we were. */
   keep(): void {
+    this.#isKept = true
     if (this.#phase === 'reading') this.#options.feed.seek(this.#partition, this.#tail)
   }
 

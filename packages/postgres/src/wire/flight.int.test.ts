@@ -63,7 +63,7 @@ describe('a flight', () => {
     }
   })
 
-  it('settles nine statements in one round trip with one Sync', async () => {
+  it('settles ten statements in one round trip with one Sync', async () => {
     const heard = await overheard(async (ledger, listen) => {
       await ledger.settle(everywhere('stored'))
       const claim = await ledger.claim({ topic: 'order.events', partition: 0 })
@@ -84,7 +84,7 @@ describe('a flight', () => {
       await settleAll(1n, 'second', 2)
     })
     const [question, answer, ...more] = turns(withoutGoodbye(heard))
-    expect(question).toEqual({ from: 'client', types: `${'BE'.repeat(9)}S` })
+    expect(question).toEqual({ from: 'client', types: `${'BE'.repeat(10)}S` })
     expect(answer?.types.match(/Z/g)).toHaveLength(1)
     expect(more).toEqual([])
   })
