@@ -12,8 +12,7 @@ import type { BenchCase, Scene } from '../run/case.ts'
 /** Whether deadlines that wait cost anything, and how late they are when they are due. */
 export const deadlines: BenchCase = {
   name: 'deadlines',
-  title:
-    'the payment service with 100,000 deadlines pending and with none but its own, in turns; then many that are due',
+  title: 'one service with 100,000 deadlines pending and with none, in turns; then many that are due',
   sizes: {
     pending: { full: 100_000, quick: 1_000, what: 'deadlines that wait' },
     'warm-up': { full: 20_000, quick: 200, what: 'hops before, for V8 to compile' },
@@ -40,7 +39,7 @@ export const deadlines: BenchCase = {
       const rates = { none: [] as number[], pending: [] as number[] }
       for (let round = 1; round <= size('rounds'); round += 1) {
         for (const kind of ['none', 'pending'] as const) {
-          await client.query('DELETE FROM troupe.deadline WHERE name = $1 OR $2', [filler, round === 1])
+          await client.query('DELETE FROM troupe.deadline')
           if (kind === 'pending') await fill(client, size('pending'), 86_400, 86_400)
           rates[kind].push((await pileUp(rig, child, cast, size('hops'))).perSecond)
         }
@@ -63,14 +62,14 @@ export const deadlines: BenchCase = {
 
 const filler = 'filler'
 
-/** Deadlines like those of the service's own, due at even intervals from `from` seconds on, for `during` seconds. */
+/** Deadlines of a small event, due at even intervals from `from` seconds on, for `during` seconds. */
 async function fill(client: Client, count: number, from: number, during: number): Promise<void> {
   await client.query(
     `INSERT INTO troupe.deadline (saga, name, due_at, id, lane, topic, key, key_is_text, headers, value)
-     SELECT 'filler-' || $2 || '-' || n, $5, now() + make_interval(secs => $2::float8 + $3::float8 * n / $1::float8),
-       'filler-' || $2 || '-' || n || '-' || $4, lane, topic, key, key_is_text, headers, value
-     FROM (SELECT * FROM troupe.deadline LIMIT 1) AS one, generate_series(1, $1::int) AS n`,
-    [count, String(from), String(during), String(Date.now()), filler],
+     SELECT saga, $5, now() + make_interval(secs => $2::float8 + $3::float8 * n / $1::float8),
+       saga || '-' || $4, 'commands', 'payment.events', convert_to(saga, 'UTF8'), true, $6::json, $7::bytea
+     FROM generate_series(1, $1::int) AS n, LATERAL (SELECT 'filler-' || $2::text || '-' || n AS saga) AS named`,
+    [count, String(from), String(during), String(Date.now()), filler, { ce_type: filler }, Buffer.alloc(60)],
   )
   await client.query('ANALYZE troupe.deadline')
 }
