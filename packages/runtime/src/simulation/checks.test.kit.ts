@@ -28,6 +28,8 @@ export interface Found {
   readonly behind: readonly string[]
   /** Every key that the outside was called with, and for whom. */
   readonly outsideCalls: readonly { readonly idempotencyKey: string; readonly name: string }[]
+  /** The codes of the errors for which keys were parked. */
+  readonly blamedFor: readonly string[]
   /** What is at least done in a run that proves something. */
   readonly successesMin: number
 }
@@ -62,6 +64,7 @@ export function judge(found: Found): readonly Violation[] {
     ...racesEndOneWay(found, truth),
     ...deadlinesAreMet(found, truth),
     ...deadLettersArePoison(found, truth),
+    ...nobodyIsBlamedForTrouble(found),
     ...keysHaveOnePartition(found),
     ...idsStandForOneThing(found),
     ...backlogIsDrained(found),
@@ -244,6 +247,15 @@ function deadLettersArePoison({ log }: Found, { poisoned }: Truth): Violation[] 
     ...differs(check, 'audit.dlq', [], log.all('audit.dlq').map(idOf)),
     ...changed.map((letter) => ({ check, text: `${idOf(letter)} is not the bytes that came` })),
   ]
+}
+
+/** Named here once more, so that a mistake in what the code takes for trouble is noticed. */
+const troubles =
+  /^TROUPE_(?:CONFLICT|FENCED|STOPPED|ACCESS_DENIED|DATABASE_FULL|SCHEMA_AWAITED|(?:DATABASE|KAFKA|REGISTRY)_UNREACHABLE)$/
+
+function nobodyIsBlamedForTrouble({ blamedFor }: Found): Violation[] {
+  const check = 'no key is parked for what no event can help'
+  return blamedFor.filter((code) => troubles.test(code)).map((code) => ({ check, text: code }))
 }
 
 function keysHaveOnePartition({ log }: Found): Violation[] {

@@ -69,6 +69,7 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   const bankLedger = fakeLedger()
   const auditLedger = fakeLedger()
   const deadlines = new Map<string, WatchedDeadline>()
+  const blamedFor = new Set<string>()
   watchDeadlines(bankLedger, world, deadlines)
   for (const { clock } of [bankLedger, auditLedger]) clock.nowMs = () => time.nowMs
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
@@ -81,8 +82,16 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   }
   const stumbles = (name: string) => time.nowMs < (workload.stumbling.get(name) ?? 0)
   const { bank, payIn } = bankWith(outside, stumbles)
-  const banks = createGroup(world, bank, { topic: 'counter.events', log, ledger: ageing(bankLedger, world) })
-  const audits = createGroup(world, audit, { topic: 'bank.events', log, ledger: ageing(auditLedger, world) })
+  const banks = createGroup(world, bank, {
+    topic: 'counter.events',
+    log,
+    ledger: watched(bankLedger, world, blamedFor),
+  })
+  const audits = createGroup(world, audit, {
+    topic: 'bank.events',
+    log,
+    ledger: watched(auditLedger, world, blamedFor),
+  })
   banks.start(faults.banks)
   audits.start(2)
   const workload = beginWorkload(world, log, {
@@ -138,18 +147,21 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
     left: [...bankLedger.outbox.keys(), ...auditLedger.outbox.keys()],
     behind: behind(),
     outsideCalls,
+    blamedFor: [...blamedFor],
     successesMin: 5,
   }
 }
 
-/** Tells how old the outbox's records are, by the database's own clock. */
-function ageing(ledger: FakeLedger, { time }: World): Ledger {
+/** Tells how old the outbox's records are, by the database's own clock, and keeps for what keys are parked. */
+function watched(ledger: FakeLedger, { time }: World, blamedFor: Set<string>): Ledger {
   const bornAtMs = new Map<string, number>()
   return {
     ...ledger,
     async settle(settlement) {
       const receipt = await ledger.settle(settlement)
       for (const { id } of settlement.outbox) bornAtMs.set(id, time.nowMs)
+      for (const write of settlement.parking?.keys ?? [])
+        if (write.form !== 'follow' && write.next.state !== 'free') blamedFor.add(write.next.failure.code)
       return receipt
     },
     unpublished(part, after) {
