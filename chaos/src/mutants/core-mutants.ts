@@ -260,6 +260,17 @@ export const demoMutants: readonly Mutant[] = [
     { tests: 'services/stories/src/every-interleaving.test.ts', titled: 'stays cancelled' },
   ),
   plant(
+    'step-written-over',
+    11,
+    'a step that somebody else has barred meanwhile is done all the same',
+    [
+      'postgres/statements/insert-steps',
+      'AS given(saga, step, state, done, touched)',
+      'AS given(saga, step, state, done, touched) ON CONFLICT (saga, step) DO NOTHING',
+    ],
+    { tests: 'packages/runtime/src/ledger-faults.int.test.ts', titled: 'failure 11' },
+  ),
+  plant(
     'no-bar-in-the-story',
     10,
     'an undo that comes first leaves nothing behind, in every order of arrival of one saga',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { type OutgoingRecord, reaction, type RawRecord, service } from '@troupe/core'
+import { type AnyEventType, type OutgoingRecord, type RawRecord, reaction, service, undo } from '@troupe/core'
 import { type EmbeddedPostgres, queryAt, startPostgres } from '@troupe/embedded'
 import { postgresLedger } from '@troupe/postgres'
 import {
@@ -8,6 +8,7 @@ import {
   type Bench,
   benchFor,
   Booked,
+  eventType,
   PaidIn,
   payments,
   place,
@@ -120,6 +121,74 @@ describe('documents that keys of two partitions share, in two instances', () => 
     }
     // They did get into each other's way.
     expect(conflicts).toBeGreaterThan(5)
+    for (const { ledger } of instances) await ledger.close()
+  }, 60_000)
+})
+
+describe('failure 11: a step and its undo, decided on at one time by two instances', () => {
+  it('end one way, barred or done once and undone once, whoever is faster', async () => {
+    const [sagas, size] = [240, 20]
+    const Withdrawn = eventType<'Withdrawn', { account: string }>('Withdrawn', 'counter')
+    const Held = eventType<'Held', { account: string }>('Held', 'bank')
+    const Released = eventType<'Released', { account: string }>('Released', 'bank')
+    const hold = reaction({
+      on: PaidIn,
+      emits: [Held],
+      reads: ({ data }) => [account(data.account)],
+      react({ data: { account: one } }, { get, put, emit }) {
+        put(account(one), { cents: get(account(one)).cents + 1, booked: [] })
+        emit(Held, { account: one })
+      },
+    })
+    const release = undo(hold, {
+      undoes: Held,
+      on: Withdrawn,
+      emits: [Released],
+      react(_event, { done, get, put, emit }) {
+        put(account(done.account), { cents: get(account(done.account)).cents - 1, booked: [] })
+        emit(Released, done)
+      },
+    })
+    const url = await server.createDatabase({ name: 'undone_while_done' })
+    const topic: OutgoingRecord[] = []
+    const own = { service: service({ name: 'bank', reactions: { hold, release } }), batchEventsMax: size }
+    const instances = [await instanceOn(url, topic, own), await instanceOn(url, topic, own)]
+    const types = [PaidIn, Withdrawn]
+    const work = await Promise.all(instances.map((instance, partition) => claim(instance, partition)))
+    const takeUp = (from: number, partition: number) => {
+      const records = range(from, from + size).map((offset) =>
+        recordOf(
+          types[partition] as AnyEventType,
+          { account: `saga ${offset}`, cents: 1 },
+          { offset, partition },
+        ),
+      )
+      return work[partition]?.take(batchOf(records, { partition }))
+    }
+    // Each of the two is the faster one at least once.
+    await takeUp(0, 0)
+    await takeUp(0, 1)
+    await takeUp(size, 1)
+    await takeUp(size, 0)
+    for (let from = 2 * size; from < sagas; from += size)
+      await Promise.all([takeUp(from, 0), takeUp(from, 1)])
+    const states = await queryAt<{ state: string; count: number }>(
+      url,
+      'SELECT state, count(*)::int AS count FROM troupe.step GROUP BY state',
+    )
+    const counts = Object.fromEntries(states.map((one) => [one.state, one.count]))
+    const { undone = 0, barred = 0 } = counts
+    expect(counts).toEqual({ undone, barred })
+    expect(undone + barred).toBe(sagas)
+    const told = firsts(topic).map(({ headers, key }) => `${String(headers['ce_type'])} ${String(key)}`)
+    expect(new Set(told).size).toBe(told.length)
+    expect(told.filter((one) => one.startsWith('Held'))).toHaveLength(undone)
+    expect(told.filter((one) => one.startsWith('Released'))).toHaveLength(undone)
+    const documents = await queryAt<{ state: string }>(url, 'SELECT state::text FROM troupe.document')
+    expect(documents.map(({ state }) => (JSON.parse(state) as { cents: number }).cents)).toEqual(
+      Array(undone).fill(0),
+    )
+    expect([undone >= size, barred >= size]).toEqual([true, true])
     for (const { ledger } of instances) await ledger.close()
   }, 60_000)
 })

@@ -100,7 +100,7 @@ describe('services that run without the others', () => {
     expect((await harness.service('inventory').read(stock('book'))).held).toBe(0)
   })
 
-  it('inventory releases once what it reserved, however often it is told', async () => {
+  it('inventory releases once what it reserved, however often it is told, and does not reserve it again', async () => {
     harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
     await harness.publish(processed('o1'))
     await harness.expectEvent(InventoryReserved, { orderId: 'o1' })
@@ -108,6 +108,8 @@ describe('services that run without the others', () => {
     await harness.publish(ShippingFailed({ orderId: 'o1', reason: 'not served, again' }))
     await harness.expectEvent(InventoryReleased, { orderId: 'o1', reason: 'not served' })
     await harness.expectNoEvent(InventoryReleased)
+    await harness.publish(processed('o1'))
+    await harness.expectNoEvent(InventoryReserved)
     expect((await harness.service('inventory').read(stock('book'))).held).toBe(0)
   })
 
