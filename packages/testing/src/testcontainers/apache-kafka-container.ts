@@ -7,6 +7,7 @@ import {
   Wait,
   waitForContainer,
 } from 'testcontainers'
+import { startupTimeoutMs } from './start-part.ts'
 
 const starter = '/tmp/troupe-start.sh'
 const waiting = 'waiting for the address'
@@ -24,7 +25,7 @@ export class ApacheKafkaContainer extends GenericContainer {
     super(image)
     this.#clientPort = clientPort
     this.withExposedPorts(clientPort)
-      .withStartupTimeout(180_000)
+      .withStartupTimeout(startupTimeoutMs)
       .withEntrypoint(['sh', '-c'])
       .withCommand([`echo '${waiting}'; while [ ! -f ${starter} ]; do sleep 0.1; done; . ${starter}`])
       .withWaitStrategy(Wait.forLogMessage(waiting))
@@ -56,7 +57,7 @@ export class ApacheKafkaContainer extends GenericContainer {
     await waitForContainer(
       runtime,
       runtime.container.getById(container.getId()),
-      Wait.forLogMessage('Kafka Server started').withStartupTimeout(180_000),
+      Wait.forLogMessage('Kafka Server started').withStartupTimeout(startupTimeoutMs),
       BoundPorts.fromInspectResult(hostIps, inspected).filter(this.exposedPorts),
     )
   }

@@ -1,7 +1,8 @@
 import { KafkaContainer } from '@testcontainers/kafka'
+import { Wait } from 'testcontainers'
 import { ApacheKafkaContainer } from './apache-kafka-container.ts'
 import type { Part } from './images.ts'
-import { startPart } from './start-part.ts'
+import { startPart, startupTimeoutMs } from './start-part.ts'
 import type { StartedPart } from './start-real-stack.ts'
 
 const clientPort = 9093
@@ -26,13 +27,23 @@ export async function startKafka(part: Part, { reuse }: { readonly reuse: boolea
   const started = await startPart(part, reuse, () =>
     (isApache(part.image)
       ? new ApacheKafkaContainer(part.image, clientPort)
-      : new KafkaContainer(part.image).withKraft()
+      : confluentContainer(part.image)
     ).withEnvironment(settings),
   )
   return {
     address: `${started.getHost()}:${started.getMappedPort(clientPort)}`,
     stop: async () => void (await started.stop({ timeout: 0 })),
   }
+}
+
+function confluentContainer(image: string): KafkaContainer {
+  return (
+    new KafkaContainer(image)
+      .withKraft()
+      // For its script, and then for the broker itself.
+      .withStartupTimeout(startupTimeoutMs)
+      .withWaitStrategy(Wait.forListeningPorts().withStartupTimeout(startupTimeoutMs))
+  )
 }
 
 function isApache(image: string): boolean {

@@ -1,7 +1,7 @@
 import { PostgreSqlContainer } from '@testcontainers/postgresql'
 import { randomBytes } from 'node:crypto'
 import type { Part, PartOptions } from './images.ts'
-import { startPart } from './start-part.ts'
+import { startPart, startupTimeoutMs } from './start-part.ts'
 import type { StartedPart } from './start-real-stack.ts'
 
 export interface PostgresPartOptions extends PartOptions {
@@ -27,7 +27,8 @@ export async function startPostgres(
       .withDatabase('postgres')
       // A container is found again by all that it was made from, so that this must not change then.
       .withPassword(reuse ? 'postgres' : randomBytes(18).toString('base64url'))
-      .withCommand(commandOf(fsync)),
+      .withCommand(commandOf(fsync))
+      .withStartupTimeout(startupTimeoutMs),
   )
   return {
     address: started.getConnectionUri(),

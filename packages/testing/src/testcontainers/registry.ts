@@ -1,6 +1,6 @@
 import { GenericContainer, Wait } from 'testcontainers'
 import type { Part } from './images.ts'
-import { startPart } from './start-part.ts'
+import { startPart, startupTimeoutMs } from './start-part.ts'
 import type { StartedPart } from './start-real-stack.ts'
 
 const apiPort = 8080
@@ -16,7 +16,7 @@ export async function startRegistry(
       .withExposedPorts(apiPort, healthPort)
       .withEnvironment({ JAVA_OPTS: '-Xms128M -Xmx384M' })
       .withWaitStrategy(Wait.forHttp('/health/ready', healthPort).forStatusCode(200))
-      .withStartupTimeout(180_000),
+      .withStartupTimeout(startupTimeoutMs),
   )
   return {
     address: `http://${started.getHost()}:${started.getMappedPort(apiPort)}/apis/ccompat/v7`,

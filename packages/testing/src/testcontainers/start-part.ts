@@ -5,6 +5,8 @@ import type { Part } from './images.ts'
 import { hasBeenKilledForMemory } from './killed-for-memory.ts'
 
 const linesMax = 20
+/** What Testcontainers allows by itself, a minute, is too little for Java on a machine that is busy. */
+export const startupTimeoutMs = 180_000
 /** Below this an engine is likely to kill what it starts: Kafka and the registry are Java. */
 const engineBytesMin = 2 * 1024 ** 3
 
