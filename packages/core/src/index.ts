@@ -68,6 +68,7 @@ export { flawOfJson, freeze, type Json } from './json.ts'
 export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,
+  type ClaimedTopic,
   type Codec,
   commandLane,
   type DeadlineDue,
@@ -146,6 +147,7 @@ export {
   retryPolicyOf,
   type RetrySettings,
 } from './retry-policy.ts'
+export { pause } from './pause.ts'
 export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
 export {
   type AsideDesk,

@@ -1,3 +1,4 @@
+import { pause } from '@troupe/core'
 import { ExponentialBackoff } from 'cockatiel'
 
 export interface BackoffOptions {
@@ -26,25 +27,11 @@ export function createBackoff({ initialDelayMs, maxDelayMs }: BackoffOptions): B
     async wait(signal) {
       attempts += 1
       current = current ? current.next(undefined) : factory.next()
-      await sleep(current.duration, signal)
+      await pause(current.duration, signal)
     },
     reset() {
       attempts = 0
       current = undefined
     },
   }
-}
-
-/** By the global timer, not that of `node:timers/promises`: in a simulation it is virtual. */
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-  })
 }

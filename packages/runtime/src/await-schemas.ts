@@ -1,5 +1,5 @@
-import { isTroupeError, type Log, messageOf } from '@troupe/core'
-import { calledOff, pause } from './abort.ts'
+import { isTroupeError, type Log, messageOf, pause } from '@troupe/core'
+import { calledOff } from './abort.ts'
 import { delaysOf } from './delays.ts'
 
 export interface AwaitSchemasOptions {

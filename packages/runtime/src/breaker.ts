@@ -11,7 +11,7 @@
 // 2. What waits for a breaker has not been tried: it is nobody's failed attempt.
 // 3. Who waits hears of it when his work is called off.
 
-import { type BoundReaction, type BreakerPolicy, type Log, messageOf, type Service } from '@troupe/core'
+import { type BoundReaction, type BreakerPolicy, type Log, messageOf, pause, type Service } from '@troupe/core'
 import {
   circuitBreaker,
   CircuitState,
@@ -22,7 +22,7 @@ import {
   type IBackoffFactory,
   isBrokenCircuitError,
 } from 'cockatiel'
-import { calledOff, pause, unlessAborted } from './abort.ts'
+import { calledOff, unlessAborted } from './abort.ts'
 
 export type BreakerState = 'closed' | 'half-open' | 'open'
 

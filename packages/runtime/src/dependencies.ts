@@ -1,5 +1,5 @@
-import { type Log, messageOf, retryVerdictOf } from '@troupe/core'
-import { calledOff, pause, unlessAborted } from './abort.ts'
+import { type Log, messageOf, pause, retryVerdictOf } from '@troupe/core'
+import { calledOff, unlessAborted } from './abort.ts'
 import { delaysOf } from './delays.ts'
 
 /** What a service cannot work without. */

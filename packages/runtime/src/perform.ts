@@ -21,11 +21,12 @@ import {
   type Json,
   type Log,
   messageOf,
+  pause,
   type PerformContext,
   TroupeError,
   type WorkingSet,
 } from '@troupe/core'
-import { calledOff, linked, pause, unlessAborted } from './abort.ts'
+import { calledOff, linked, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
 import type { Breakers } from './breaker.ts'
 import { delaysOf } from './delays.ts'

@@ -5,6 +5,7 @@ import {
   type Ledger,
   type OutboxPage,
   type OutgoingRecord,
+  pause,
   type PositionMove,
   type RecallRequest,
   type Recollection,
@@ -16,7 +17,6 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import type { Relay } from '@troupe/kafka'
-import { pause } from './abort.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { KeptResults } from './kept-results.ts'
 import type { Locks } from './locks.ts'
