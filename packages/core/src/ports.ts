@@ -265,6 +265,16 @@ export interface Claim extends TopicPartition {
   readonly epoch: number
   /** The offset to be consumed next; undefined if nothing of this partition was ever settled. */
   readonly next: bigint | undefined
+  /** Of which topic `next` is an offset: one that was deleted and made again has another id; undefined if nobody knows. */
+  readonly topicId?: string
+}
+
+/** What the owner of a partition knows of its topic, when it claims. */
+export interface ClaimedTopic {
+  /** Kafka's; left out where the brokers give topics none. Kept where none is known, or no offset is stored yet. */
+  readonly id?: string | undefined
+  /** Forgets the position, which is one of another topic, and keeps this id instead. Default: false. */
+  readonly startsOver?: boolean
 }
 
 export interface DocumentPage {
@@ -284,8 +294,8 @@ export interface DocumentPage {
 export interface Ledger extends ParkingLedger, AsideDesk {
   /** Brings the database to this code's form. @throws TroupeError `TROUPE_LEDGER_NEWER` if it is ahead. */
   migrate(): Promise<void>
-  /** Takes a partition over from whoever held it. */
-  claim(partition: TopicPartition): Promise<Claim>
+  /** Takes a partition over from whoever held it. What the claim says of its topic is what was kept, not what was given. */
+  claim(partition: TopicPartition, topic?: ClaimedTopic): Promise<Claim>
   /** One round trip. */
   recall(request: RecallRequest): Promise<Recollection>
   /**

@@ -1,5 +1,6 @@
 import { laneOf as keyOf, type Log, messageOf, type TopicPartition, TroupeError } from '@troupe/core'
 import { type Cluster, type Consumer, PartitionAssigners } from 'kafkajs'
+import { askTopicId } from './ask-topic-id.ts'
 import type { KafkaClient, KafkaConnection } from './client.ts'
 import { problemOf } from './kafka-error.ts'
 import { offWire, onWire } from './namespace.ts'
@@ -83,6 +84,7 @@ export class ConsumerSession {
           decodeFetches(config.cluster, {
             log: options.log,
             nameOf: (wireName) => offWire(options.connection, wireName),
+            onUnknown: (partition) => listener.lane(partition)?.unknown(),
           })
           return PartitionAssigners.roundRobin(config)
         },
@@ -215,6 +217,7 @@ export class ConsumerSession {
         ])
         return { low, high }
       },
+      topicIdOf: (partition) => this.#topicIdOf(partition),
     }
   }
 
@@ -250,6 +253,21 @@ export class ConsumerSession {
       )
     }
     return BigInt(offset)
+  }
+
+  readonly #askedIds = new Map<string, Promise<string | undefined>>()
+
+  /** All partitions of a topic that ask at one time share the answer. */
+  #topicIdOf({ topic, partition }: TopicPartition): Promise<string | undefined> {
+    const cluster = this.#cluster
+    if (!cluster) return Promise.resolve(undefined)
+    const asked =
+      this.#askedIds.get(topic) ??
+      askTopicId(cluster, { topic: this.#there(topic), partition }).finally(() =>
+        this.#askedIds.delete(topic),
+      )
+    this.#askedIds.set(topic, asked)
+    return asked
   }
 
   /** Commits settled positions for lag tools. Nothing depends on it. */

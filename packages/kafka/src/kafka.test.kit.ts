@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from '@jest/globals'
 import {
+  type ClaimedTopic,
   laneOf,
   type Log,
   type OutgoingRecord,
@@ -271,6 +272,14 @@ export class Bench {
     await this.#asAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
   }
 
+  /** Deletes a topic, and makes another of its name. */
+  async replaceTopic(name: string, partitions = 1): Promise<void> {
+    await this.#asAdmin((admin) => admin.deleteTopics({ topics: [onWire(this.connection, name)] }))
+    // A broker may show it for a while.
+    while ((await this.topics()).some(([shown]) => shown === name)) await new Promise(setImmediate)
+    await this.createTopic(name, partitions)
+  }
+
   /** Deletes the records of a partition before this offset. */
   async deleteBefore(name: string, partition: number, offset: string): Promise<void> {
     const topic = onWire(this.connection, name)
@@ -337,16 +346,25 @@ export class Bench {
 
 /** Positions with a fence, and every record that was settled, in order. */
 export class MemoryLedger {
-  readonly positions = new Map<string, { epoch: number; next: bigint | undefined }>()
+  readonly positions = new Map<
+    string,
+    { epoch: number; next: bigint | undefined; topicId?: string | undefined }
+  >()
   readonly records: RawRecord[] = []
   readonly batches: ReceivedBatch[] = []
   readonly claims: string[] = []
   readonly releases: string[] = []
 
-  claim(partition: TopicPartition): { readonly epoch: number; readonly next: bigint | undefined } {
+  claim(
+    partition: TopicPartition,
+    { id, startsOver = false }: ClaimedTopic = {},
+  ): { readonly epoch: number; readonly next: bigint | undefined; readonly topicId: string | undefined } {
     const key = laneOf(partition)
     const held = this.positions.get(key)
-    const claim = { epoch: (held?.epoch ?? 0) + 1, next: held?.next }
+    const epoch = (held?.epoch ?? 0) + 1
+    const claim = startsOver
+      ? { epoch, next: undefined, topicId: id }
+      : { epoch, next: held?.next, topicId: held?.topicId ?? id }
     this.positions.set(key, claim)
     this.claims.push(key)
     return claim
@@ -359,16 +377,21 @@ export class MemoryLedger {
     if (held.next !== undefined && held.next !== batch.from) {
       throw new Error(`${key} is at ${held.next}, but the batch begins at ${batch.from}`)
     }
-    this.positions.set(key, { epoch, next: batch.to })
+    this.positions.set(key, { ...held, next: batch.to })
     this.records.push(...batch.records)
     this.batches.push(batch)
   }
 
   /** Work that settles each batch here, after `before`. */
-  work(partition: TopicPartition, before?: (batch: ReceivedBatch) => Promise<void>): PartitionWork {
-    const { epoch, next } = this.claim(partition)
+  work(
+    partition: TopicPartition,
+    before?: (batch: ReceivedBatch) => Promise<void>,
+    topic?: ClaimedTopic,
+  ): PartitionWork {
+    const { epoch, next, topicId } = this.claim(partition, topic)
     return {
       next,
+      topicId,
       take: async (batch) => {
         await before?.(batch)
         this.settle(epoch, batch)

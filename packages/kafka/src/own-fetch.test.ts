@@ -23,7 +23,7 @@ function setUp(brokers: readonly object[]) {
   const log: Log = { debug: silent, info: silent, warn: (_, text) => void warnings.push(text), error: silent }
   let found = 0
   const cluster = { findBroker: async () => brokers[found++ % brokers.length] } as unknown as Cluster
-  decodeFetches(cluster, { log, nameOf: (name) => name })
+  decodeFetches(cluster, { log, nameOf: (name) => name, onUnknown: silent })
   return { find: () => cluster.findBroker({ nodeId: '0' }), warnings }
 }
 

@@ -1,9 +1,11 @@
-import type { Log } from '@troupe/core'
+import type { Log, TopicPartition } from '@troupe/core'
 import type { Cluster } from 'kafkajs'
 import { decodeFetch, fetchVersion } from './wire/fetch-answer.ts'
 
 /** Source: Kafka protocol, Fetch. */
 const fetchKey = 1
+/** Source: Kafka protocol, error codes: UNKNOWN_TOPIC_OR_PARTITION. */
+const unknownPartition = 3
 
 interface Sent {
   readonly request: { readonly apiKey: number; readonly apiVersion: number }
@@ -19,6 +21,8 @@ export interface OwnFetchOptions {
   readonly log: Log
   /** What we call a topic that Kafka names so. */
   nameOf(wireName: string): string
+  /** Told of a partition that the broker does not have, as we call it. kafkajs asks on, and says nothing. */
+  onUnknown(partition: TopicPartition): void
 }
 
 /**
@@ -26,10 +30,16 @@ export interface OwnFetchOptions {
  * each record. Other clients of the process stay as they are: only the brokers that this cluster finds are
  * changed.
  */
-export function decodeFetches(cluster: Cluster, { log, nameOf }: OwnFetchOptions): void {
+export function decodeFetches(cluster: Cluster, { log, nameOf, onUnknown }: OwnFetchOptions): void {
   const mended = new WeakSet<object>()
   const findBroker = cluster.findBroker.bind(cluster)
-  const decode = (raw: Buffer) => decodeFetch(raw, nameOf)
+  const decode = async (raw: Buffer) => {
+    const answer = await decodeFetch(raw, nameOf)
+    for (const { topicName, partitions } of answer.responses)
+      for (const { partition, errorCode } of partitions)
+        if (errorCode === unknownPartition) onUnknown({ topic: nameOf(topicName), partition })
+    return answer
+  }
   let isWarned = false
   cluster.findBroker = async (node) => {
     const broker = await findBroker(node)

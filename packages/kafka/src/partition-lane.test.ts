@@ -32,6 +32,7 @@ class FakeFeed implements Feed {
   soughtTo: bigint[] = []
   ranges = [{ low: 0n, high: 1_000n }]
   asked = 0
+  topicIds: (string | undefined)[] = [undefined]
   pause(): void {
     this.isPaused = true
   }
@@ -41,6 +42,9 @@ class FakeFeed implements Feed {
   seek(_partition: TopicPartition, offset: bigint): void {
     this.soughtTo.push(offset)
   }
+  topicIdOf(): Promise<string | undefined> {
+    return Promise.resolve(this.topicIds.length > 1 ? this.topicIds.shift() : this.topicIds[0])
+  }
   rangeOf(): Promise<{ low: bigint; high: bigint }> {
     this.asked += 1
     return Promise.resolve(
@@ -49,8 +53,18 @@ class FakeFeed implements Feed {
   }
 }
 
-function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: PartitionWork['take'] } = {}) {
+interface SetUp extends Partial<LaneOptions> {
+  readonly next?: bigint
+  /** Kept beside `next`. */
+  readonly topicId?: string
+  readonly take?: PartitionWork['take']
+  /** Of the brokers, one answer after the other. */
+  readonly topicIds?: readonly string[]
+}
+
+function setUp(options: SetUp = {}) {
   const feed = new FakeFeed()
+  feed.topicIds = [...(options.topicIds ?? [undefined])]
   const log = recordingLog()
   const batches: ReceivedBatch[] = []
   const events: string[] = []
@@ -58,10 +72,11 @@ function setUp(options: Partial<LaneOptions> & { next?: bigint; take?: Partition
     partition,
     feed,
     log,
-    assign: () => {
-      events.push('assign')
+    assign: (_partition, { id, startsOver = false }) => {
+      events.push(startsOver ? `assign anew ${id}` : 'assign')
       return Promise.resolve({
-        next: options.next,
+        next: startsOver ? undefined : options.next,
+        topicId: startsOver ? id : options.topicId,
         take: async (batch) => {
           await options.take?.(batch)
           batches.push(batch)
@@ -353,6 +368,68 @@ describe('a lane', () => {
     await lane.ready
     expect(lane.state.phase).toBe('reading')
     expect(feed.asked).toBe(2)
+    lane.finish()
+    await lane.released
+  })
+
+  it('failure 28: halts on an offset of a topic that was made again, though the new one has that offset too', async () => {
+    const { lane, feed, log } = setUp({ next: 10n, topicId: 'old', topicIds: ['new'] })
+    await lane.ready
+    expect(lane.state.phase).toBe('halted')
+    expect(lane.state.failure?.message).toMatch(
+      /^order\.events was deleted and made again .* 10 was due of the topic with id old, .* has id new\..* until a person/,
+    )
+    expect(feed.isPaused).toBe(true)
+    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    lane.finish()
+    await lane.released
+  })
+
+  it('failure 28: begins such a topic anew where data loss is skipped, when what waits is settled', async () => {
+    let isTaking = false
+    let goOn = (): void => undefined
+    const { lane, events, batches } = setUp({
+      next: 10n,
+      topicId: 'old',
+      // Of the claim, of the look at its place, and of two looks after the rebalance.
+      topicIds: ['old', 'old', 'new'],
+      onDataLoss: 'skip',
+      take: ({ from }) => {
+        if (isTaking || from !== 10n) return Promise.resolve()
+        isTaking = true
+        return new Promise<void>((resolve) => (goOn = resolve))
+      },
+    })
+    await lane.ready
+    lane.offer(fetched(10, [10]))
+    await until('the take', () => isTaking)
+    lane.offer(fetched(11, [11]))
+    lane.keep()
+    await until('the news', () => events.includes('position failed'))
+    expect(lane.offer(fetched(12, [12]))).toBe(false)
+    goOn()
+    await until('the new topic', () => lane.state.phase === 'reading')
+    lane.offer(fetched(0, [0, 1]))
+    await until('its records', () => batches.length === 3)
+    expect(stretches(batches)).toEqual(['10-11: 10', '11-12: 11', '0-2: 0 1'])
+    expect(events).toEqual(['assign', 'position failed', 'release', 'assign anew new'])
+    lane.finish()
+    await lane.released
+  })
+
+  it('looks twice before it believes that its topic is another one', async () => {
+    const { lane } = setUp({ next: 10n, topicId: 'a', topicIds: ['a', 'b', 'a'] })
+    await lane.ready
+    expect(lane.state.phase).toBe('reading')
+    lane.finish()
+    await lane.released
+  })
+
+  it('takes whatever topic there is where it has read nothing', async () => {
+    const { lane, log, events } = setUp({ topicId: 'old', topicIds: ['new'] })
+    await until('the topic', () => lane.state.phase === 'reading')
+    expect(events).toEqual(['assign', 'release', 'assign anew new'])
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
     lane.finish()
     await lane.released
   })

@@ -1,26 +1,26 @@
-import {
-  isTroupeError,
-  laneOf,
-  messageOf,
-  type RawRecord,
-  type TopicPartition,
-  TroupeError,
-} from '@troupe/core'
+import { isTroupeError, laneOf, type TopicPartition, type TroupeError } from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { type Backoff, createBackoff } from './backoff.ts'
+import type { Reading } from './growth-gate.ts'
+import { damagedAt, ofAnotherTopic, outOfRange, skippedTo } from './lane-refusals.ts'
+import { laneBackoffs, LaneTroubles } from './lane-troubles.ts'
 import type {
   LaneOptions,
   LanePhase,
   PartitionState,
   PartitionWork,
   ReceivedBatch,
-  ReceiverFailure,
 } from './partition-work.ts'
-import type { Reading } from './growth-gate.ts'
-import { type FetchedStretch, recordsOf, sizeOf, stretchOf } from './received.ts'
+import { type FetchedStretch, recordsOf, stretchOf } from './received.ts'
 import type { LaneSight } from './stall.ts'
+import { WaitingRecords } from './waiting-records.ts'
 
-const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
+/** A log as the brokers show it. */
+interface LogFound {
+  readonly low: bigint
+  readonly high: bigint
+  readonly topicId: string | undefined
+}
 
 /**
  * One assigned partition, from its claim to its release.
@@ -34,12 +34,17 @@ const backoffs = { initialDelayMs: 100, maxDelayMs: 10_000 }
  *    while it is `claiming`: that batch is held, since most often it is the one that will be due.
  * 4. At most one `take` is pending. A stretch is given up only by its success, a fence, or the end.
  * 5. Each claim's `release` is called once, when no take of it is pending any more.
+ * 6. Whenever the place of the position is looked at, so is the id of its topic: offsets alone do not tell a
+ *    topic that was deleted and made again, once it has grown past the position. A rebalance is a reason to look,
+ *    and so is a broker that does not have the partition.
  *
- * phase     | claimed, in range | fetched elsewhere than at tail | out of range | fenced   | lost, or finished
- * claiming  | reading           | held                           | halted       | -        | released
- * reading   | -                 | checking                       | -            | claiming | released
- * checking  | reading           | dropped                        | halted       | claiming | released
- * halted    | -                 | dropped                        | -            | claiming | released
+ * phase     | claimed, in range | fetched elsewhere than at tail | out of range | another topic      | fenced   | lost, or finished
+ * claiming  | reading           | held                           | halted       | halted, or claimed | -        | released
+ * reading   | -                 | checking                       | -            | -                  | claiming | released
+ * checking  | reading           | dropped                        | halted       | halted, or claimed | claiming | released
+ * halted    | -                 | dropped                        | -            | -                  | claiming | released
+ *
+ * Another topic is claimed, from its first record, where data loss is skipped: after what waits is settled.
  *
  * `lost` aborts the signal of what is under way; `finish` lets it end. The receiver owns every lane.
  */
@@ -61,8 +66,7 @@ export class PartitionLane {
   #settled: bigint | undefined
   #highWatermark: bigint | undefined
   #startsAnywhere = false
-  #records: RawRecord[] = []
-  #bytes = 0
+  readonly #waiting: WaitingRecords
   #isPaused = false
   /** Since when the offset at `tail` is due to be fetched. */
   #dueSinceMs = performance.now()
@@ -74,14 +78,20 @@ export class PartitionLane {
   #hadPosition = false
   /** Held over a change of the group: what is new with it was not there when this partition was claimed. */
   #isKept = false
+  /** Of the topic that the position belongs to; undefined if nobody knows. */
+  #topicId: string | undefined
+  /** The topic that is to be claimed in place of the one that is gone. */
+  #startsOverAs: string | undefined
   #waitsFor: readonly string[] | undefined
-  #failure: PartitionState['failure']
+  readonly #troubles: LaneTroubles
   #wake: () => void = () => undefined
   #isReady: () => void = () => undefined
 
   constructor(options: LaneOptions) {
     this.#options = options
     this.#partition = options.partition
+    this.#waiting = new WaitingRecords(options.budget)
+    this.#troubles = new LaneTroubles({ ...options, facts: () => this.#facts() })
     // An earlier lane of this partition may have left it paused.
     options.feed.resume(options.partition)
     this.ready = new Promise((resolve) => {
@@ -91,15 +101,16 @@ export class PartitionLane {
   }
 
   get state(): PartitionState {
+    const { failure } = this.#troubles
     return {
       ...this.#partition,
       phase: this.#phase,
       position: this.#settled,
       highWatermark: this.#highWatermark,
-      waiting: this.#records.length,
+      waiting: this.#waiting.count,
       lost: this.#lostRecords,
       ...(this.#waitsFor && { waitsFor: this.#waitsFor }),
-      ...(this.#failure && { failure: this.#failure }),
+      ...(failure && { failure }),
     }
   }
 
@@ -131,7 +142,9 @@ export class PartitionLane {
   /** The group assigned the partition again: kafkajs has forgotten where we were. */
   keep(): void {
     this.#isKept = true
-    if (this.#phase === 'reading') this.#options.feed.seek(this.#partition, this.#tail)
+    if (this.#phase !== 'reading') return
+    if (this.#topicId === undefined) this.#options.feed.seek(this.#partition, this.#tail)
+    else this.#doubt('the group was joined anew')
   }
 
   /** Takes over what was fetched; false if it is not what is due. */
@@ -153,19 +166,14 @@ export class PartitionLane {
   }
 
   #accept(batch: Batch, stretch: FetchedStretch): void {
-    let bytes = this.#bytes
-    for (const record of recordsOf(batch, this.#partition)) {
-      this.#records.push(record)
-      bytes += sizeOf(record)
-    }
-    this.#hold(bytes)
+    this.#waiting.add(recordsOf(batch, this.#partition))
     this.#highWatermark = stretch.highWatermark
     if (stretch.to > stretch.from) this.#advance(stretch.to)
     if (stretch.damage !== undefined) void this.#refetch(stretch.damage)
     else this.#refetches.reset()
   }
 
-  readonly #refetches = createBackoff(backoffs)
+  readonly #refetches = createBackoff(laneBackoffs)
 
   /**
    * Damaged bytes are never handed over. They may have been damaged on the way, or on the disk of a broker
@@ -174,14 +182,9 @@ export class PartitionLane {
   async #refetch(damage: string): Promise<void> {
     this.#phase = 'checking'
     this.#pause()
-    const { topic, partition } = this.#partition
     const { signal } = this.#claimed
-    const error = new TroupeError(
-      'TROUPE_RECORD_CORRUPT',
-      `What Kafka holds of ${topic}[${partition}] from ${this.#tail} on is damaged: ${damage}. It is asked for again, and nothing of it is handled; if this goes on, look at the disks of the partition's leader, or move the leader.`,
-      { details: { ...this.#partition, offset: this.#tail } },
-    )
-    this.#failed('record', error, this.#refetches.attempts + 1)
+    const error = damagedAt(this.#partition, this.#tail, damage)
+    this.#troubles.failed('record', error, this.#refetches.attempts + 1)
     await this.#refetches.wait(signal)
     if (!signal.aborted) await this.#goToTail(signal)
   }
@@ -201,6 +204,11 @@ export class PartitionLane {
   /** kafkajs says that the broker does not have the offset it asked for, and that it moves elsewhere. */
   outOfRange(): void {
     if (this.#phase === 'reading') this.#doubt('the broker does not have that offset')
+  }
+
+  /** The broker says that there is no such partition: its topic is deleted, and may be made again. */
+  unknown(): void {
+    if (this.#phase === 'reading') this.#doubt('the broker does not have the partition')
   }
 
   #advance(to: bigint): void {
@@ -232,8 +240,7 @@ export class PartitionLane {
   #leave(): void {
     this.#claimed.abort()
     this.#phase = 'claiming'
-    this.#records = []
-    this.#hold(0)
+    this.#waiting.clear()
     this.#held = undefined
     this.#pause()
   }
@@ -241,20 +248,30 @@ export class PartitionLane {
   async #claim(): Promise<PartitionWork | undefined> {
     this.#claimed = new AbortController()
     const { signal } = this.#claimed
-    const work = await this.#untilItWorks('claim', signal, () => this.#options.assign(this.#partition))
+    const startsOverAs = this.#startsOverAs
+    this.#startsOverAs = undefined
+    const work = await this.#troubles.untilItWorks('claim', signal, () => this.#assign(startsOverAs))
     if (!work) return undefined
     this.#doubtedSkip = undefined
+    this.#topicId = work.topicId
     this.#startsAnywhere = work.next === undefined
-    this.#hadPosition = work.next !== undefined
-    this.#isGrowth = this.#startsAnywhere && (await this.#hasGrown(signal))
+    // What precedes the records of a topic that was made anew is in partitions that begin anew as well.
+    this.#hadPosition = work.next !== undefined || startsOverAs !== undefined
+    this.#isGrowth = !this.#hadPosition && (await this.#hasGrown(signal))
     this.#tail = work.next ?? 0n
     this.#settled = work.next
     await this.#goToTail(signal)
     return work
   }
 
+  async #assign(startsOverAs: string | undefined): Promise<PartitionWork> {
+    const { assign, feed } = this.#options
+    const id = startsOverAs ?? (await feed.topicIdOf(this.#partition))
+    return await assign(this.#partition, { id, startsOver: startsOverAs !== undefined })
+  }
+
   async #hasGrown(signal: AbortSignal): Promise<boolean> {
-    const hasGrown = await this.#untilItWorks('position', signal, () =>
+    const hasGrown = await this.#troubles.untilItWorks('position', signal, () =>
       this.#options.gate.hasGrown(this.#partition),
     )
     return hasGrown ?? false
@@ -263,7 +280,7 @@ export class PartitionLane {
   /** Waits, with the first records in hand, until what precedes them in other partitions is settled. */
   async #passGate(): Promise<void> {
     const { signal } = this.#finishing
-    await this.#untilItWorks('position', signal, () =>
+    await this.#troubles.untilItWorks('position', signal, () =>
       this.#options.gate.pass(this.#partition, signal, (waitsFor) => {
         if (!this.#waitsFor)
           this.#options.log.info(
@@ -279,13 +296,18 @@ export class PartitionLane {
 
   /** Looks whether `tail` is still there, and sends the consumer to it; halts if it is not. */
   async #goToTail(signal: AbortSignal): Promise<void> {
-    const range = await this.#untilItWorks('position', signal, () => this.#rangeAround(signal))
-    if (!range || signal.aborted) return
-    this.#highWatermark = range.high
-    if (this.#startsAnywhere) this.#tail = this.#settled = range.low
-    if (this.#tail < range.low && this.#options.onDataLoss === 'skip') this.#skipTo(range.low)
-    if (this.#tail < range.low || this.#tail > range.high) {
-      this.#halt(range)
+    const found = await this.#troubles.untilItWorks('position', signal, () => this.#lookAround(signal))
+    if (!found || signal.aborted) return
+    this.#highWatermark = found.high
+    if (this.#isOfAnother(found.topicId)) {
+      this.#meetAnother(found.topicId)
+      return
+    }
+    if (this.#startsAnywhere) this.#tail = this.#settled = found.low
+    if (this.#tail < found.low && this.#options.onDataLoss === 'skip') this.#skipTo(found.low)
+    if (this.#tail < found.low || this.#tail > found.high) {
+      const { low, high } = found
+      this.#halt(outOfRange(this.#partition, this.#tail, found), { low, high })
       return
     }
     this.#phase = 'reading'
@@ -295,18 +317,33 @@ export class PartitionLane {
     this.#pauseOrResume()
   }
 
+  #isOfAnother(topicId: string | undefined): topicId is string {
+    return topicId !== undefined && this.#topicId !== undefined && topicId !== this.#topicId
+  }
+
+  /** The position is one of a topic that is no more. */
+  #meetAnother(foundId: string): void {
+    const startsOver = this.#options.onDataLoss === 'skip' || this.#settled === undefined
+    const replaced = { position: this.#tail, topicId: this.#topicId ?? '', foundId }
+    const error = ofAnotherTopic(this.#partition, replaced, startsOver)
+    if (!startsOver) {
+      this.#halt(error, { foundId })
+      return
+    }
+    // Where nothing was read, nothing is lost.
+    if (this.#settled !== undefined) this.#troubles.error(error, { foundId })
+    this.#phase = 'checking'
+    this.#held = undefined
+    this.#pause()
+    this.#startsOverAs = foundId
+    this.#wake()
+  }
+
   /** The stretch that is handed over next holds what waits, and the gap. */
   #skipTo(low: bigint): void {
     const lost = low - this.#tail
     this.#lostRecords += lost
-    const { topic, partition } = this.#partition
-    const error = new TroupeError(
-      'TROUPE_POSITION_OUT_OF_RANGE',
-      `${lost} records of ${topic}[${partition}] were deleted before they were read: ${this.#tail} was due, and ${low} is the first that is left. They are skipped, as is set.`,
-      { details: { ...this.#partition, position: this.#tail, low } },
-    )
-    this.#options.log.error({ ...this.#facts(), code: error.code, lost, low }, error.message)
-    this.#options.onFailure({ kind: 'position', partition: this.#partition, error, attempt: 1 })
+    this.#troubles.error(skippedTo(this.#partition, this.#tail, low), { lost, low })
     this.#advance(low)
   }
 
@@ -319,28 +356,28 @@ export class PartitionLane {
   }
 
   /** A leader that has just been elected may not know its end yet: only what two looks agree on is true. */
-  async #rangeAround(signal: AbortSignal): Promise<{ readonly low: bigint; readonly high: bigint }> {
-    const { feed } = this.#options
-    const range = await feed.rangeOf(this.#partition)
-    if (this.#startsAnywhere || (this.#tail >= range.low && this.#tail <= range.high)) return range
+  async #lookAround(signal: AbortSignal): Promise<LogFound> {
+    const found = await this.#look()
+    const isThere = this.#startsAnywhere || (this.#tail >= found.low && this.#tail <= found.high)
+    if (isThere && !this.#isOfAnother(found.topicId)) return found
     await createBackoff({ initialDelayMs: 200, maxDelayMs: 400 }).wait(signal)
-    return await feed.rangeOf(this.#partition)
+    return await this.#look()
   }
 
-  #halt({ low, high }: { readonly low: bigint; readonly high: bigint }): void {
+  async #look(): Promise<LogFound> {
+    const { feed } = this.#options
+    const [range, topicId] = await Promise.all([
+      feed.rangeOf(this.#partition),
+      this.#topicId === undefined ? undefined : feed.topicIdOf(this.#partition),
+    ])
+    return { ...range, topicId }
+  }
+
+  #halt(error: TroupeError, facts: object): void {
     this.#phase = 'halted'
     this.#held = undefined
     this.#pause()
-    const { topic, partition } = this.#partition
-    const lost = this.#tail < low ? `${low - this.#tail} records are gone` : 'the log was cut or made anew'
-    const error = new TroupeError(
-      'TROUPE_POSITION_OUT_OF_RANGE',
-      `${topic}[${partition}] is to be read from ${this.#tail}, but holds only ${low} to ${high}: ${lost}. Nothing of this partition is read until its stored position is set by a person.`,
-      { details: { ...this.#partition, position: this.#tail, low, high } },
-    )
-    this.#failure = { message: error.message, attempt: 1, sinceMs: Date.now() }
-    this.#options.log.error({ ...this.#facts(), code: error.code, low, high }, error.message)
-    this.#options.onFailure({ kind: 'position', partition: this.#partition, error, attempt: 1 })
+    this.#troubles.halt(error, facts)
   }
 
   #doubt(reason: string): void {
@@ -360,6 +397,7 @@ export class PartitionLane {
       }
       const batch = this.#nextBatch()
       if (!batch) {
+        if (this.#startsOverAs !== undefined) return
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })
@@ -377,10 +415,8 @@ export class PartitionLane {
     const from = this.#settled ?? this.#tail
     if (this.#tail === from) return undefined
     const { batchRecordsMax } = this.#options
-    const isAll = this.#records.length <= batchRecordsMax
-    const records = isAll ? this.#records : this.#records.slice(0, batchRecordsMax)
-    this.#records = isAll ? [] : this.#records.slice(batchRecordsMax)
-    this.#hold(isAll ? 0 : this.#records.reduce((bytes, record) => bytes + sizeOf(record), 0))
+    const isAll = this.#waiting.count <= batchRecordsMax
+    const records = this.#waiting.take(batchRecordsMax)
     this.#pauseOrResume()
     return {
       ...this.#partition,
@@ -394,7 +430,7 @@ export class PartitionLane {
 
   /** Hands one stretch over until it is settled; false if the claim ends before. */
   async #take(work: PartitionWork, batch: ReceivedBatch): Promise<boolean> {
-    const backoff = createBackoff(backoffs)
+    const backoff = createBackoff(laneBackoffs)
     while (!this.#finishing.signal.aborted) {
       try {
         await work.room?.(this.#finishing.signal)
@@ -404,7 +440,7 @@ export class PartitionLane {
           return true
         })
         if (!isDone) return false
-        this.#failure = undefined
+        this.#troubles.over()
         return true
       } catch (error) {
         if (isTroupeError(error, 'TROUPE_FENCED')) {
@@ -412,7 +448,7 @@ export class PartitionLane {
           return false
         }
         if (this.#lost.signal.aborted) return false
-        this.#failed('take', error, backoff.attempts + 1, { from: batch.from, to: batch.to })
+        this.#troubles.failed('take', error, backoff.attempts + 1, { from: batch.from, to: batch.to })
         await backoff.wait(this.#finishing.signal)
       }
     }
@@ -427,40 +463,8 @@ export class PartitionLane {
     try {
       await work.release()
     } catch (error) {
-      this.#failed('release', error, 1)
+      this.#troubles.failed('release', error, 1)
     }
-  }
-
-  /** Tries until it works; undefined if the signal aborted before. */
-  async #untilItWorks<Result>(
-    kind: 'claim' | 'position',
-    signal: AbortSignal,
-    task: () => Promise<Result>,
-  ): Promise<Result | undefined> {
-    const backoff = createBackoff(backoffs)
-    while (!signal.aborted) {
-      try {
-        const result = await task()
-        this.#failure = undefined
-        return result
-      } catch (error) {
-        if (signal.aborted) return undefined
-        this.#failed(kind, error, backoff.attempts + 1)
-        await backoff.wait(signal)
-      }
-    }
-    return undefined
-  }
-
-  #failed(kind: ReceiverFailure['kind'], error: unknown, attempt: number, facts: object = {}): void {
-    const message = messageOf(error)
-    this.#failure = { message, attempt, sinceMs: this.#failure?.sinceMs ?? Date.now() }
-    const code = isTroupeError(error) ? error.code : undefined
-    this.#options.log.warn(
-      { ...this.#facts(), ...facts, kind, attempt, code, err: error },
-      `${what[kind]} failed, ${kind === 'release' ? 'going on' : 'trying again'}: ${message}`,
-    )
-    this.#options.onFailure({ kind, partition: this.#partition, error, attempt })
   }
 
   #facts(): object {
@@ -472,17 +476,12 @@ export class PartitionLane {
     this.#pauseOrResume()
   }
 
-  #hold(bytes: number): void {
-    const more = bytes - this.#bytes
-    this.#bytes = bytes
-    this.#options.budget.add(more)
-  }
-
   #pauseOrResume(): void {
     if (this.#phase !== 'reading') return
     const { bufferBytesMax, budget } = this.#options
     // A lane that holds nothing may always fetch: the others' buffers must not starve it.
-    const isFull = this.#bytes >= bufferBytesMax || (budget.isSpent && this.#bytes > 0)
+    const { bytes } = this.#waiting
+    const isFull = bytes >= bufferBytesMax || (budget.isSpent && bytes > 0)
     if (isFull) this.#pause()
     else if (this.#isPaused) {
       this.#isPaused = false
@@ -496,13 +495,4 @@ export class PartitionLane {
     this.#isPaused = true
     this.#options.feed.pause(this.#partition)
   }
-}
-
-const what: Record<ReceiverFailure['kind'], string> = {
-  take: 'handling a batch',
-  claim: 'claiming the partition',
-  position: "asking for the partition's first and last offset",
-  record: 'reading records',
-  release: 'releasing the partition',
-  connection: 'reaching Kafka',
 }

@@ -1,4 +1,4 @@
-import type { Log, RawRecord, TopicPartition } from '@troupe/core'
+import type { ClaimedTopic, Log, RawRecord, TopicPartition } from '@troupe/core'
 import type { BufferBudget } from './buffer-budget.ts'
 import type { GrowthGate } from './growth-gate.ts'
 
@@ -9,6 +9,8 @@ export type LanePhase = 'claiming' | 'reading' | 'checking' | 'halted' | 'releas
 export interface PartitionWork {
   /** Where to read from: the ledger's position; undefined to read from the start. */
   readonly next: bigint | undefined
+  /** The id of the topic that `next` is an offset of; left out where nobody knows, and then nobody looks. */
+  readonly topicId?: string | undefined
   /**
    * Handles records in order; resolves when they are settled. Rejecting with `TROUPE_FENCED` means that
    * somebody else owns the partition: it is released, and assigned anew if the group still gives it to us.
@@ -44,6 +46,8 @@ export interface Feed {
   seek(partition: TopicPartition, offset: bigint): void
   /** The first offset that is there, and the one that the next record will get. */
   rangeOf(partition: TopicPartition): Promise<{ readonly low: bigint; readonly high: bigint }>
+  /** The id of its topic: one that is deleted and made again gets another. Undefined where brokers give none. */
+  topicIdOf(partition: TopicPartition): Promise<string | undefined>
 }
 
 /** Something did not work, and will be tried again unless it is the position. */
@@ -59,7 +63,7 @@ export interface LaneOptions {
   readonly partition: TopicPartition
   readonly feed: Feed
   readonly log: Log
-  assign(partition: TopicPartition): Promise<PartitionWork>
+  assign(partition: TopicPartition, topic: ClaimedTopic): Promise<PartitionWork>
   /** Runs one take when there is room for it among those of the other partitions. */
   inTurn<Result>(task: () => Promise<Result>): Promise<Result>
   onFailure(failure: ReceiverFailure): void
@@ -73,8 +77,9 @@ export interface LaneOptions {
 }
 
 /**
- * What becomes of a partition whose next record was deleted, by retention, before it was read: `halt` stops
- * it until a person has decided; `skip` goes on with the first record that is left, and says how many are gone.
+ * What becomes of a partition whose next record was deleted before it was read, by retention or with its whole
+ * topic: `halt` stops it until a person has decided; `skip` goes on with the first record that is left, or with
+ * the first of the topic that was made again, and says what is gone.
  */
 export type DataLossPolicy = 'halt' | 'skip'
 

@@ -3,6 +3,7 @@ import { type Log, messageOf as textOf, type OutgoingRecord } from '@troupe/core
 import type { Cluster, CompressionTypes, Message } from 'kafkajs'
 import { keyOf, messageOf } from './outgoing.ts'
 import { isAnswer, publishVerdictOf } from './refusal.ts'
+import { encoderOf } from './wire/encoder-of.ts'
 import { partitionOfKey } from './wire/murmur2.ts'
 import { encodeProduce, type PartitionRecords, produceVersion } from './wire/produce-request.ts'
 
@@ -160,11 +161,6 @@ function wirePartitionOf({ partition, records }: PartitionOf<OutgoingRecord>): P
     partition,
     records: records.map((record) => ({ key: keyOf(record), value: record.value, headers: record.headers })),
   }
-}
-
-/** What kafkajs wants of an encoder that it copies from. */
-function encoderOf(bytes: Buffer): { readonly buf: Buffer; readonly buffer: Buffer; size(): number } {
-  return { buf: bytes, buffer: bytes, size: () => bytes.length }
 }
 
 async function sendByKafkajs(

@@ -322,7 +322,7 @@ class GroupReceiver implements Receiver {
       partition,
       feed: session.feed,
       log: this.#options.log,
-      assign: (one) => this.#options.assign(one),
+      assign: (...claimed) => this.#options.assign(...claimed),
       inTurn: (task) => this.#turns.execute(task),
       onFailure: (failure) => this.#tell(failure),
       after: this.#afterLeaving(key),

@@ -1,4 +1,4 @@
-import type { Log, TopicPartition } from '@troupe/core'
+import type { ClaimedTopic, Log, TopicPartition } from '@troupe/core'
 import type { KafkaConnection } from './client.ts'
 import type { DataLossPolicy, PartitionState, PartitionWork } from './partition-work.ts'
 
@@ -11,8 +11,11 @@ export interface ReceiverOptions {
   /** They must exist: see `ensureTopics`. */
   readonly topics: readonly string[]
   readonly log: Log
-  /** Takes a partition over. Tried again, with backoff, until it resolves or the partition is lost. */
-  assign(partition: TopicPartition): Promise<PartitionWork>
+  /**
+   * Takes a partition over. Tried again, with backoff, until it resolves or the partition is lost. What is known
+   * of the topic is to be kept beside the position: see `Ledger.claim`.
+   */
+  assign(partition: TopicPartition, topic: ClaimedTopic): Promise<PartitionWork>
   /**
    * What is to be settled next in a partition that may be another member's; undefined if nothing ever was.
    * Asked when the topic has grown. Left out, only this member's own partitions are known.

@@ -50,10 +50,14 @@ export function modelLedger(): () => Ledger {
     return {
       ...aside,
       migrate: () => whileOpen(() => {}),
-      claim: ({ topic, partition }) =>
+      claim: ({ topic, partition }, { id, startsOver = false } = {}) =>
         whileOpen(() => {
           const before = positions.get(name(topic, partition))
-          const claim = { topic, partition, epoch: (before?.epoch ?? 0) + 1, next: before?.next }
+          const next = startsOver ? undefined : before?.next
+          const isKept = !startsOver && before?.topicId !== undefined && before.next !== undefined
+          const topicId = isKept ? before.topicId : (id ?? before?.topicId)
+          const epoch = (before?.epoch ?? 0) + 1
+          const claim = { topic, partition, epoch, next, ...(topicId === undefined ? {} : { topicId }) }
           positions.set(name(topic, partition), claim)
           return claim
         }),
@@ -112,8 +116,11 @@ export function modelLedger(): () => Ledger {
           ]
           if (changed.length > 0) throw refused('TROUPE_CONFLICT', changed.join())
 
-          if (position)
-            positions.set(name(position.topic, position.partition), { ...position, next: position.to })
+          if (position) {
+            const { topic, partition, to: next } = position
+            const held = positions.get(name(topic, partition))
+            if (held) positions.set(name(topic, partition), { ...held, next })
+          }
           for (const one of settlement.inbox) inbox.set(eventName(one), one.outcome)
           for (const one of settlement.answers) answers.set(name(one.command, one.idempotencyKey), one)
           for (const { expectedState: _, ...step } of settlement.steps)
@@ -150,7 +157,7 @@ export function modelLedger(): () => Ledger {
       positionOf: ({ topic, partition }) =>
         whileOpen(() => {
           const claim = positions.get(name(topic, partition))
-          return claim && { topic, partition, epoch: claim.epoch, next: claim.next }
+          return claim && { ...claim }
         }),
       // One page: what fits into one is the other ledger's business. Nothing here is ever old.
       unpublished: (part) =>

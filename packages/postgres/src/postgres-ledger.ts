@@ -125,8 +125,8 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
   return {
     ...asideOf(connections, schema),
     migrate: () => connections.whileOpen(() => migrate(settings)),
-    async claim({ topic, partition }) {
-      const [row] = await rowsOf(claimPosition, { topic, partition })
+    async claim({ topic, partition }, found = {}) {
+      const [row] = await rowsOf(claimPosition, { topic, partition, found })
       if (!row) throw new Error(`Claiming ${topic}[${partition}] returned no row.`)
       return { topic, partition, ...row }
     },

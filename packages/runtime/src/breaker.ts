@@ -11,7 +11,14 @@
 // 2. What waits for a breaker has not been tried: it is nobody's failed attempt.
 // 3. Who waits hears of it when his work is called off.
 
-import { type BoundReaction, type BreakerPolicy, type Log, messageOf, pause, type Service } from '@troupe/core'
+import {
+  type BoundReaction,
+  type BreakerPolicy,
+  type Log,
+  messageOf,
+  pause,
+  type Service,
+} from '@troupe/core'
 import {
   circuitBreaker,
   CircuitState,

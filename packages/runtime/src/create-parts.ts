@@ -1,7 +1,14 @@
 // What a running service is made of, made and wired, and not started.
 
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { laneOf, type Log, type Service, type TopicPartition, TroupeError } from '@troupe/core'
+import {
+  type ClaimedTopic,
+  laneOf,
+  type Log,
+  type Service,
+  type TopicPartition,
+  TroupeError,
+} from '@troupe/core'
 import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/kafka'
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
@@ -225,39 +232,43 @@ function receiverOf(
     clock: () => performance.now(),
     onBlocked: (reaction, seconds) => meter().blocked(reaction, seconds),
   })
-  const assign = async (place: TopicPartition) => {
-    const open = await claimPartition(place, {
-      ...settling,
-      ...calling,
-      service,
-      codec,
-      sparingLog,
-      deciding,
-      elsewhere: checksPurity ? elsewhere : undefined,
-      blocking,
-      now,
-      batchEventsMax: batchMax,
-      performsMax,
-      performAttemptsMax,
-      performTimeoutMs,
-      policyOf,
-      random: Math.random,
-      parkedLimits,
-      onRetried: (reaction, outcome) => meter().retried(reaction, outcome),
-      passedKeptAfterMs,
-      stopping,
-      onTook: (seconds) => meter().tookSeconds(seconds),
-      onReached: (next) => reached.set(laneOf(place), { ...place, next }),
-      onReleased: () => {
-        reached.delete(laneOf(place))
-        if (partitions.get(laneOf(place))?.open === open) partitions.delete(laneOf(place))
+  const assign = async (place: TopicPartition, found: ClaimedTopic) => {
+    const open = await claimPartition(
+      place,
+      {
+        ...settling,
+        ...calling,
+        service,
+        codec,
+        sparingLog,
+        deciding,
+        elsewhere: checksPurity ? elsewhere : undefined,
+        blocking,
+        now,
+        batchEventsMax: batchMax,
+        performsMax,
+        performAttemptsMax,
+        performTimeoutMs,
+        policyOf,
+        random: Math.random,
+        parkedLimits,
+        onRetried: (reaction, outcome) => meter().retried(reaction, outcome),
+        passedKeptAfterMs,
+        stopping,
+        onTook: (seconds) => meter().tookSeconds(seconds),
+        onReached: (next) => reached.set(laneOf(place), { ...place, next }),
+        onReleased: () => {
+          reached.delete(laneOf(place))
+          if (partitions.get(laneOf(place))?.open === open) partitions.delete(laneOf(place))
+        },
+        onPassedOver: (why, record) => {
+          meter().passedOver(why)
+          sayPassedOver(why, record, { service, sparingLog })
+        },
+        onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
       },
-      onPassedOver: (why, record) => {
-        meter().passedOver(why)
-        sayPassedOver(why, record, { service, sparingLog })
-      },
-      onWaitingForSchema: (isWaiting) => meter().waitingForSchema(isWaiting),
-    })
+      found,
+    )
     partitions.set(laneOf(place), { ...place, open })
     return open
   }

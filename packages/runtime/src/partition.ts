@@ -18,6 +18,7 @@
 
 import {
   type Claim,
+  type ClaimedTopic,
   commandLane,
   type Delivery,
   idsOf,
@@ -92,12 +93,13 @@ const keepTimeoutMs = 2_000
 export async function claimPartition(
   { topic, partition }: TopicPartition,
   options: PartitionOptions,
+  found?: ClaimedTopic,
 ): Promise<OpenPartition> {
   const { ledger, dependencies, log, signal } = options
   const claim = await dependencies.insist(
     'database',
     'claim a partition',
-    () => ledger.claim({ topic, partition }),
+    () => ledger.claim({ topic, partition }, found),
     signal,
   )
   for (const lane of [laneOf(claim), commandLane]) await publishLeftovers(lane, options)
@@ -341,6 +343,7 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
     next: claim.next,
     parked,
     retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal, fencing }),
+    topicId: claim.topicId,
     take: (batch) => inTurn(() => take(batch)),
     room,
     fenced: fencing.signal,

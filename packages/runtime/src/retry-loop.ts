@@ -1,5 +1,4 @@
-import { laneOf, type KeyPlace, type Ledger, type Log, type TopicPartition } from '@troupe/core'
-import { pause } from './abort.ts'
+import { laneOf, type KeyPlace, type Ledger, type Log, pause, type TopicPartition } from '@troupe/core'
 import { createDueLoop, type DueLoop } from './due-loop.ts'
 import { inHandMax } from './parked.ts'
 import type { OpenPartition } from './partition.ts'

@@ -40,6 +40,34 @@ export class ByteWriter {
     this.#length += this.#bytes.write(value, this.#length, size, 'utf8')
   }
 
+  /** As it is, without its size. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  /** Not zigzag: for what cannot be negative, in flexible versions. */
+  uvarint(value: number): void {
+    let rest = value
+    while (rest > 0x7f) {
+      this.#byte((rest & 0x7f) | 0x80)
+      rest >>>= 7
+    }
+    this.#byte(rest)
+  }
+
+  #byte(value: number): void {
+    this.#reserve(1)
+    this.#length = this.#bytes.writeUInt8(value, this.#length)
+  }
+
+  compactString(value: string): void {
+    const bytes = Buffer.from(value)
+    this.uvarint(bytes.length + 1)
+    this.raw(bytes)
+  }
+
   /** Zigzag, as Kafka's varints are. */
   varint(value: number): void {
     this.#reserve(varintBytesMax)

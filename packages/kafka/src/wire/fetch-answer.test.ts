@@ -250,7 +250,7 @@ describe('the answer to a fetch', () => {
           () => undefined,
           (thrown: unknown) => thrown,
         )
-        if (error !== undefined) expect(error).toMatchObject({ message: 'the answer to a fetch is cut off' })
+        if (error !== undefined) expect(error).toMatchObject({ message: 'the answer of a broker is cut off' })
       }),
       { numRuns: 500 },
     )

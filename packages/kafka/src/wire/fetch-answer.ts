@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs'
+import { ByteReader } from './byte-reader.ts'
 import { type AbortedTransaction, readRecordSet, type RecordSet } from './record-set.ts'
 
 /**
@@ -18,7 +19,7 @@ export async function decodeFetch(
   raw: Buffer,
   nameOf: (wireName: string) => string = (wireName) => wireName,
 ): Promise<FetchAnswer> {
-  const reader = new Reader(raw)
+  const reader = new ByteReader(raw)
   const clientSideThrottleTime = reader.int32()
   const errorCode = reader.int16()
   const sessionId = reader.int32()
@@ -61,7 +62,7 @@ export interface FetchAnswer {
   readonly responses: readonly TopicAnswer[]
 }
 
-async function partitionOf(reader: Reader, topic: string): Promise<PartitionAnswer> {
+async function partitionOf(reader: ByteReader, topic: string): Promise<PartitionAnswer> {
   const partition = reader.int32()
   const errorCode = reader.int16()
   const highWatermark = reader.int64()
@@ -109,45 +110,4 @@ function carrierOf(set: RecordSet): KafkaMessage {
 export function carriedIn(messages: readonly KafkaMessage[]): RecordSet | undefined {
   const first = messages[0] as { readonly [carriedMark]?: RecordSet } | undefined
   return first?.[carriedMark]
-}
-
-class Reader {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  int16(): number {
-    return this.#bytes.readInt16BE(this.#pass(2))
-  }
-
-  int32(): number {
-    return this.#bytes.readInt32BE(this.#pass(4))
-  }
-
-  int64(): bigint {
-    return this.#bytes.readBigInt64BE(this.#pass(8))
-  }
-
-  string(): string {
-    const length = this.int16()
-    const start = this.#pass(length)
-    return this.#bytes.toString('utf8', start, start + length)
-  }
-
-  /** Bytes after their size; none for null. */
-  sizedBytes(): Buffer {
-    const size = Math.max(0, this.int32())
-    const start = this.#pass(size)
-    return this.#bytes.subarray(start, start + size)
-  }
-
-  #pass(count: number): number {
-    const at = this.#at
-    this.#at += count
-    if (count < 0 || this.#at > this.#bytes.length) throw new RangeError('the answer to a fetch is cut off')
-    return at
-  }
 }

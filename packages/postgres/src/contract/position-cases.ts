@@ -49,6 +49,36 @@ export const positionCases: readonly LedgerCase[] = [
     },
   },
   {
+    title:
+      'keeps the id of the topic whose offset it holds, and takes another where it holds none or starts over',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const idOf = async (...given: Parameters<typeof ledger.claim>[1][]) => {
+        const { next, topicId } = await ledger.claim(partition, ...given)
+        return [topicId, next]
+      }
+      assert.deepEqual(await idOf(), [undefined, undefined])
+      assert.deepEqual(await idOf({ id: 'first' }), ['first', undefined])
+      assert.deepEqual(await idOf({ id: 'second' }), ['second', undefined])
+      const claim = await ledger.claim(partition)
+      assert.equal(claim.topicId, 'second')
+      await ledger.settle(settlement({ position: moveOf(claim, 10n) }))
+      assert.deepEqual(await idOf({ id: 'third' }), ['second', 10n])
+      assert.equal((await ledger.positionOf(partition))?.topicId, 'second')
+      assert.deepEqual(await idOf({ id: 'third', startsOver: true }), ['third', undefined])
+      assert.deepEqual(await idOf(), ['third', undefined])
+    },
+  },
+  {
+    title: 'learns the id of the topic of an offset that was stored without',
+    async holds(open) {
+      const ledger = await migrated(open)
+      await ledger.settle(settlement({ position: moveOf(await ledger.claim(partition), 10n) }))
+      const { next, topicId } = await ledger.claim(partition, { id: 'first' })
+      assert.deepEqual([topicId, next], ['first', 10n])
+    },
+  },
+  {
     title: 'holds offsets that no floating-point number can',
     async holds(open) {
       const ledger = await migrated(open)

@@ -4,7 +4,16 @@ import { schemas } from './0003-schemas.ts'
 import { setAside } from './0004-set-aside.ts'
 import { performed } from './0005-performed.ts'
 import { deadlines } from './0006-deadlines.ts'
+import { topicIds } from './0007-topic-ids.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
-export const migrations: readonly Migration[] = [ledger, orderOfKeys, schemas, setAside, performed, deadlines]
+export const migrations: readonly Migration[] = [
+  ledger,
+  orderOfKeys,
+  schemas,
+  setAside,
+  performed,
+  deadlines,
+  topicIds,
+]

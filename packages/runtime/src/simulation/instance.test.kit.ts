@@ -259,7 +259,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
   const { call } = instance
   return {
     ...ledger,
-    claim: (partition) => call('claim', () => ledger.claim(partition)),
+    claim: (partition, found) => call('claim', () => ledger.claim(partition, found)),
     recall: (request) => call('recall', () => ledger.recall(request)),
     keepPerformed: (results) => call('keepPerformed', () => ledger.keepPerformed(results)),
     settle: (settlement) =>

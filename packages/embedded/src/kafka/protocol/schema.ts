@@ -89,6 +89,16 @@ export const boolean: Type<boolean> = {
   initial: () => false,
 }
 
+/** 16 bytes, as text with dashes. */
+export const uuid: Type<string> = {
+  read: (reader) => {
+    const hex = reader.slice(16).toString('hex')
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  },
+  write: (writer, value) => writer.bytes(Buffer.from(value.replaceAll('-', ''), 'hex')),
+  initial: () => '00000000-0000-0000-0000-000000000000',
+}
+
 export const nullableString: Type<string | null> = {
   read(reader) {
     const length = reader.isFlexible ? reader.unsignedVarint() - 1 : reader.int16()

@@ -1,12 +1,14 @@
 /**
  * Metadata: who leads which partition (always this one node), and by the way creates topics that do not
- * exist. Keeps the topics it creates. Ignores authorized operations (answered as "not asked").
+ * exist. Keeps the topics it creates. Ignores authorized operations (answered as "not asked"), and ids in a
+ * request, by which no version up to this one asks.
  *
  * A topic created here can be used at once, so no client is sent away to ask again.
  */
 import { ErrorCode } from '../protocol/error-code.ts'
 import {
   array,
+  between,
   boolean,
   int16,
   int32,
@@ -15,6 +17,7 @@ import {
   since,
   string,
   struct,
+  uuid,
 } from '../protocol/schema.ts'
 import { defineApi } from '../server/api.ts'
 import type { Services } from '../server/services.ts'
@@ -27,12 +30,12 @@ export const metadata = defineApi({
   key: 3,
   name: 'Metadata',
   minVersion: 0,
-  maxVersion: 8,
+  maxVersion: 10,
   flexibleFrom: 9,
   request: struct({
-    topics: nullableArray(struct({ name: string })),
+    topics: nullableArray(struct({ id: since(10, uuid), name: string })),
     allowAutoTopicCreation: since(4, boolean, () => true),
-    includeClusterAuthorizedOperations: since(8, boolean),
+    includeClusterAuthorizedOperations: between(8, 10, boolean),
     includeTopicAuthorizedOperations: since(8, boolean),
   }),
   response: struct({
@@ -44,6 +47,7 @@ export const metadata = defineApi({
       struct({
         errorCode: int16,
         name: string,
+        id: since(10, uuid),
         isInternal: since(1, boolean),
         partitions: array(
           struct({
@@ -59,7 +63,7 @@ export const metadata = defineApi({
         topicAuthorizedOperations: since(8, int32),
       }),
     ),
-    clusterAuthorizedOperations: since(8, int32),
+    clusterAuthorizedOperations: between(8, 10, int32),
   }),
 
   handle(request, { version, services }) {
@@ -89,10 +93,11 @@ function find(name: string, mayCreate: boolean, { topics, settings, nodeId, log 
   return describe(topics.create(name, settings.defaultPartitions), nodeId)
 }
 
-function describe({ name, partitions }: Topic, nodeId: number) {
+function describe({ name, id, partitions }: Topic, nodeId: number) {
   return {
     errorCode: ErrorCode.NONE,
     name,
+    id,
     isInternal: false,
     partitions: partitions.map((_log, partitionIndex) => ({
       errorCode: ErrorCode.NONE,
@@ -109,5 +114,5 @@ function describe({ name, partitions }: Topic, nodeId: number) {
 
 function absent(name: string, errorCode: ErrorCode) {
   const topicAuthorizedOperations = OPERATIONS_NOT_ASKED
-  return { errorCode, name, isInternal: false, partitions: [], topicAuthorizedOperations }
+  return { errorCode, name, id: uuid.initial(), isInternal: false, partitions: [], topicAuthorizedOperations }
 }
