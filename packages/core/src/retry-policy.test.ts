@@ -41,6 +41,12 @@ describe('what becomes of an event that failed', () => {
     )
   })
 
+  it('is tried at once, however often it has failed, where the policy waits for nothing', () => {
+    const policy = { ...retryPolicyDefault, attempts: Number.POSITIVE_INFINITY, delayMs: 0 }
+    for (const attempts of [1, 2, 688, 100_000])
+      expect(afterFailure(attempts, policy, 0.5)).toEqual({ form: 'park', delayMs: 0 })
+  })
+
   it('spreads what failed together by the jitter', () => {
     const policy = { ...retryPolicyDefault, jitter: 0.5 }
     expect([0, 0.5, 0.999].map((random) => afterFailure(1, policy, random))).toEqual(

@@ -52,8 +52,8 @@ export type FailureVerdict =
 export function afterFailure(attempts: number, policy: RetryPolicy, random: number): FailureVerdict {
   const { delayMs, factor, delayMsMax, jitter, followers } = policy
   if (attempts >= policy.attempts) return { form: 'dead-letter', followers }
-  // An exponent that is too large gives Infinity, of which the smaller one is taken.
-  const grown = Math.min(delayMs * factor ** (attempts - 1), delayMsMax)
+  // An exponent that is too large gives Infinity, of which the smaller one is taken; no delay stays none.
+  const grown = delayMs === 0 ? 0 : Math.min(delayMs * factor ** (attempts - 1), delayMsMax)
   return { form: 'park', delayMs: Math.round(grown * (1 + jitter * random)) }
 }
 
