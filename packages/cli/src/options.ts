@@ -35,3 +35,13 @@ export function folderName(text: string): string {
     'No folder was named. Name one, such as ./data; an unset variable names none.',
   )
 }
+
+/**
+ * An address, without a slash at its end.
+ *
+ * @throws TroupeError `TROUPE_SETTING_INVALID`, which does not repeat it: it may hold a password
+ */
+export function urlOf(text: string, example: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '')
+  throw new TroupeError('TROUPE_SETTING_INVALID', `That is not a URL, such as ${example}.`)
+}

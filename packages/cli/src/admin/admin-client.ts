@@ -6,7 +6,9 @@ export interface AdminClient {
   get<Answer>(path: string, query?: Query): Promise<Answer>
   post<Answer>(path: string, body: object): Promise<Answer>
   /** All items of a list that comes in pages, page by page, at most `max` items. */
-  pages<Item>(path: string, query: Query, max: number): AsyncIterable<readonly Item[]>
+  pages<Item>(path: string, query: Query, max?: number): AsyncIterable<readonly Item[]>
+  /** The same in one list. */
+  all<Item>(path: string, query: Query, max?: number): Promise<readonly Item[]>
 }
 
 export type Query = Readonly<Record<string, string | undefined>>
@@ -52,19 +54,26 @@ export function adminClient({ url, token }: { readonly url: string; readonly tok
     return (await ask('GET', asked.size > 0 ? `${path}?${asked.toString()}` : path)) as Answer
   }
 
+  async function* pages<Item>(path: string, query: Query, max = Number.POSITIVE_INFINITY) {
+    let after: string | undefined
+    for (let left = max; left > 0; ) {
+      const limit = String(Math.min(left, pageMax))
+      const page = await get<Page<Item>>(path, { ...query, limit, after })
+      if (page.items.length > 0) yield page.items
+      left -= page.items.length
+      if (page.next === null) return
+      after = page.next
+    }
+  }
+
   return {
     get,
     post: async <Answer>(path: string, body: object) => (await ask('POST', path, body)) as Answer,
-    async *pages<Item>(path: string, query: Query, max: number) {
-      let after: string | undefined
-      for (let left = max; left > 0; ) {
-        const limit = String(Math.min(left, pageMax))
-        const page = await get<Page<Item>>(path, { ...query, limit, after })
-        if (page.items.length > 0) yield page.items
-        left -= page.items.length
-        if (page.next === null) return
-        after = page.next
-      }
+    pages,
+    async all<Item>(path: string, query: Query, max?: number) {
+      const items: Item[] = []
+      for await (const page of pages<Item>(path, query, max)) items.push(...page)
+      return items
     },
   }
 }

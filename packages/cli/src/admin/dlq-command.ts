@@ -1,8 +1,6 @@
 import { messageOf, TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
 import { readFile } from 'node:fs/promises'
-import { refusing, wholeNumber } from '../options.ts'
-import { Interruption, stopSignals } from '../terminal/stop-signals.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { Action, Group, Letter, LetterWhole } from './items.ts'
@@ -12,6 +10,7 @@ import {
   type ClientFlags,
   clientOf,
   type FilterFlags,
+  limitOption,
   queryOf,
   rateOption,
   saysWhich,
@@ -20,7 +19,7 @@ import {
   withFilter,
 } from './options.ts'
 import { groupsTable, letterText, lettersTable } from './tables.ts'
-import { workOff } from './work-off.ts'
+import { untilStopped, workOff } from './work-off.ts'
 
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
 type DoFlags = ClientFlags & FilterFlags & ActionFlags
@@ -81,13 +80,15 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
     .action(async (ids: readonly string[], flags: DoFlags & { readonly data?: string }) =>
       onExitCode(
         flags.data === undefined
-          ? await redrive(ids, flags, terminal)
+          ? await change('redrive', 'redriven', ids, flags, terminal)
           : await mend(ids, { ...flags, data: flags.data }, terminal),
       ),
     )
   withAction(filtered('discard', 'give dead letters up; they are kept'), 'discard')
     .argument('[ids...]', 'as the list shows them')
-    .action(async (ids: readonly string[], flags: DoFlags) => onExitCode(await discard(ids, flags, terminal)))
+    .action(async (ids: readonly string[], flags: DoFlags) =>
+      onExitCode(await change('discard', 'discarded', ids, flags, terminal)),
+    )
   withClient(
     dlq
       .command('log')
@@ -99,10 +100,7 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
 }
 
 async function list(flags: ListFlags, terminal: Terminal): Promise<number> {
-  const client = clientOf(flags)
-  const letters: Letter[] = []
-  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags), flags.limit))
-    letters.push(...page)
+  const letters = await clientOf(flags).all<Letter>('/dead-letters', queryOf(flags), flags.limit)
   if (flags.json) terminal.print(JSON.stringify(letters, null, 2))
   else if (letters.length === 0) terminal.note('There are none.')
   else terminal.print(lettersTable(letters, terminal))
@@ -114,7 +112,7 @@ async function list(flags: ListFlags, terminal: Terminal): Promise<number> {
 async function exportAll(flags: ListFlags, terminal: Terminal): Promise<number> {
   const client = clientOf(flags)
   let count = 0
-  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags), Number.POSITIVE_INFINITY)) {
+  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags))) {
     for (const { id } of page) {
       terminal.print(JSON.stringify(await letterOf(client, id)))
       count++
@@ -122,14 +120,6 @@ async function exportAll(flags: ListFlags, terminal: Terminal): Promise<number> 
   }
   terminal.note(`${count} exported.`)
   return 0
-}
-
-function redrive(ids: readonly string[], flags: DoFlags, terminal: Terminal): Promise<number> {
-  return change('redrive', 'redriven', ids, flags, terminal)
-}
-
-function discard(ids: readonly string[], flags: DoFlags, terminal: Terminal): Promise<number> {
-  return change('discard', 'discarded', ids, flags, terminal)
 }
 
 async function change(
@@ -150,12 +140,9 @@ async function change(
     terminal.note(`${total} would be ${done}; nothing was changed.`)
     return 0
   }
-  const { signal, dispose } = stopSignals((reason) =>
-    terminal.note(`Asked to stop by ${reason}: after this portion.`),
-  )
-  try {
+  return untilStopped(terminal, async (signal) => {
     const result = await workOff({
-      pages: ids.length > 0 ? only(ids) : idsOf(client, flags),
+      pages: ids.length > 0 ? [ids] : idsOf(client, flags),
       total,
       rate: flags.rate,
       what: done,
@@ -177,12 +164,7 @@ async function change(
     )
     // Named ones that were not done are an error; of those that were searched for, somebody else has taken care.
     return ids.length > 0 && others > 0 ? 1 : 0
-  } catch (error) {
-    if (error instanceof Interruption) return error.exitCode
-    throw error
-  } finally {
-    dispose()
-  }
+  })
 }
 
 async function mend(
@@ -231,12 +213,8 @@ async function groupsOf(client: AdminClient, flags: FilterFlags): Promise<readon
 }
 
 async function* idsOf(client: AdminClient, flags: FilterFlags): AsyncIterable<readonly string[]> {
-  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags), Number.POSITIVE_INFINITY))
+  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags)))
     yield page.map(({ id }) => id)
-}
-
-async function* only<Name>(names: readonly Name[]): AsyncIterable<readonly Name[]> {
-  yield names
 }
 
 function letterOf(client: AdminClient, id: string): Promise<LetterWhole> {
@@ -259,12 +237,6 @@ function stateOption(): Option {
   return new Option('--state <state>', 'in this state')
     .choices(['open', 'redriven', 'discarded', 'any'])
     .default('open')
-}
-
-function limitOption(): Option {
-  return new Option('--limit <count>', 'at most so many')
-    .argParser((text: string) => refusing(() => wholeNumber(text, 1, 1_000_000)))
-    .default(100)
 }
 
 const dlqHelp = `

@@ -1,7 +1,7 @@
 import { TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
 import { hostname, userInfo } from 'node:os'
-import { refusing, wholeNumber } from '../options.ts'
+import { refusing, urlOf, wholeNumber } from '../options.ts'
 import { jsonOption } from '../playing-options.ts'
 import { type AdminClient, adminClient, type Query } from './admin-client.ts'
 
@@ -39,7 +39,7 @@ export function withClient(command: Command): Command {
     .addOption(
       new Option('--admin <url>', "the service's admin API; its token is read from TROUPE_ADMIN_TOKEN")
         .env('TROUPE_ADMIN_URL')
-        .argParser((text: string) => refusing(() => urlOf(text)))
+        .argParser((text: string) => refusing(() => urlOf(text, 'http://127.0.0.1:9090')))
         .makeOptionMandatory(),
     )
     .addOption(jsonOption())
@@ -69,6 +69,12 @@ export function withAction(command: Command, verb: string): Command {
       ),
     )
     .option('--dry-run', 'change nothing; say what it would be')
+}
+
+export function limitOption(): Option {
+  return new Option('--limit <count>', 'at most so many')
+    .argParser((text: string) => refusing(() => wholeNumber(text, 1, 1_000_000)))
+    .default(100)
 }
 
 export function rateOption(): Option {
@@ -137,11 +143,6 @@ export function timeOf(text: string, nowMs = Date.now()): string {
     'TROUPE_SETTING_INVALID',
     `"${text}" is no time. Give one with its zone, such as 2026-05-01T12:00Z, or how long ago, such as 15m.`,
   )
-}
-
-function urlOf(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '')
-  throw new TroupeError('TROUPE_SETTING_INVALID', 'That is not a URL, such as http://127.0.0.1:9090.')
 }
 
 function whoami(): string {

@@ -1,7 +1,5 @@
 import { TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
-import { refusing, wholeNumber } from '../options.ts'
-import { Interruption, stopSignals } from '../terminal/stop-signals.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { ParkedKey, ParkedRecord } from './items.ts'
@@ -11,6 +9,7 @@ import {
   type ClientFlags,
   clientOf,
   type FilterFlags,
+  limitOption,
   queryOf,
   rateOption,
   withAction,
@@ -18,7 +17,7 @@ import {
   withFilter,
 } from './options.ts'
 import { parkedTable, recordsText } from './tables.ts'
-import { workOff } from './work-off.ts'
+import { untilStopped, workOff } from './work-off.ts'
 
 type Place = Pick<ParkedKey, 'topic' | 'partition' | 'key'>
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
@@ -37,13 +36,8 @@ export function addParked(troupe: Command, terminal: Terminal, onExitCode: (exit
     .addHelpText('after', parkedHelp)
   const filtered = (name: string, summary: string) =>
     withFilter(withClient(parked.command(name).summary(summary).description(summary)))
-  const limit = () =>
-    new Option('--limit <count>', 'at most so many')
-      .argParser((text: string) => refusing(() => wholeNumber(text, 1, 1_000_000)))
-      .default(100)
-
   filtered('list', 'parked keys, those that were parked first first')
-    .addOption(limit())
+    .addOption(limitOption())
     .action(async (flags: ListFlags) => onExitCode(await list(flags, terminal)))
   withClient(
     parked
@@ -54,7 +48,7 @@ export function addParked(troupe: Command, terminal: Terminal, onExitCode: (exit
     .argument('<key>', 'as the list shows it')
     .option('--topic <name>', 'where several topics have one of this name')
     .option('--partition <number>', 'its partition')
-    .addOption(limit())
+    .addOption(limitOption())
     .action(async (key: string, flags: ListFlags) => onExitCode(await show(key, flags, terminal)))
   withAction(filtered('retry', 'try parked keys now, those that are held too'), 'try')
     .argument('[keys...]', 'as the list shows them')
@@ -112,10 +106,8 @@ async function show(key: string, flags: ListFlags, terminal: Terminal): Promise<
       `"${key}" is parked in several places, such as ${nameOf(place)} and ${nameOf(other)}. Say which: --topic, --partition.`,
     )
   }
-  const records: ParkedRecord[] = []
   const query = { topic: place.topic, partition: String(place.partition), key }
-  for await (const page of client.pages<ParkedRecord>('/parked-keys/records', query, flags.limit))
-    records.push(...page)
+  const records = await client.all<ParkedRecord>('/parked-keys/records', query, flags.limit)
   terminal.print(flags.json ? JSON.stringify(records, null, 2) : recordsText(records, terminal))
   return 0
 }
@@ -141,7 +133,7 @@ async function change(
   const filters = keys.length > 0 ? keys.map((key) => ({ key })) : [flags]
   // Whole, before anything is done: a key that fails again would come back in a later page.
   const found: ParkedKey[] = []
-  for (const filter of filters) found.push(...(await keysOf(client, filter, Number.POSITIVE_INFINITY)))
+  for (const filter of filters) found.push(...(await keysOf(client, filter)))
   const missing = keys.filter((key) => !found.some((one) => one.key === key))
   for (const key of missing) terminal.note(`No key "${key}" is parked here.`)
   if (flags.dryRun) {
@@ -151,13 +143,10 @@ async function change(
     terminal.note(`${found.length} keys; nothing was changed.`)
     return missing.length > 0 ? 1 : 0
   }
-  const { signal, dispose } = stopSignals((reason) =>
-    terminal.note(`Asked to stop by ${reason}: after this portion.`),
-  )
-  try {
-    const places = found.map(({ topic, partition, key }) => ({ topic, partition, key }))
+  const places = found.map(({ topic, partition, key }) => ({ topic, partition, key }))
+  return untilStopped(terminal, async (signal) => {
     const result = await workOff({
-      pages: pageOf(places),
+      pages: [places],
       total: places.length,
       rate: flags.rate,
       what: `keys ${done}`,
@@ -168,22 +157,11 @@ async function change(
     if (flags.json) terminal.print(JSON.stringify({ selected: found.length, done: result.done }, null, 2))
     terminal.note(`${result.done} keys ${done}.`)
     return missing.length > 0 ? 1 : 0
-  } catch (error) {
-    if (error instanceof Interruption) return error.exitCode
-    throw error
-  } finally {
-    dispose()
-  }
+  })
 }
 
-async function* pageOf(places: readonly Place[]): AsyncIterable<readonly Place[]> {
-  yield places
-}
-
-async function keysOf(client: AdminClient, flags: FilterFlags, max: number): Promise<readonly ParkedKey[]> {
-  const keys: ParkedKey[] = []
-  for await (const page of client.pages<ParkedKey>('/parked-keys', queryOf(flags), max)) keys.push(...page)
-  return keys
+function keysOf(client: AdminClient, flags: FilterFlags, max?: number): Promise<readonly ParkedKey[]> {
+  return client.all<ParkedKey>('/parked-keys', queryOf(flags), max)
 }
 
 function nameOf({ topic, partition, key }: Place): string {

@@ -1,12 +1,14 @@
-import type { Terminal } from '../terminal/terminal.ts'
+import { pause } from '@troupe/core'
 import { progressBar } from '../terminal/progress-bar.ts'
+import { Interruption, stopSignals } from '../terminal/stop-signals.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** One request names at most so many. */
 const batchMax = 500
 
 export interface WorkOffOptions<Name> {
   /** Pages of what is to be done. */
-  readonly pages: AsyncIterable<readonly Name[]>
+  readonly pages: AsyncIterable<readonly Name[]> | Iterable<readonly Name[]>
   readonly total: number
   /** At most so many a second; undefined: as fast as it goes. */
   readonly rate: number | undefined
@@ -38,8 +40,9 @@ export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<Work
   try {
     for await (const page of pages) {
       for (let start = 0; start < page.length; start += size) {
+        if (rate !== undefined)
+          await pause(Math.max(0, beganMs + (selected / rate) * 1_000 - performance.now()), signal)
         signal.throwIfAborted()
-        if (rate !== undefined) await until(beganMs + (selected / rate) * 1_000, signal)
         const portion = page.slice(start, start + size)
         done += await act(portion)
         selected += portion.length
@@ -55,18 +58,20 @@ export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<Work
   return { selected, done }
 }
 
-function until(atMs: number, signal: AbortSignal): Promise<void> {
-  const leftMs = atMs - performance.now()
-  if (leftMs <= 0) return Promise.resolve()
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }, leftMs)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
+/** Runs work that a signal stops between two portions. @returns the exit code */
+export async function untilStopped(
+  terminal: Terminal,
+  work: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const { signal, dispose } = stopSignals((reason) =>
+    terminal.note(`Asked to stop by ${reason}: after this portion.`),
+  )
+  try {
+    return await work(signal)
+  } catch (error) {
+    if (error instanceof Interruption) return error.exitCode
+    throw error
+  } finally {
+    dispose()
+  }
 }

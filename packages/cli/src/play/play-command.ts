@@ -1,6 +1,6 @@
 import { TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
-import { randomSeed, refusing } from '../options.ts'
+import { randomSeed, refusing, urlOf } from '../options.ts'
 import { jsonOption, ordersOption, seedOption } from '../playing-options.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { play } from './play.ts'
@@ -74,14 +74,8 @@ export function addPlay(troupe: Command, terminal: Terminal, onExitCode: (exitCo
 function urlOption(name: string, whose: string, variable: string): Option {
   return new Option(`--${name} <url>`, `where ${whose} is`)
     .env(variable)
-    .argParser((text: string) => refusing(() => urlOf(text)))
+    .argParser((text: string) => refusing(() => urlOf(text, 'http://127.0.0.1:8080')))
     .makeOptionMandatory()
-}
-
-function urlOf(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '')
-  // It may hold a password, so it is not repeated.
-  throw new TroupeError('TROUPE_SETTING_INVALID', 'That is not a URL, such as http://127.0.0.1:8080.')
 }
 
 /** An empty variable counts as none, as it does for services. */
