@@ -69,6 +69,16 @@ const walls = [
     ],
   },
   {
+    file: 'packages/cli/src/a/x.int.test.ts',
+    may: [
+      ...rooms.filter((room) => room !== '@troupe/postgres'),
+      ...services,
+      '@troupe-demo/schemas',
+      'kafkajs',
+      'commander',
+    ],
+  },
+  {
     file: 'chaos/src/a/x.ts',
     may: [...rooms, ...services, '@troupe-demo/schemas', ...drivers, 'commander'],
   },

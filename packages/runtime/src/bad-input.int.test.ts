@@ -1,14 +1,13 @@
 // What becomes of each kind of bad input, on real Kafka protocol, Avro and PostgreSQL. Every case is followed by
 // a good event on the same partition: whatever the case does, it must not stand in the way.
-import { afterAll, beforeAll, expect, it } from '@jest/globals'
-import { createCodec } from '@troupe/avro'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { commandLane, headersOf, type OutgoingRecord, type RawRecord, type RecordHeaders } from '@troupe/core'
-import { connectKafka, ensureTopics } from '@troupe/kafka'
+import { ensureTopics } from '@troupe/kafka'
 import { postgresLedger } from '@troupe/postgres'
 import { ecosystem, startTestStack, type TestStack } from './ecosystem.test.kit.ts'
 import type { Settings } from './environment.ts'
 import { keepingLog, until } from './fakes.test.kit.ts'
-import { type Closing, describeOnEmbedded, foreignProducer, tape } from './records.test.kit.ts'
+import { type Closing, connectForeign, foreignCodec, foreignProducer, tape } from './records.test.kit.ts'
 import type { RunningService } from './running-service.ts'
 
 const own = ecosystem('bad')
@@ -32,8 +31,7 @@ beforeAll(async () => {
     unknownSchemaWaitMs: 200,
     http: { host: '127.0.0.1', port: 0 },
   })
-  const connection = connectKafka({ clientId: 'bad', brokers: [...settings.kafkaBrokers] }, log)
-  await ensureTopics(connection, [
+  await ensureTopics(connectForeign(settings, 'bad', log), [
     { topic: PaidIn.topic, partitions: 1, config: { 'max.message.bytes': String(8 * mebibyte) } },
   ])
   const created = stack.create(own.bank, settings)
@@ -42,7 +40,7 @@ beforeAll(async () => {
   await bank.start()
   dead = await tape(settings, own.bank.deadLetterTopic, closing)
   publish = await foreignProducer(settings, closing)
-  const codec = createCodec({ registryUrl: settings.registryUrl, log })
+  const codec = foreignCodec(settings)
   await codec.register([PaidIn])
   write = (number, trick = '') => codec.encode(PaidIn, { account: 'a', number, trick })
 }, 60_000)
@@ -97,7 +95,7 @@ const codeOf = (letter: RawRecord | undefined) => String(letter?.headers['troupe
 const bytesOf = (value: unknown) => Buffer.from(value as Uint8Array)
 const notUtf8 = Buffer.from([0x61, 0xff, 0xfe])
 
-describeOnEmbedded('an event that is good enough', () => {
+describe('an event that is good enough', () => {
   it.each<[string, () => Partial<OutgoingRecord>]>([
     ['with no key, in a saga of its own saying', () => ({ key: null })],
     ['with no saga, but a key', () => ({ headers: { ...headers(`n${count}`), ce_correlationid: '' } })],
@@ -129,7 +127,7 @@ describeOnEmbedded('an event that is good enough', () => {
   })
 })
 
-describeOnEmbedded('an event of an unknown type', () => {
+describe('an event of an unknown type', () => {
   it('is passed over by its header, and counted', async () => {
     const { isBooked, letter } = await outcomeOf({ headers: { ...headers('unheard'), ce_type: 'Unheard' } })
     expect([isBooked, letter]).toEqual([false, undefined])
@@ -138,7 +136,7 @@ describeOnEmbedded('an event of an unknown type', () => {
   })
 })
 
-describeOnEmbedded('a record that nobody can make an event of', () => {
+describe('a record that nobody can make an event of', () => {
   const large = Buffer.alloc(2 * mebibyte, 'z')
   it.each<[string, () => Partial<OutgoingRecord>, string]>([
     ['garbage', () => ({ value: Buffer.from('not avro') }), 'TROUPE_WIRE_FORMAT_FOREIGN'],
@@ -185,7 +183,7 @@ describeOnEmbedded('a record that nobody can make an event of', () => {
   })
 })
 
-describeOnEmbedded('a stored document that no longer fits its type', () => {
+describe('a stored document that no longer fits its type', () => {
   it('is named with the field, stays as it is, and the event is in the dead letters', async () => {
     const ledger = postgresLedger({ url: settings.databaseUrl, log })
     const name = { kind: 'account', key: 'old' }
@@ -201,7 +199,7 @@ describeOnEmbedded('a stored document that no longer fits its type', () => {
       outbox: [],
       published: [],
     })
-    const codec = createCodec({ registryUrl: settings.registryUrl, log })
+    const codec = foreignCodec(settings)
     await codec.register([PaidIn])
     const value = codec.encode(PaidIn, { account: 'old', number: 1, trick: '' })
     const letters = dead.length
@@ -217,7 +215,7 @@ describeOnEmbedded('a stored document that no longer fits its type', () => {
   })
 })
 
-describeOnEmbedded('an event that must not be emitted', () => {
+describe('an event that must not be emitted', () => {
   it('failure 19, 30: leaves nothing behind, neither document nor record, and says field or size and limit', async () => {
     const counterSettings = await stack.settings('bad-counter', { eventBytesMax: 10_000 })
     const { running: counter } = stack.create(own.counter, counterSettings)

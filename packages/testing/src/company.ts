@@ -29,12 +29,14 @@ export function createCompany(
     partitions,
     checksPurity,
     deadlinesMs,
+    adminToken,
     namespace,
   }: {
     readonly log: HarnessLog
     readonly partitions: number
     readonly checksPurity: boolean
     readonly deadlinesMs: Readonly<Record<string, number>>
+    readonly adminToken?: string | undefined
     readonly namespace?: string
   },
 ): Company {
@@ -68,6 +70,7 @@ export function createCompany(
       registryUrl: stack.registry.url,
       databaseUrl: await database,
       http: undefined,
+      admin: adminToken === undefined ? undefined : { host: '127.0.0.1', port: 0, token: adminToken },
       logLevel: 'silent',
       topicPartitions: partitions,
       topicReplication: 1,

@@ -51,6 +51,8 @@ export interface HarnessOptions {
   readonly checksPurity?: boolean
   /** How long deadlines last, by the event that they emit: in a test nobody waits for minutes. Default: as declared. */
   readonly deadlinesMs?: Readonly<Record<string, number>>
+  /** Services serve their admin API under this token, at the `adminUrl` of each. Default: they serve none. */
+  readonly adminToken?: string
   /** Receives every log line of the services. Default: only warnings are kept, for failure messages. */
   readonly print?: (level: string, facts: object, message: string) => void
 }
@@ -137,6 +139,7 @@ async function startOn(
     partitions = 3,
     checksPurity = true,
     deadlinesMs = {},
+    adminToken,
   } = options
   const log = createHarnessLog(options.print)
   const types = [...new Set(services.flatMap(({ hears, says }) => [...hears, ...says]))]
@@ -150,6 +153,7 @@ async function startOn(
     partitions,
     checksPurity,
     deadlinesMs,
+    adminToken,
     ...within,
   })
   const { namespace } = within

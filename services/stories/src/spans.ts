@@ -7,6 +7,9 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import { until } from './process.ts'
 
+/** The namespace of a harness on a shared stack, before the name of a topic. */
+const ofHarness = /\bt[0-9a-f]{8}\.(?=[\w-]+\.(?:events|dlq))/
+
 /** A span and what happened within it, in the order in which it began. */
 export interface Tree {
   readonly name: string
@@ -68,7 +71,7 @@ function treeOf(span: ReadableSpan, all: readonly ReadableSpan[]): Tree {
 
 function labelOf({ name, kind, attributes }: ReadableSpan): string {
   const of = (attribute: string) => attributes[`troupe.${attribute}`]
-  const parts = [of('service'), SpanKind[kind], name, of('event.type'), of('outcome')]
+  const parts = [of('service'), SpanKind[kind], name.replace(ofHarness, ''), of('event.type'), of('outcome')]
   return parts.flatMap((part) => (typeof part === 'string' ? part : [])).join(' ')
 }
 

@@ -1,8 +1,7 @@
 // What an operator does with the command line, on a service that runs: Kafka's protocol, Avro, PostgreSQL.
 import { avroEvent } from '@troupe/avro'
 import { command, document, reaction, service } from '@troupe/core'
-import { type EmbeddedStack, startStack } from '@troupe/embedded'
-import { createService, type RunningService } from '@troupe/runtime'
+import { EventTestHarness } from '@troupe/testing'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -49,50 +48,25 @@ const pay = command({
   react: (input: Paid, { emit }) => void emit(Paid, input),
 })
 const till = service({ name: 'till', reactions: {}, commands: { pay } })
-const bank = service({ name: 'bank', reactions: { book } })
+const bank = service({ name: 'bank', reactions: { book }, retry: { attempts: 2 } })
 const token = 'a-token-of-24-characters'
 const folder = mkdtempSync(join(tmpdir(), 'troupe-operating-'))
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
-let stack: EmbeddedStack
-let running: { readonly till: RunningService; readonly bank: RunningService }
+let harness: EventTestHarness
 
 beforeAll(async () => {
-  stack = await startStack({ postgres: { fsync: false } })
-  const started = async (one: typeof till, admin?: { host: string; port: number; token: string }) => {
-    const made = createService(
-      one,
-      {
-        kafkaBrokers: [stack.kafka.address],
-        registryUrl: stack.registry.url,
-        databaseUrl: await stack.postgres.createDatabase({ name: one.name }),
-        http: undefined,
-        admin,
-        logLevel: 'silent',
-        topicPartitions: 1,
-        topicReplication: 1,
-        startTimeoutMs: 60_000,
-        stopTimeoutMs: 3_000,
-        eventBytesMax: 900_000,
-        unknownSchemaWaitMs: 1_000,
-        retry: { attempts: 2, delayScale: 0.001 },
-        performTimeoutMs: 10_000,
-        sessionTimeoutMs: 10_000,
-        isStoppedWithParent: false,
-      },
-      { log: quiet },
-    )
-    await made.start()
-    return made
-  }
-  running = { till: await started(till), bank: await started(bank, { host: '127.0.0.1', port: 0, token }) }
+  harness = await EventTestHarness.start({
+    services: [till, bank],
+    partitions: 1,
+    adminToken: token,
+    timeoutMs: 25_000,
+  })
   process.env['TROUPE_ADMIN_TOKEN'] = token
 }, 60_000)
 
 afterAll(async () => {
   delete process.env['TROUPE_ADMIN_TOKEN']
-  await Promise.all([running?.till.stop(), running?.bank.stop()])
-  await stack?.stop()
+  await harness?.stop()
   rmSync(folder, { recursive: true, force: true })
 }, 30_000)
 
@@ -187,7 +161,7 @@ describe('an operator', () => {
   })
 
   it('is told where the admin API is not, and which token is missing', async () => {
-    await expect(troupe('dlq', 'list', '--admin', stack.registry.url)).rejects.toThrow(
+    await expect(troupe('dlq', 'list', '--admin', harness.stack.registry.url)).rejects.toThrow(
       /it is no admin API of Troupe/,
     )
     await expect(troupe('dlq', 'list', '--admin', 'http://127.0.0.1:1')).rejects.toThrow(/does not answer/)
@@ -213,7 +187,7 @@ async function troupe(...args: readonly string[]): Promise<Ended> {
   const troupe = program(terminal, (code) => {
     exitCode = code
   })
-  const where = args.includes('--admin') ? [] : ['--admin', running.bank.adminUrl ?? '']
+  const where = args.includes('--admin') ? [] : ['--admin', harness.service('bank').adminUrl ?? '']
   await troupe.parseAsync([...args, ...where], { from: 'user' })
   return { exitCode, out: out.trimEnd(), notes }
 }
@@ -223,11 +197,12 @@ async function letters(): Promise<readonly Letter[]> {
 }
 
 async function paid(name: string, amount: number): Promise<void> {
-  await running.till.decide(pay, { account: name, cents: amount }, { idempotencyKey: `${name}/${amount}` })
+  const input = { account: name, cents: amount }
+  await harness.service('till').decide(pay, input, { idempotencyKey: `${name}/${amount}` })
 }
 
 async function cents(name: string): Promise<readonly number[]> {
-  return (await running.bank.read(account(name))).cents
+  return (await harness.service('bank').read(account(name))).cents
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
