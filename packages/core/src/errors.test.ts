@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { isTroupeError, messageOf, TroupeError } from './errors.ts'
+import { isTroupeError, messageOf, sayable, TroupeError } from './errors.ts'
 
 describe('a TroupeError', () => {
   it('carries its code, its details and its cause', () => {
@@ -50,5 +50,23 @@ describe('the message of what was thrown', () => {
     [Object.create(null), 'something that cannot be printed'],
   ])('of %p is %p', (thrown, message) => {
     expect(messageOf(thrown)).toBe(message)
+  })
+})
+
+describe('what can be said of what was thrown', () => {
+  it('is itself, wherever it can be looked at', () => {
+    const circle = new Error('round')
+    circle.cause = circle
+    for (const thrown of ['text', undefined, Object.freeze(new Error('frozen')), circle])
+      expect(sayable(thrown)).toBe(thrown)
+  })
+
+  it('is its message where reading it throws', () => {
+    const thrown = Object.defineProperty(new Error('no card'), 'stack', {
+      get() {
+        throw new Error('no')
+      },
+    })
+    expect(sayable(thrown)).toEqual(new Error('no card'))
   })
 })

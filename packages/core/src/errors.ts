@@ -83,27 +83,51 @@ export class TroupeError extends Error {
 
 /** True for a TroupeError of any copy of this package, optionally only for one `code`. */
 export function isTroupeError(error: unknown, code?: TroupeErrorCode): error is TroupeError {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    brand in error &&
-    (code === undefined || (error as unknown as TroupeError).code === code)
-  )
+  if (typeof error !== 'object' || error === null) return false
+  try {
+    return brand in error && (code === undefined || (error as unknown as TroupeError).code === code)
+  } catch {
+    // A proxy that does not want to be looked at is nobody's.
+    return false
+  }
 }
 
-/** What an error says, whatever was thrown: handlers throw strings and `undefined` too. */
+/** What an error says, whatever was thrown: handlers throw strings and `undefined` too. Never throws itself. */
 export function messageOf(error: unknown): string {
-  if (
-    typeof error === 'object' &&
-    error !== null &&
-    'message' in error &&
-    typeof error.message === 'string'
-  ) {
-    return error.message
-  }
   try {
+    if (typeof error === 'object' && error !== null && 'message' in error) {
+      const { message } = error
+      if (typeof message === 'string') return message
+    }
     return String(error)
   } catch {
-    return 'something that cannot be printed'
+    return unsayable
   }
 }
+
+const unsayable = 'something that cannot be printed'
+/** Whoever prints an error prints its causes, each within the one before. */
+const causesMax = 100
+
+/**
+ * What a handler threw, as something that can be logged and looked at: itself, unless what it holds throws when
+ * it is read (a getter, a proxy), or its causes have no end.
+ */
+export function sayable(thrown: unknown): unknown {
+  try {
+    const seen = new Set<unknown>()
+    for (let one = thrown; typeof one === 'object' && one !== null && !seen.has(one); ) {
+      if (seen.size === causesMax) return new Error(messageOf(thrown))
+      seen.add(one)
+      void (one instanceof Error)
+      const held: Record<string, unknown> = one as Record<string, unknown>
+      for (const name of [...namesOfErrors, ...Object.keys(held)]) void held[name]
+      one = held['cause']
+    }
+    return thrown
+  } catch {
+    return new Error(messageOf(thrown))
+  }
+}
+
+const namesOfErrors = ['name', 'message', 'stack', 'code']

@@ -28,6 +28,66 @@ describe('what is kept of a failure', () => {
     expect(stack).toHaveLength(4_000)
   })
 
+  it.each<[string, () => unknown]>([
+    [
+      'a message',
+      () => ({
+        get message() {
+          throw new Error('no')
+        },
+      }),
+    ],
+    [
+      'a stack',
+      () =>
+        Object.defineProperty(new Error('x'), 'stack', {
+          get() {
+            throw new Error('no')
+          },
+        }),
+    ],
+    [
+      'a name',
+      () =>
+        Object.defineProperty(new Error('x'), 'name', {
+          get() {
+            throw new Error('no')
+          },
+        }),
+    ],
+    [
+      'a field of a cause',
+      () =>
+        new Error('x', {
+          cause: {
+            get sql() {
+              throw new Error('no')
+            },
+          },
+        }),
+    ],
+  ])('is kept as well of what throws when one reads %s of it', (_what, thrown) => {
+    expect(failureOf(thrown(), 'charge')).toMatchObject({ code: 'TROUPE_REACTION_FAILED' })
+  })
+
+  it('is kept of a proxy that nobody may look at, of causes in a circle, and of causes without end', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const circle = new Error('round')
+    circle.cause = circle
+    let endless = new Error('deepest')
+    for (let depth = 0; depth < 10_000; depth++) endless = new Error('deep', { cause: endless })
+    expect([proxy, circle, endless].map((thrown) => failureOf(thrown, 'charge').message)).toEqual([
+      'something that cannot be printed',
+      'round',
+      'deep',
+    ])
+  })
+
+  it('of a message of nothing but line ends takes no longer than that of another', () => {
+    expect(failureOf(new Error('\n'.repeat(1_000_000)), 'charge').message).toHaveLength(2_000)
+  })
+
   it('has one group for failures that differ in numbers and ids only', () => {
     const one = groupOf(new Error('order 17 of 0190b5e2-7c1f-4b2e-9d1a-2f6b8c3d4e5f has 3 items'))
     const other = groupOf(new Error('order 18 of 1190b5e2-7c1f-4b2e-9d1a-2f6b8c3d4e50 has 2 items'))

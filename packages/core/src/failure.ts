@@ -1,4 +1,4 @@
-import { isTroupeError, messageOf } from './errors.ts'
+import { isTroupeError, messageOf, sayable } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
 /** Why an event could not be handled, as it is kept: cut to size, and fit for any database. */
@@ -15,8 +15,9 @@ export interface Failure {
 const messageLengthMax = 2_000
 const stackLengthMax = 4_000
 
-/** What is kept of whatever was thrown: handlers throw strings and `undefined`, too. */
-export function failureOf(error: unknown, reaction: string | undefined): Failure {
+/** What is kept of whatever was thrown: handlers throw strings and `undefined`, too. Never throws itself. */
+export function failureOf(thrown: unknown, reaction: string | undefined): Failure {
+  const error = sayable(thrown)
   const message = fitText(messageOf(error), messageLengthMax)
   const stack = stackOf(error)
   return {
@@ -53,12 +54,16 @@ function withoutNames(message: string): string {
 }
 
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  return error instanceof Error && typeof error.name === 'string' ? error.name : typeof error
 }
 
-/** `    at reserve (file:///app/src/reserve-stock.js:10:5)`: the name, which outlives deployments; lines do not. */
+/**
+ * `    at reserve (file:///app/src/reserve-stock.js:10:5)`: the name, which outlives deployments; lines do not. Blanks
+ * only, since a stack begins with the message: to look for the word behind each of its line ends takes minutes
+ * where it is nothing else.
+ */
 function topFunctionOf(stack: string | undefined): string {
-  return /^\s*at (?:async )?([^\s(]+) \(/m.exec(stack ?? '')?.[1] ?? ''
+  return /^ *at (?:async )?([^\s(]+) \(/m.exec(stack ?? '')?.[1] ?? ''
 }
 
 function stackOf(error: unknown): string | undefined {

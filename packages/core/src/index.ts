@@ -46,6 +46,7 @@ export {
 export {
   isTroupeError,
   messageOf,
+  sayable,
   TroupeError,
   type TroupeErrorCode,
   type TroupeErrorOptions,

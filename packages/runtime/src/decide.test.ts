@@ -143,6 +143,17 @@ describe('a reaction that misbehaves is dead-lettered, and leaves nothing behind
       ),
       /no such document/,
     ],
+    [
+      'throws what cannot be looked at',
+      bankThat(() => {
+        throw Object.defineProperty(new Error('do not touch'), 'stack', {
+          get() {
+            throw new Error('touched')
+          },
+        })
+      }),
+      /^do not touch$/,
+    ],
     ['changes the event', bankThat((data) => void ((data as { cents: number }).cents = 0)), /read only/],
   ])('%s', async (_, misbehaving, message) => {
     const bench = await taken(payments(0, [{}]), { service: misbehaving })

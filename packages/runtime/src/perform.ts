@@ -23,6 +23,7 @@ import {
   messageOf,
   pause,
   type PerformContext,
+  sayable,
   TroupeError,
   type WorkingSet,
 } from '@troupe/core'
@@ -110,7 +111,8 @@ export async function performFor(
         signal,
       )
       outcome = { isDone: true, performed }
-    } catch (error) {
+    } catch (thrown) {
+      const error = sayable(thrown)
       if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`, error)
       if (breaker.state === 'closed') attempts++
       complain(delivery, error, { ...options, attempts, isPaused: breaker.state !== 'closed', span })
@@ -153,7 +155,7 @@ function remember(delivery: Delivery, outcome: Outcome, { outcomes }: PerformOpt
 function fit({ bound, event }: Delivery, outcome: Outcome, attempts: number): Outcome {
   if (!outcome.isDone) return outcome
   const { performed } = outcome
-  const flaw = performed === undefined ? undefined : flawOfJson(performed)
+  const flaw = performed === undefined ? undefined : flawOf(performed)
   if (flaw === undefined) return { isDone: true, performed: freeze(performed) }
   const error = new TroupeError(
     'TROUPE_PERFORMED_INVALID',
@@ -161,6 +163,15 @@ function fit({ bound, event }: Delivery, outcome: Outcome, attempts: number): Ou
     { details: { reaction: bound.name, event: event.id } },
   )
   return { isDone: false, error, attempts }
+}
+
+/** A getter in it may throw, or a proxy: that is its flaw. */
+function flawOf(performed: unknown): string | undefined {
+  try {
+    return flawOfJson(performed)
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 async function once(

@@ -1,4 +1,4 @@
-import { isTroupeError, type Log, messageOf, type Service } from '@troupe/core'
+import { isTroupeError, type Log, messageOf, sayable, type Service } from '@troupe/core'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createService } from './create-service.ts'
@@ -85,7 +85,8 @@ export async function run(
 }
 
 /** As pino has it, but for the message: pino's ends with those of all causes, which stand in the stack too. */
-function withoutRepetition(error: unknown): unknown {
+function withoutRepetition(thrown: unknown): unknown {
+  const error = sayable(thrown)
   if (!(error instanceof Error)) return error
   return { ...pino.stdSerializers.err(error), message: error.message }
 }

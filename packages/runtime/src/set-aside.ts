@@ -15,6 +15,7 @@ import {
   type RetryPolicy,
   retryPolicyOf,
   type RetrySettings,
+  sayable,
   type Service,
 } from '@troupe/core'
 import { factsOf } from './decode.ts'
@@ -59,8 +60,9 @@ export function policiesOf(
 }
 
 /** What comes of an event that failed: its key is parked, or it is a dead letter. Bytes that nobody can read are one at once. */
-export function setAside(turn: Turn, error: unknown, options: SetAsideOptions): Changes {
+export function setAside(turn: Turn, thrown: unknown, options: SetAsideOptions): Changes {
   const { heard, retry } = turn
+  const error = sayable(thrown)
   const attempts = (retry?.attempts ?? 0) + 1
   const verdict = heard.delivery
     ? afterFailure(attempts, options.policyOf(heard.delivery.bound), options.random())
