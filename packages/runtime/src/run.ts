@@ -84,11 +84,19 @@ export async function run(
   return running
 }
 
-/** As pino has it, but for the message: pino's ends with those of all causes, which stand in the stack too. */
-function withoutRepetition(thrown: unknown): unknown {
+/**
+ * As pino has it, but for the message: pino's ends with those of all causes, which stand in the stack too. Pino
+ * marks the errors that it has seen, which a frozen one does not take.
+ */
+export function withoutRepetition(thrown: unknown): unknown {
   const error = sayable(thrown)
   if (!(error instanceof Error)) return error
-  return { ...pino.stdSerializers.err(error), message: error.message }
+  const { name: type, message, stack } = error
+  try {
+    return { ...pino.stdSerializers.err(error), message }
+  } catch {
+    return { type, message, stack }
+  }
 }
 
 function createOrRefuse(
