@@ -1,4 +1,4 @@
-import { type Log, messageOf, TroupeError } from '@troupe/core'
+import { type Log, messageOf, nameLengthMax, TroupeError } from '@troupe/core'
 import { fastify, type FastifyInstance } from 'fastify'
 import { jsonBody } from './json-body.ts'
 import { answerUnreadable, notFoundHandler, problemHandler } from './problem.ts'
@@ -14,12 +14,17 @@ export interface HttpPlace {
   readonly port: number
 }
 
+/** Each character of a name may be escaped as several. */
+const paramLengthMax = 12 * nameLengthMax
+
 /** A server that answers whatever goes wrong with a problem (RFC 9457), and takes JSON bodies up to a size. */
 export function createHttp(log: Log, bodyBytesMax: number): FastifyInstance {
   const failed = problemHandler(log)
   const http = fastify({
     bodyLimit: bodyBytesMax,
     forceCloseConnections: 'idle',
+    // Fastify's own is 100, less than a name may have; what is in no name is refused by the route.
+    routerOptions: { maxParamLength: paramLengthMax },
     return503OnClosing: true,
     frameworkErrors: failed,
     clientErrorHandler: answerUnreadable,

@@ -17,6 +17,7 @@ import { serveAdmin } from './admin-server.ts'
 interface Paid {
   readonly account: string
   readonly cents: number
+  readonly receipt?: Uint8Array | null
 }
 const Paid = avroEvent<'Paid', Paid, Paid>({
   owner: 'till',
@@ -28,6 +29,7 @@ const Paid = avroEvent<'Paid', Paid, Paid>({
     fields: [
       { name: 'account', type: 'string' },
       { name: 'cents', type: 'int' },
+      { name: 'receipt', type: ['null', 'bytes'], default: null },
     ],
   },
 })
@@ -40,16 +42,19 @@ const codec: Codec = {
   register: async () => {},
   schemaNameOf: () => 'schema-2',
   encode: (_type, data) => new TextEncoder().encode(JSON.stringify(data)),
-  decode: (_type, bytes) => JSON.parse(new TextDecoder().decode(bytes)) as never,
+  decode: (_type, bytes) => (reading ?? JSON.parse(new TextDecoder().decode(bytes))) as never,
   recordNameIn: () => '',
 }
 const token = 'a-token-of-24-characters'
 const action = { by: 'ada', reason: 'fixed in 1.4.2' }
 const place = { topic: 'till.events', partition: 0 }
 
+/** What any bytes say, where that is no JSON. */
+let reading: Paid | undefined
 let desk: ReturnType<typeof memorySetAside>
 let server: HttpServer
 beforeEach(async () => {
+  reading = undefined
   desk = memorySetAside({ nowMs: () => 60_000, inbox: { forgetDeadLetter() {}, addDeadLetter() {} } })
   server = await serveAdmin(
     { service: bank, codec, ledger: desk, log: keepingLog() },
@@ -216,7 +221,46 @@ describe('the admin API', () => {
     expect(await idsAt('/dead-letters?state=discarded')).toEqual([idOf(1), idOf(2), idOf(3)])
   })
 
+  it('shows bytes in a form that a mended event may have them in', async () => {
+    bury(1, 'a')
+    const path = `/dead-letters/${encodeURIComponent(idOf(1))}`
+    const receipt = { base64: 'AQI=' }
+    const mended = await post(`${path}/redrive`, { data: { account: 'a', cents: 1, receipt }, ...action })
+    expect(mended).toEqual({ status: 200, body: { redriven: [idOf(1)] } })
+    const { found } = await desk.parkedRecords({ ...place, key: 'a' }, { after: -1n, limit: 1 })
+    expect(JSON.parse(new TextDecoder().decode(found[0]?.record.value ?? undefined))).toMatchObject({
+      receipt: { data: [1, 2] },
+    })
+    reading = { account: 'a', cents: 1, receipt: new Uint8Array([1, 2]) }
+    expect(await get(path)).toMatchObject({ data: { account: 'a', cents: 1, receipt } })
+  })
+
+  it('finds what goes by the longest names that there are, and a key of no bytes', async () => {
+    const longest = { topic: `till.${'x'.repeat(244)}`, partition: 0 }
+    const record = { ...recordOf(1, ''), ...longest }
+    const event = { source: 'till', id: 'e'.repeat(512), type: 'Paid', saga: '💶'.repeat(256) }
+    const failure = failureOf(new Error('no such account'), 'book')
+    const letter = { id: deadLetterIdOf(record), key: '', failure, attempts: 1, firstFailedAtMs: 1 }
+    const next = { state: 'waiting', delayMs: 60_000, attempts: 1, failure } as const
+    desk.write({
+      keys: [{ ...longest, key: '', form: 'park', next, records: [{ record, event }] }],
+      deadLetters: [{ ...letter, record, event }],
+    })
+    expect(
+      await idsAt(`/dead-letters?key=&event=${event.id}&saga=${encodeURIComponent(event.saga)}`),
+    ).toEqual([letter.id])
+    expect(await get(`/dead-letters/${encodeURIComponent(letter.id)}`)).toMatchObject({ id: letter.id })
+    const keys = [{ ...longest, key: '' }]
+    expect((await post('/parked-keys/retry', { keys, ...action })).body).toEqual({ keys: 1 })
+    expect(await get(`/parked-keys/records?topic=${longest.topic}&partition=0&key=`)).toMatchObject({
+      items: [{ offset: '1' }],
+    })
+  })
+
   it.each<[string, string, object | undefined, number, RegExp]>([
+    ['a key that none can have', '/dead-letters?key=%00', undefined, 400, /key: Holds a NUL/],
+    ['a page beyond the last', '/dead-letters?after=9223372036854775808', undefined, 400, /after/],
+    ['half a letter', '/dead-letters/discard', { ids: ['x'], by: 'ada', reason: '\ud800' }, 400, /reason/],
     ['an unknown filter', '/dead-letters?colour=red', undefined, 400, /colour/],
     ['a time that is none', '/dead-letters?from=yesterday', undefined, 400, /from/],
     ['a page that is too large', '/dead-letters?limit=1001', undefined, 400, /limit/],

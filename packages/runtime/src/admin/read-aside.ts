@@ -27,13 +27,32 @@ function unreadable(why: string): Reading {
   return { data: null, unreadable: why }
 }
 
-/** As JSON can say it: integers beyond 2^53 as text, bytes in base64. */
+/** As JSON can say it: integers beyond 2^53 as text, bytes as `{ base64 }`. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value)
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (value instanceof Uint8Array) return { base64: Buffer.from(value).toString('base64') }
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
+}
+
+/** What {@link plain} made of bytes, as bytes. */
+function unplain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unplain)
+  if (typeof value !== 'object' || value === null) return value
+  const [[name, inner] = [], second] = Object.entries(value)
+  if (name === 'base64' && second === undefined && typeof inner === 'string')
+    return new Uint8Array(Buffer.from(inner, 'base64'))
+  return Object.fromEntries(Object.entries(value).map(([one, its]) => [one, unplain(its)]))
+}
+
+/** A record may have one field of the name `base64`: data that fits as it is stays as it is. */
+function complete(eventType: AnyEventType, data: object): object {
+  try {
+    return eventType.complete(data) as object
+  } catch {
+    return eventType.complete(unplain(data)) as object
+  }
 }
 
 /**
@@ -54,8 +73,8 @@ export async function mend(
       detail: `${service.name} hears no ${type ?? 'event of unknown type'} of ${topic}, so there is no schema to check the data of ${id} against. Redrive it as it is, or discard it.`,
     })
   }
-  const complete = refusing(() => eventType.complete(data) as object)
-  const [before, after] = [was === undefined ? undefined : eventType.keyOf(was), eventType.keyOf(complete)]
+  const completed = refusing(() => complete(eventType, data))
+  const [before, after] = [was === undefined ? undefined : eventType.keyOf(was), eventType.keyOf(completed)]
   if (before !== undefined && before !== after) {
     throw problem({
       status: 422,
@@ -64,7 +83,7 @@ export async function mend(
   }
   await codec.register([eventType])
   return {
-    value: refusing(() => codec.encode(eventType, complete)),
+    value: refusing(() => codec.encode(eventType, completed)),
     schemaName: codec.schemaNameOf(eventType),
   }
 }

@@ -1,21 +1,30 @@
 // What the admin API takes and gives. Times are ISO 8601 in UTC; offsets and cursors are decimal text, since
 // they may be larger than what JSON's numbers hold in JavaScript.
 
-import type {
-  AsideRecord,
-  DeadLetterFilter,
-  DeadLetterGroup,
-  DeadLetterSummary,
-  Failure,
-  KeyPlace,
-  RawRecord,
-  StoredOperatorAction,
-  StoredParkedKey,
+import {
+  type AsideRecord,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetterSummary,
+  type Failure,
+  type KeyPlace,
+  nameLengthMax,
+  type RawRecord,
+  type StoredOperatorAction,
+  type StoredParkedKey,
 } from '@troupe/core'
 import { z } from 'zod'
 
-const name = z.string().min(1).max(500)
-const offset = z.string().regex(/^\d{1,19}$/, 'Not a decimal number')
+/** What a ledger can keep, and therefore what can be in it. */
+const text = z.string().regex(/^[^\0\p{Cs}]*$/u, 'Holds a NUL character or half of a surrogate pair')
+const name = text.min(1).max(nameLengthMax)
+/** Records may have a key of no bytes. */
+const key = text.max(nameLengthMax)
+const offsetMax = 2n ** 63n - 1n
+const offset = z
+  .string()
+  .regex(/^\d{1,19}$/, 'Not a decimal number')
+  .refine((digits) => BigInt(digits) <= offsetMax, 'More than 64 bits hold')
 const time = z.iso.datetime({ offset: true }).meta({ description: 'ISO 8601, such as 2026-05-01T12:00:00Z' })
 const partition = z
   .string()
@@ -28,7 +37,7 @@ export const namesMax = 1_000
 export const parkedQuery = z.strictObject({
   topic: name.optional().meta({ description: 'Topic that the event came from' }),
   partition: partition.optional(),
-  key: name.optional().meta({ description: 'Key of the event, as the list shows it' }),
+  key: key.optional().meta({ description: 'Key of the event, as the list shows it' }),
   event: name.optional().meta({ description: 'Id of the event' }),
   saga: name.optional().meta({ description: 'Correlation id of the event' }),
   reaction: name.optional().meta({ description: 'Name of the reaction that failed' }),
@@ -52,10 +61,10 @@ export const pageQuery = parkedQuery.pick({ after: true, limit: true })
 
 /** Kept beside what was done. */
 const who = {
-  by: z.string().min(1).max(200).meta({ description: 'Who does it' }),
-  reason: z.string().min(1).max(2_000).meta({ description: 'Why: kept in the audit table' }),
+  by: text.min(1).max(200).meta({ description: 'Who does it' }),
+  reason: text.min(1).max(2_000).meta({ description: 'Why: kept in the audit table' }),
 }
-const keyPlace = z.strictObject({ topic: name, partition: z.number().int().min(0), key: name })
+const keyPlace = z.strictObject({ topic: name, partition: z.number().int().min(0), key })
 
 export const letterPath = z.object({
   id: name.meta({ description: 'Id of a dead letter: topic/partition/offset' }),
@@ -64,7 +73,7 @@ export const letterIds = z.strictObject({ ids: z.array(name).min(1).max(namesMax
 export const mendedData = z.strictObject({
   data: z
     .record(z.string(), z.unknown())
-    .meta({ description: "The event's data, whole, as it should have been" }),
+    .meta({ description: 'The event\'s data, whole, as it should have been; bytes as {"base64": "…"}' }),
   ...who,
 })
 export const keyPlaces = z.strictObject({ keys: z.array(keyPlace).min(1).max(namesMax), ...who })
@@ -76,7 +85,7 @@ export const keysToDiscard = keyPlaces.extend({
 export const recordsQuery = z.strictObject({
   topic: name,
   partition,
-  key: name,
+  key,
   after: offset.optional(),
   limit: parkedQuery.shape.limit,
 })
@@ -109,7 +118,9 @@ const record = z.object({
   recordKey: z.string().nullable().meta({ description: 'Base64' }),
   value: z.string().nullable().meta({ description: 'Base64' }),
   timestamp: z.string(),
-  data: z.unknown().meta({ description: 'The event as its schema reads it; null if it cannot be read' }),
+  data: z.unknown().meta({
+    description: 'The event as its schema reads it, bytes as {"base64": "…"}; null if it cannot be read',
+  }),
   unreadable: z.string().nullable().meta({ description: 'Why it cannot be read' }),
 })
 export const letterWhole = letter.extend(record.shape)
