@@ -230,22 +230,28 @@ export function memorySetAside({
       return found.length
     },
     async discardParked(places, what, action) {
-      const found = places.flatMap((place) => keys.get(nameOf(place)) ?? [])
+      const found = [...new Set(places.flatMap((place) => keys.get(nameOf(place)) ?? []))]
       let count = 0
       for (const held of found) {
-        const gone = held.records.splice(0, what === 'head' ? 1 : held.records.length)
+        const isHeld = held.state === 'held'
+        const head = letters.get(held.deadLetter ?? '')
+        if (isHeld && head?.state === 'open') {
+          head.state = 'discarded'
+          count += 1
+        }
+        const gone = held.records.splice(0, what === 'all' ? held.records.length : isHeld ? 0 : 1)
         count += gone.length
-        for (const { record, event } of gone) {
+        for (const [nth, { record, event }] of gone.entries()) {
           const id = deadLetterIdOf(record)
-          const failure = held.failure ?? discarded(action)
+          const failed = nth === 0 && !isHeld ? held : undefined
           writeLetter({
             id,
             key: held.key,
             record,
             event,
-            failure,
-            attempts: held.attempts,
-            firstFailedAtMs: held.firstFailedAtMs,
+            failure: failed?.failure ?? discarded(action),
+            attempts: failed?.attempts ?? 0,
+            firstFailedAtMs: failed?.firstFailedAtMs,
           })
           const letter = letters.get(id)
           if (letter) letter.state = 'discarded'
@@ -309,7 +315,9 @@ export function memorySetAside({
         const record = mended ? withMended(letter.record, id, mended) : letter.record
         held.records.push({ record, event: letter.event, redrives: letter.redrives })
         sort(held)
-        release(held)
+        // One that is held for another dead letter waits for that, with what is redriven.
+        if (held.state === 'held' && !asked.some((one) => one.id === held.deadLetter)) held.version += 1
+        else release(held)
         if (letter.event) inbox.forgetDeadLetter(letter.event)
       }
       note('redrive', action, ids, ids.length)

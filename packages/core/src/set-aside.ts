@@ -7,7 +7,7 @@
 // |---------|---------------------------------------|---------------------------|--------------------|
 // | (free)  | -                                     | handled; fails: waiting   | redrive: waiting   |
 // | waiting | tried, from the head on; fails: waiting, later; fails for the last time: a dead letter, then free or held; else free | put behind it | retry: its time is now |
-// | held    | never                                 | put behind it             | redrive of its head, or retry: waiting |
+// | held    | never                                 | put behind it             | redrive or discard of its head, or retry: waiting |
 //
 // Free is what is not stored.
 
@@ -258,7 +258,7 @@ export interface AsideDesk {
   retryParked(keys: readonly KeyPlace[], action: OperatorAction): Promise<number>
   /**
    * Gives up the head of each key, or all of it: what is given up is kept among the dead letters, as
-   * discarded. What is left is due.
+   * discarded. What is left is due. The head of a key that is held is the dead letter for which it is.
    *
    * @returns how many events
    */
@@ -269,8 +269,8 @@ export interface AsideDesk {
   deadLetterGroups(filter: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>
   /**
    * Parks dead letters, open and discarded ones, each in front of what came after it, to be tried at once
-   * by the owner of its partition; the inbox forgets that they were dead letters, and nothing else, so that
-   * none can be applied twice. One with a new value keeps a header that names the letter.
+   * by the owner of its partition, or once nobody holds its key for another one any more; the inbox forgets
+   * that they were dead letters, and nothing else, so that none can be applied twice. One with a new value keeps a header that names the letter.
    *
    * @returns ids of those that were not redriven already
    */

@@ -96,9 +96,28 @@ export function eventFrom([source, id, type, saga]: Fields): EventFacts | undefi
 /** Of a timestamp, as milliseconds since the epoch. */
 export const inMs = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::bigint`
 
-/** What a key remembers of its head, once that is another one. */
-export const withoutFailure = `attempts = 0, reaction = NULL, code = NULL, message = NULL, stack = NULL,
-  failure_group = NULL, first_failed_at = NULL, last_failed_at = NULL, dead_letter = NULL`
+/** What a key that is tried from its head on, at once, remembers of it: nothing. */
+const anew: readonly (readonly [string, string])[] = [
+  ['state', "'waiting'"],
+  ['next_at', 'now()'],
+  ['attempts', '0'],
+  ...[
+    'reaction',
+    'code',
+    'message',
+    'stack',
+    'failure_group',
+    'first_failed_at',
+    'last_failed_at',
+    'dead_letter',
+  ].map((column) => [column, 'NULL'] as const),
+]
 
 /** A key that is tried from its head on, at once. */
-export const dueAtOnce = `state = 'waiting', next_at = now(), ${withoutFailure}`
+export const dueAtOnce = anew.map(([column, value]) => `${column} = ${value}`).join(', ')
+
+/** The same of the row that is called `held`, unless a condition on it keeps it as it is. */
+export const dueAtOnceUnless = (condition: string): string =>
+  anew
+    .map(([column, value]) => `${column} = CASE WHEN ${condition} THEN held.${column} ELSE ${value} END`)
+    .join(', ')

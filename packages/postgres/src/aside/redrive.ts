@@ -1,7 +1,7 @@
 import { headerNames, type OperatorAction, type Redrive, redrivenFromHeader } from '@troupe/core'
 import { bytesArray, textArray } from '../wire/parameters.ts'
 import type { Statement } from '../wire/statement.ts'
-import { dueAtOnce } from './columns.ts'
+import { dueAtOnceUnless } from './columns.ts'
 import { actionParameters, noting } from './note-action.ts'
 
 /** Headers as JSON text with some more at its end: of two of one name, the later one counts. */
@@ -9,6 +9,9 @@ const mendedHeaders = `CASE WHEN chosen.mended IS NULL THEN chosen.headers
   ELSE (left(chosen.headers::text, -1) || CASE WHEN chosen.headers::text = '{}' THEN '' ELSE ',' END
     || '"${redrivenFromHeader}":' || to_json(chosen.letter)
     || ',"${headerNames.dataSchema}":' || to_json(chosen.schema_name) || '}')::json END`
+
+/** It stays with whoever looks at that one: what is redriven waits with the rest. */
+const isHeldForAnother = "held.state = 'held' AND held.dead_letter NOT IN (SELECT letter FROM chosen)"
 
 /**
  * Parks dead letters again, to be tried at once. Locks them: of two who redrive one, the second finds it
@@ -44,7 +47,7 @@ export const redrive: Statement<
       SELECT topic, partition, key, 'waiting', 1, count(*), sum(bytes), now(), 0
       FROM put GROUP BY topic, partition, key ORDER BY topic, partition, key
       ON CONFLICT (topic, partition, key) DO UPDATE SET version = held.version + 1,
-        events = held.events + EXCLUDED.events, bytes = held.bytes + EXCLUDED.bytes, ${dueAtOnce}
+        events = held.events + EXCLUDED.events, bytes = held.bytes + EXCLUDED.bytes, ${dueAtOnceUnless(isHeldForAnother)}
     ), noted AS (${noting(schema, 'redrive', 'marked', '(SELECT count(*) FROM marked)')}
     )
     SELECT name FROM marked`,

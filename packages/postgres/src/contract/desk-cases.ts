@@ -28,6 +28,8 @@ const hold = (key: string, head: number, followers: readonly number[]) =>
     records: followers.map((offset) => aside(offset, key)),
   }) as const
 
+const byOffset = ([left]: readonly unknown[], [right]: readonly unknown[]) => Number(left) - Number(right)
+
 const dead = (offset: number) => entry(`event-${offset}`, { outcome: 'dead-lettered' })
 const hasSeen = async (ledger: Ledger, offset: number) =>
   (await ledger.recall(request({ events: [dead(offset)] }))).seen.length === 1
@@ -229,6 +231,66 @@ export const deskCases: readonly LedgerCase[] = [
       await ledger.redrive([{ id: letter(5).id }], action)
       assert.deepEqual(await dueIn(ledger), ['order-1'])
       assert.deepEqual(await offsetsOf(ledger, 'order-1'), [5, 6])
+    },
+  },
+  {
+    title: 'goes on holding a key for its dead letter when another one of the key is redriven',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      await owner.settle(parking([hold('order-1', 5, [6])], [letter(3), letter(5)]))
+      assert.deepEqual(await ledger.redrive([{ id: letter(3).id }], action), [letter(3).id])
+      assert.deepEqual(await dueIn(ledger), [])
+      const [held] = (await ledger.parkedKeys({}, firstPage)).found
+      assert.deepEqual([held?.state, held?.deadLetter, held?.events], ['held', letter(5).id, 2])
+      await ledger.redrive([{ id: letter(5).id }], action)
+      assert.deepEqual(await dueIn(ledger), ['order-1'])
+      assert.deepEqual(await offsetsOf(ledger, 'order-1'), [3, 5, 6])
+    },
+  },
+  {
+    title:
+      'discards the dead letter that a key is held for as the head of that key, and lets its followers go',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      const keys = [hold('a', 1, [2]), hold('b', 3, [4]), hold('c', 5, [])]
+      await owner.settle(parking(keys, [letter(1, 'a'), letter(3, 'b'), letter(5, 'c')]))
+      assert.equal(await ledger.discardParked([place('a'), place('c')], 'head', action), 2)
+      assert.deepEqual(await dueIn(ledger), ['a'])
+      assert.deepEqual(await offsetsOf(ledger, 'a'), [2])
+      assert.equal(await versionOf(ledger, 'c'), undefined)
+      assert.equal(await ledger.discardParked([place('b')], 'all', action), 2)
+      assert.equal(await versionOf(ledger, 'b'), undefined)
+      const { found } = await ledger.deadLetters({ state: 'any' }, firstPage)
+      assert.deepEqual(
+        found.map(({ offset, state }) => [Number(offset), state]).toSorted(byOffset),
+        [1, 3, 4, 5].map((offset) => [offset, 'discarded']),
+      )
+    },
+  },
+  {
+    title: 'discards a key once that is named twice, and blames nobody but the head for its failure',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      await owner.settle(parking([park('a', [1, 2])]))
+      assert.equal(await ledger.discardParked([place('a'), place('a')], 'all', action), 2)
+      const { found } = await ledger.deadLetters({ state: 'discarded' }, firstPage)
+      assert.deepEqual(
+        found
+          .map(({ offset, attempts, failure: { reaction, message } }) => [
+            Number(offset),
+            attempts,
+            reaction,
+            message,
+          ])
+          .toSorted(byOffset),
+        [
+          [1, 1, 'charge', 'no card'],
+          [2, 0, undefined, action.reason],
+        ],
+      )
     },
   },
   {
