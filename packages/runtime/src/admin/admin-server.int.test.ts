@@ -7,6 +7,7 @@ import {
   type RawRecord,
   reaction,
   service,
+  TroupeError,
 } from '@troupe/core'
 import { memorySetAside } from '@troupe/core/memory-set-aside'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
@@ -219,6 +220,23 @@ describe('the admin API', () => {
     expect((await post('/parked-keys/discard', { keys, what: 'all', ...action })).body).toEqual({ events: 2 })
     expect(await get('/parked-keys')).toEqual({ items: [], next: null })
     expect(await idsAt('/dead-letters?state=discarded')).toEqual([idOf(1), idOf(2), idOf(3)])
+  })
+
+  it('asks again for whoever meets somebody who is busy with the same keys, and says so where that lasts', async () => {
+    bury(1, 'a')
+    let conflicts = 3
+    const { redrive } = desk
+    desk.redrive = async (letters, by) => {
+      if (conflicts-- > 0) throw new TroupeError('TROUPE_CONFLICT', 'deadlock detected')
+      return redrive(letters, by)
+    }
+    const ids = [idOf(1)]
+    expect((await post('/dead-letters/redrive', { ids, ...action })).body).toEqual({ redriven: ids })
+    conflicts = 1_000
+    expect(await post('/dead-letters/redrive', { ids, ...action })).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/Nothing was done/) },
+    })
   })
 
   it('shows bytes in a form that a mended event may have them in', async () => {

@@ -4,8 +4,11 @@
 // table, with who did it and why, in the transaction that does it.
 
 import swagger from '@fastify/swagger'
+import { isTroupeError } from '@troupe/core'
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
+import { delaysOf } from '../delays.ts'
 import { createHttp, type HttpPlace, type HttpServer, listenOn } from '../http-server.ts'
 import { checked, problem } from '../problem.ts'
 import type { AdminRoute, Desk } from './admin-route.ts'
@@ -44,12 +47,14 @@ export async function serveAdmin(desk: Desk, { token, ...place }: AdminSettings)
         method,
         url: `${root}${url}`,
         schema: descriptionOf(route),
-        handler: (request) =>
-          route.handle({
+        handler(request) {
+          const asked = {
             path: path ? checked(path, request.params, 'parameter') : undefined,
             query: query ? checked(query, request.query, 'parameter') : undefined,
             body: body ? checked(body, request.body, 'body') : undefined,
-          }),
+          }
+          return unlessBusy(() => route.handle(asked))
+        },
       })
     }
   })
@@ -64,6 +69,27 @@ function descriptionOf({ summary, path, query, body, answer }: AdminRoute): obje
     ...(query ? { querystring: described(query) } : {}),
     ...(body ? { body: described(body) } : {}),
     response: { 200: { description: 'Done', ...z.toJSONSchema(answer) } },
+  }
+}
+
+const triesMax = 5
+const triesMs = { firstMs: 10, maxMs: 200 }
+
+/** Somebody may be busy with the same keys: of a conflict nothing was done, so that it can be tried again. */
+async function unlessBusy<Answer>(handle: () => Promise<Answer>): Promise<Answer> {
+  const waits = delaysOf(triesMs)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await handle()
+    } catch (error) {
+      if (!isTroupeError(error, 'TROUPE_CONFLICT')) throw error
+      if (tries === triesMax)
+        throw problem({
+          status: 409,
+          detail: 'The service is busy with the same keys. Nothing was done: ask again.',
+        })
+      await setTimeout(waits.nextMs())
+    }
   }
 }
 
