@@ -18,7 +18,7 @@ import {
   withClient,
   withFilter,
 } from './options.ts'
-import { groupsTable, letterText, lettersTable } from './tables.ts'
+import { actionLine, groupsTable, letterText, lettersTable } from './tables.ts'
 import { untilStopped, workOff } from './work-off.ts'
 
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
@@ -125,14 +125,15 @@ async function exportAll(flags: ListFlags, terminal: Terminal): Promise<number> 
 async function change(
   verb: 'redrive' | 'discard',
   done: 'redriven' | 'discarded',
-  ids: readonly string[],
+  named: readonly string[],
   flags: DoFlags,
   terminal: Terminal,
 ): Promise<number> {
+  const ids = [...new Set(named)]
   const action = actionOf(flags, ids, verb)
   const client = clientOf(flags)
   const groups = ids.length > 0 ? undefined : await groupsOf(client, flags)
-  const total = groups ? groups.reduce((sum, { count }) => sum + count, 0) : ids.length
+  const total = groups ? await totalOf(groups, client, flags) : ids.length
   if (flags.dryRun) {
     if (groups && !flags.json && groups.length > 0) terminal.print(groupsTable(groups, terminal))
     if (flags.json)
@@ -202,15 +203,25 @@ async function actions(flags: ListFlags, terminal: Terminal): Promise<number> {
   for await (const page of clientOf(flags).pages<Action>('/actions', {}, flags.limit)) found.push(...page)
   if (flags.json) terminal.print(JSON.stringify(found, null, 2))
   else if (found.length === 0) terminal.note('Nobody has done anything.')
-  else
-    for (const { at, by, did, count, reason } of found)
-      terminal.print(`${at}  ${by}  ${did} (${count}): ${reason}`.replace(/\p{Cc}+/gu, ' '))
+  else for (const action of found) terminal.print(actionLine(action))
+  if (found.length === flags.limit)
+    terminal.note(`These are the first ${flags.limit}; --limit asks for more.`)
   return 0
 }
 
 async function groupsOf(client: AdminClient, flags: FilterFlags): Promise<readonly Group[]> {
   return (await client.get<{ items: readonly Group[] }>('/dead-letter-groups', queryOf(flags))).items
 }
+
+/** Groups are listed up to a number: beyond that, letters are counted. */
+async function totalOf(groups: readonly Group[], client: AdminClient, flags: FilterFlags): Promise<number> {
+  if (groups.length < groupsMax) return groups.reduce((sum, { count }) => sum + count, 0)
+  let total = 0
+  for await (const ids of idsOf(client, flags)) total += ids.length
+  return total
+}
+
+const groupsMax = 1_000
 
 async function* idsOf(client: AdminClient, flags: FilterFlags): AsyncIterable<readonly string[]> {
   for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags)))

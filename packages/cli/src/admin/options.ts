@@ -85,6 +85,12 @@ export function rateOption(): Option {
 
 export function clientOf({ admin }: ClientFlags): AdminClient {
   const token = process.env['TROUPE_ADMIN_TOKEN']
+  if (token && !/^[\x21-\x7e]+$/.test(token))
+    // Without the token: this is printed.
+    throw new TroupeError(
+      'TROUPE_SETTING_INVALID',
+      'TROUPE_ADMIN_TOKEN holds a blank, a line end or another character that no token has. Set it to the token that the service was started with.',
+    )
   if (token) return adminClient({ url: admin, token })
   throw new TroupeError(
     'TROUPE_SETTING_INVALID',

@@ -130,7 +130,7 @@ async function change(
 ): Promise<number> {
   const action = actionOf(flags, keys, verb)
   const client = clientOf(flags)
-  const filters = keys.length > 0 ? keys.map((key) => ({ key })) : [flags]
+  const filters = keys.length > 0 ? [...new Set(keys)].map((key) => ({ key })) : [flags]
   // Whole, before anything is done: a key that fails again would come back in a later page.
   const found: ParkedKey[] = []
   for (const filter of filters) found.push(...(await keysOf(client, filter)))

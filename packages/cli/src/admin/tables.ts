@@ -1,7 +1,7 @@
 import Table from 'cli-table3'
 import { frameless } from '../draw/frameless.ts'
 import type { Colors, Terminal } from '../terminal/terminal.ts'
-import type { Group, Letter, LetterWhole, ParkedKey, ParkedRecord } from './items.ts'
+import type { Action, Group, Letter, LetterWhole, ParkedKey, ParkedRecord } from './items.ts'
 
 export function lettersTable(letters: readonly Letter[], terminal: Terminal): string {
   return tableOf(
@@ -65,11 +65,16 @@ export function letterText(letter: LetterWhole, { colors }: Terminal): string {
     ['why', `${failure.code}: ${failure.message}`],
   ]
   return [
-    ...facts.map(([name, value]) => `${colors.dim(name.padEnd(10))}${value}`),
-    ...(failure.stack === null ? [] : ['', colors.dim(failure.stack)]),
+    ...facts.map(([name, value]) => `${colors.dim(name.padEnd(10))}${lines(value)}`),
+    ...(failure.stack === null ? [] : ['', colors.dim(lines(failure.stack))]),
     '',
     ...recordLines(letter, colors),
   ].join('\n')
+}
+
+/** What a person has done. */
+export function actionLine({ at, by, did, count, reason }: Action): string {
+  return oneLine(`${at}  ${by}  ${did} (${count}): ${reason}`)
 }
 
 /** What is parked for one key. */
@@ -78,7 +83,9 @@ export function recordsText(records: readonly ParkedRecord[], { colors }: Termin
     .map((record) =>
       [
         colors.bold(
-          `offset ${record.offset}  ${record.event?.type ?? '(unreadable)'} ${record.event?.id ?? ''}`,
+          oneLine(
+            `offset ${record.offset}  ${record.event?.type ?? '(unreadable)'} ${record.event?.id ?? ''}`,
+          ),
         ),
         ...recordLines(record, colors),
       ].join('\n'),
@@ -92,9 +99,9 @@ function recordLines(
 ): readonly string[] {
   const what =
     unreadable === null
-      ? JSON.stringify(data, null, 2)
-      : `${colors.dim(`cannot be read: ${unreadable}`)}\n${value ?? '(no value)'}`
-  return [...Object.entries(headers).map(([name, text]) => colors.dim(`${name}: ${oneLine(text)}`)), what]
+      ? lines(JSON.stringify(data, null, 2))
+      : `${colors.dim(`cannot be read: ${lines(unreadable)}`)}\n${value ?? '(no value)'}`
+  return [...Object.entries(headers).map(([name, text]) => colors.dim(oneLine(`${name}: ${text}`))), what]
 }
 
 function tableOf(
@@ -102,14 +109,15 @@ function tableOf(
   rows: readonly (readonly string[])[],
   { colors, width }: Terminal,
 ): string {
+  const shown = rows.map((row) => row.map(oneLine))
   const table = new Table({ ...frameless, head: head.map((text) => colors.dim(text)) })
   const before = head.map(
-    (name, column) => Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)) + 2,
+    (name, column) => Math.max(name.length, ...shown.map((row) => row[column]?.length ?? 0)) + 2,
   )
   // The last column says why, and takes what is left of the line.
   const left = Math.max(20, width - before.slice(0, -1).reduce((sum, one) => sum + one, 0))
-  for (const row of rows) {
-    const why = oneLine(row.at(-1) ?? '')
+  for (const row of shown) {
+    const why = row.at(-1) ?? ''
     table.push([...row.slice(0, -1), why.length > left ? `${why.slice(0, left - 1)}…` : why])
   }
   return table
@@ -119,10 +127,18 @@ function tableOf(
     .join('\n')
 }
 
-/** Errors and headers are somebody else's text: nothing of it may move the cursor. */
-function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ')
+/** Names, errors and headers are somebody else's text: nothing of it may move the cursor. */
+export function oneLine(text: string): string {
+  return text.replace(unprintable, ' ')
 }
+
+/** The same for text of several lines. */
+function lines(text: string): string {
+  return text.split(/\r?\n/).map(oneLine).join('\n')
+}
+
+/** Control characters; line ends of other kinds; what changes the direction of what comes after it. */
+const unprintable = /[\p{Cc}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]+/gu
 
 function minute(iso: string): string {
   return iso.replace('T', ' ').slice(0, 16)

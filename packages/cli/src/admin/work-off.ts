@@ -50,7 +50,7 @@ export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<Work
       }
     }
   } catch (error) {
-    terminal.note(`${done} ${what} before this:`)
+    terminal.note(`${done} ${what} before this.`)
     throw error
   } finally {
     bar.stop()

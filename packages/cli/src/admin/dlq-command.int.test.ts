@@ -1,0 +1,88 @@
+// What `troupe dlq` makes of an admin API's answers: one of its own, over HTTP.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { program } from '../program.ts'
+import { terminalOn } from '../terminal/terminal.ts'
+
+const lettersCount = 1_500
+const groupsMax = 1_000
+let server: Server
+/** Ids of each request that changes something. */
+let changed: string[][]
+
+beforeAll(async () => {
+  process.env['TROUPE_ADMIN_TOKEN'] = 'a-token-of-24-characters'
+  server = createServer((request, response) => void answer(request, response))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+beforeEach(() => {
+  changed = []
+})
+afterAll(async () => {
+  delete process.env['TROUPE_ADMIN_TOKEN']
+  await new Promise((resolve) => server.close(resolve))
+})
+
+describe('what is to be done to dead letters', () => {
+  it('is counted, also where they are of more groups than are listed', async () => {
+    const dry = await dlq('redrive', '--all', '--dry-run', '--json')
+    expect(JSON.parse(dry.out)).toMatchObject({ dryRun: true, selected: lettersCount })
+    expect(dry.notes).toContain(`${lettersCount} would be redriven`)
+    expect(changed).toEqual([])
+    const done = await dlq('redrive', '--all', '--reason', 'why not')
+    expect(done.notes).toContain(`${lettersCount} redriven.`)
+    expect(changed.flat()).toHaveLength(lettersCount)
+  })
+
+  it('is done once to one that is named twice', async () => {
+    const done = await dlq('discard', 'a/0/1', 'a/0/2', 'a/0/1', '--reason', 'why not')
+    expect([done.exitCode, changed]).toEqual([0, [['a/0/1', 'a/0/2']]])
+  })
+
+  it('asks for a token that can be sent, and does not print the one it has', async () => {
+    const token = process.env['TROUPE_ADMIN_TOKEN']
+    process.env['TROUPE_ADMIN_TOKEN'] = 'secret\nof two lines'
+    try {
+      const refused = await dlq('groups').catch(String)
+      expect(refused).toMatch(/TROUPE_ADMIN_TOKEN holds a blank/)
+      expect(refused).not.toContain('secret')
+    } finally {
+      process.env['TROUPE_ADMIN_TOKEN'] = token
+    }
+  })
+})
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://any')
+  const say = (body: object) => void response.end(JSON.stringify(body))
+  if (request.method === 'POST') {
+    const { ids } = (await json(request)) as { ids: string[] }
+    changed.push(ids)
+    return say({ redriven: ids, discarded: ids })
+  }
+  if (pathname.endsWith('/dead-letter-groups')) return say({ items: groups(), next: null })
+  const [after, limit] = [Number(searchParams.get('after')), Number(searchParams.get('limit'))]
+  const items = Array.from({ length: Math.min(limit, lettersCount - after) }, (_, nth) => ({
+    id: `till.events/0/${after + nth}`,
+  }))
+  say({ items, next: after + limit < lettersCount ? String(after + limit) : null })
+}
+
+function groups(): readonly object[] {
+  const at = '2026-05-01T12:00:00.000Z'
+  const one = { reaction: 'book', code: 'x', message: 'x', count: 1, firstFailedAt: at, lastFailedAt: at }
+  return Array.from({ length: groupsMax }, (_, nth) => ({ ...one, group: `book-${nth}` }))
+}
+
+async function dlq(...args: readonly string[]) {
+  let [out, notes, exitCode] = ['', '', 0]
+  const terminal = terminalOn({ write: (text) => (out += text) }, { write: (text) => (notes += text) }, {})
+  const troupe = program(terminal, (code) => {
+    exitCode = code
+  })
+  const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await troupe.parseAsync(['dlq', ...args, '--admin', admin], { from: 'user' })
+  return { exitCode, out, notes }
+}
