@@ -265,13 +265,24 @@ const deciding: readonly Mutant[] = [
     { rows: [25] },
   ),
   plant(
+    'another-key-per-caller',
+    10,
+    'events that call for one undo in two partitions ask the outside under two keys',
+    [
+      'runtime/perform',
+      "const step = delivery.bound.reaction.form === 'undo' ? stepOf(delivery) : undefined",
+      'const step = undefined',
+    ],
+    { tests: 'packages/runtime/src/perform.test', titled: 'for an undo have one key' },
+  ),
+  plant(
     'another-key-per-attempt',
     5,
     'the outside gets another idempotency key at each attempt',
     [
       'runtime/perform',
-      "causeIdOf(event), 'perform')",
-      "causeIdOf(event), 'perform', String(Math.random()))",
+      "deriveId(service, cause, 'perform')",
+      "deriveId(service, cause, 'perform', String(Math.random()))",
     ],
     { rows: [1, 2, 33] },
   ),

@@ -64,7 +64,7 @@ export interface PerformContext {
    * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it.
    */
   get<State extends object>(this: void, ref: DocumentRef<State>): Readonly<State>
-  /** The same for every attempt at this event: hand it to the other side. */
+  /** The same for every attempt at this event, and for every event that calls for this undo: hand it to the other side. */
   readonly idempotencyKey: string
   /** Aborted when the service stops or the partition is lost. */
   readonly signal: AbortSignal

@@ -18,6 +18,7 @@ import { TroupeError } from '@troupe/core'
 import { claimPartition } from './partition.ts'
 
 const Charged = eventType<'Charged', { account: string; receipt: string }>('Charged', 'bank')
+const Closed = eventType<'Closed', { account: string }>('Closed', 'office')
 const Withdrawn = eventType<'Withdrawn', { account: string }>('Withdrawn', 'counter')
 
 /** A bank that asks outside before it books. */
@@ -218,6 +219,42 @@ describe('calls to the outside', () => {
     held.resolve()
     await taking
     expect(outcomesOf(bench)).toEqual(['applied', 'applied'])
+  })
+
+  it('for an undo have one key, whichever event calls for it, so that two partitions at one time ask for one thing', async () => {
+    const keys: string[] = []
+    const bothAsked = deferred()
+    const charge = reaction({
+      on: PaidIn,
+      emits: [Charged],
+      react: ({ data }, { emit }) => emit(Charged, { account: data.account, receipt: 'r' }),
+    })
+    const refund = undo(charge, {
+      undoes: Charged,
+      on: [Withdrawn, Closed],
+      emits: [],
+      async perform(_event, { idempotencyKey }) {
+        keys.push(idempotencyKey)
+        if (keys.length === 2) bothAsked.resolve()
+        await bothAsked.promise
+      },
+      react() {},
+    })
+    const bench = benchFor({ service: service({ name: 'bank', reactions: { charge, refund } }) })
+    const [counter, office] = await Promise.all(
+      [PaidIn.topic, Closed.topic].map((topic) => claimPartition({ topic, partition: 0 }, bench)),
+    )
+    const data = { account: 'a' }
+    await counter?.take(
+      batchOf([recordOf(PaidIn, { ...data, cents: 1 }, { offset: 0, id: 'paid', saga: 's' })]),
+    )
+    await Promise.all([
+      counter?.take(batchOf([recordOf(Withdrawn, data, { offset: 1, id: 'withdrawn', saga: 's' })])),
+      office?.take(batchOf([recordOf(Closed, data, { offset: 0, id: 'closed', saga: 's' })])),
+    ])
+    expect(keys).toHaveLength(2)
+    expect(new Set(keys).size).toBe(1)
+    expect(outcomesOf(bench).toSorted()).toEqual(['applied', 'applied', 'undo-repeated'])
   })
 
   it('are given up at once when the partition is lost, though they do not heed their signal', async () => {

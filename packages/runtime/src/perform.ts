@@ -6,7 +6,7 @@
 //    of the first time. What came of it is kept in the ledger until it is settled: the next process does not
 //    make it again either.
 // 2. No attempt lasts longer than `performTimeoutMs`, whether the call heeds its signal or not.
-// 3. Every attempt of every process carries the same idempotency key.
+// 3. Every attempt of every process carries the same idempotency key, and so do all events that call for one undo.
 // 4. Nobody waits for a call who waits for a document: it is made while its batch holds none, and while no
 //    connection to the database is taken.
 // 5. A call that waits for its reaction's breaker has not been tried, and one that fails while the breaker is
@@ -24,6 +24,7 @@ import {
   pause,
   type PerformContext,
   sayable,
+  stepOf,
   TroupeError,
   type WorkingSet,
 } from '@troupe/core'
@@ -130,12 +131,17 @@ export async function performFor(
   }
 }
 
-/** The key of a delivery's call: the same in every process, and for every attempt. */
+/**
+ * The key of a delivery's call: the same in every process, and for every attempt. Several events may call for one
+ * undo, at one time in several partitions; a step is undone once, so that they share a key.
+ */
 function performKeyOf(
-  { event }: Delivery,
+  delivery: Delivery,
   { deriveId, service }: Pick<Deciding, 'service' | 'deriveId'>,
 ): string {
-  return deriveId(service, causeIdOf(event), 'perform')
+  const step = delivery.bound.reaction.form === 'undo' ? stepOf(delivery) : undefined
+  const cause = step ? `undo:${step.step}:${step.saga}` : causeIdOf(delivery.event)
+  return deriveId(service, cause, 'perform')
 }
 
 /** The keys of those that call the outside. */
