@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { judge, type Verdict } from './check.ts'
-import type { DocumentRow, Facts, PublishedRecord } from './facts.ts'
+import type { DocumentRow, Facts, LetterRow, PublishedRecord } from './facts.ts'
 import { factsOf, withLedger } from './facts.test.kit.ts'
 
 const good = factsOf('good', 'good', 'card declined', 'out of stock', 'address not served')
@@ -29,6 +29,37 @@ function withDocument(
   }))
 }
 
+/** With garbage in a topic that payment, inventory and shipping hear, each of which was redriven in vain. */
+const poisoned: Facts = (() => {
+  const id = 'order.events/0/900'
+  const letter = { id, type: null, saga: null, state: 'open', redrives: 1 }
+  const hearers = ['payment', 'inventory', 'shipping']
+  const facts = hearers.reduce<Facts>(
+    (before, service) => withLedger(before, service, (ledger) => ({ ...ledger, letters: [letter] })),
+    good,
+  )
+  const fingerprint = 'garbage'
+  const place = { topic: 'order.events', partition: 0, offset: 900n }
+  return {
+    ...facts,
+    poison: [{ ...place, form: 'garbage', type: 'OrderAbandoned', fingerprint }],
+    deadLetters: hearers.flatMap((service) =>
+      // The last one was published again.
+      ['first', 'second', 'second'].map((failedAt) => ({
+        topic: `${service}.dlq`,
+        from: id,
+        fingerprint,
+        failedAt,
+        message: 'OrderAbandoned: garbage',
+      })),
+    ),
+  }
+})()
+
+function withLetters(change: (letters: readonly LetterRow[]) => readonly LetterRow[]): Facts {
+  return withLedger(poisoned, 'payment', (ledger) => ({ ...ledger, letters: change(ledger.letters) }))
+}
+
 describe('The checks', () => {
   it('find nothing wrong where nothing is', () => {
     expect(judged(good).violations).toEqual([])
@@ -49,6 +80,14 @@ describe('The checks', () => {
       documents: ledger.documents.map((row) => ({ ...row, state: { state: 'scheduled' } })),
     }))
     expect(found(judged(shipped))).toEqual(['documents', 'conserved'])
+  })
+
+  it('find nothing wrong where poison is a dead letter of whoever hears it, and came back when it was redriven', () => {
+    expect(judged(poisoned).violations).toEqual([])
+  })
+
+  it('find a run in which nobody was silent for long enough to be given up', () => {
+    expect(found(judge(good, { completedMin: 1, givenUpMin: 1 }))).toEqual(['progress'])
   })
 
   it('take a record that was published again for a duplicate, and count it', () => {
@@ -177,7 +216,51 @@ describe('The checks', () => {
       })),
       ['terminal'],
     ],
-    ['a dead letter', { ...good, deadLetters: ['payment.dlq: OrderReceived: thrown'] }, ['terminal']],
+    [
+      'an event that was set aside, with which nothing is wrong',
+      withLedger(good, 'payment', (ledger) => ({
+        ...ledger,
+        letters: [
+          { id: 'order.events/0/0', type: 'OrderReceived', saga: 'order-0', state: 'redriven', redrives: 1 },
+        ],
+      })),
+      ['set aside'],
+    ],
+    ['poison that nobody has set aside', { ...good, poison: poisoned.poison }, ['set aside']],
+    [
+      'poison that was redriven twice',
+      withLetters((letters) => letters.map((one) => ({ ...one, redrives: one.redrives + 1 }))),
+      ['set aside'],
+    ],
+    [
+      'poison that did not come back',
+      withLetters((letters) => letters.map((one) => ({ ...one, state: 'redriven' }))),
+      ['set aside'],
+    ],
+    ['a dead letter that is not in its topic', { ...poisoned, deadLetters: [] }, ['set aside']],
+    [
+      'a dead letter that is not as it came',
+      {
+        ...poisoned,
+        deadLetters: poisoned.deadLetters.map((one) => ({ ...one, fingerprint: 'other' })),
+      },
+      ['set aside'],
+    ],
+    [
+      'a cursed event that was passed over',
+      {
+        ...good,
+        orders: good.orders.map((one, at) =>
+          at === 0 ? { ...one, curse: { service: 'shipping', form: 'until released' } } : one,
+        ),
+      },
+      ['set aside'],
+    ],
+    [
+      'a key that is still parked',
+      withLedger(good, 'inventory', (ledger) => ({ ...ledger, parked: ['order-1'] })),
+      ['set aside'],
+    ],
     [
       'two events of a key in the wrong order',
       withRecords((records) =>

@@ -7,6 +7,7 @@ import { heardOnce } from './heard-once.ts'
 import { inOrder } from './in-order.ts'
 import { progress } from './progress.ts'
 import { sagas } from './sagas.ts'
+import { setAside } from './set-aside.ts'
 import { takenOnce } from './taken-once.ts'
 import { terminal } from './terminal.ts'
 import { twins } from './twins.ts'
@@ -20,8 +21,10 @@ export interface Violation {
 }
 
 export interface CheckOptions {
-  /** A run in which less completes proves nothing. */
+  /** A run in which less completes proves nothing. Orders that were given up do not count. */
   readonly completedMin: number
+  /** A run with a silent service in which fewer are given up proves nothing of silence. Default: none need be. */
+  readonly givenUpMin?: number
 }
 
 /** Every check there is, by name: what it finds wrong, a sentence each. */
@@ -35,6 +38,7 @@ export const checks: Readonly<
   conserved,
   'taken once': takenOnce,
   terminal,
+  'set aside': setAside,
   'in order': inOrder,
   twins,
   progress,

@@ -1,11 +1,11 @@
 import { openingStock } from '@troupe-demo/inventory'
-import { countOf, type Evidence } from './evidence.ts'
+import { countOf, type Evidence, isAbandoned } from './evidence.ts'
 import type { DocumentRow, PublishedRecord } from './facts.ts'
 
 /**
  * A document changed if and only if an event says so: its version is the number of those events, without a
  * gap, and its state is what they make of it. (One write may hold the changes of several events of a batch:
- * of a document that many sagas share, the version is that number at most.)
+ * of a document that many sagas share, or to which somebody waited in vain, the version is that number at most.)
  */
 export function* documents(evidence: Evidence): Generator<string> {
   yield* compare('order', 'order-status', orders(evidence), evidence)
@@ -17,6 +17,8 @@ export function* documents(evidence: Evidence): Generator<string> {
 interface Expected {
   readonly version: number
   readonly isShared?: boolean
+  /** How many events its history names, if it has one. */
+  readonly entries?: number
   /** What of the state the events tell. */
   readonly state: Readonly<Record<string, unknown>>
 }
@@ -29,7 +31,7 @@ function* compare(
 ): Generator<string> {
   const stored = new Map<string, DocumentRow>()
   for (const row of ledgers.get(service)?.documents ?? []) if (row.kind === kind) stored.set(row.key, row)
-  for (const [key, { version, state, isShared = false }] of expected) {
+  for (const [key, { version, state, isShared = false, entries }] of expected) {
     const row = stored.get(key)
     if (!row) {
       yield `${service} has no ${kind} ${key}, of which ${version} events speak.`
@@ -37,6 +39,10 @@ function* compare(
     }
     if (isShared ? row.version < 1 || row.version > version : row.version !== version) {
       yield `${service}'s ${kind} ${key} has version ${row.version}; the events make it ${version}.`
+    }
+    const { length } = (row.state['history'] ?? []) as readonly unknown[]
+    if (entries !== undefined && length !== entries) {
+      yield `${service}'s ${kind} ${key} remembers ${length} events; there are ${entries}.`
     }
     for (const [name, value] of Object.entries(state)) {
       if (row.state[name] === value) continue
@@ -59,7 +65,8 @@ function orders({ eventsBySaga }: Evidence): ReadonlyMap<string, Expected> {
   ]
   return perSaga(eventsBySaga, (events) => {
     const end = countOf(events, 'OrderCompleted') > 0 ? 'completed' : 'cancelled'
-    return { version: 1 + countOf(events, ...heard), state: { state: end } }
+    const version = 1 + countOf(events, ...heard)
+    return { version, entries: version, isShared: version > 2, state: { state: end } }
   })
 }
 
@@ -111,7 +118,8 @@ function perSaga(
   const expected = new Map<string, Expected>()
   for (const [saga, events] of sagas) {
     const one = expect(events)
-    if (one) expected.set(saga, one)
+    // What was late comes together with what calls it off.
+    if (one) expected.set(saga, { isShared: isAbandoned(events), ...one })
   }
   return expected
 }

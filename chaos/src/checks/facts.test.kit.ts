@@ -73,7 +73,11 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
       kind: 'order-status',
       key: id,
       version: kind === 'given up' ? 4 : 2,
-      state: { state: outcome, details: { totalCents: 500, items: [{ quantity: 2 }] } },
+      state: {
+        state: outcome,
+        details: { totalCents: 500, items: [{ quantity: 2 }] },
+        history: Array.from({ length: kind === 'given up' ? 4 : 2 }),
+      },
     })
     document('payment', {
       kind: 'charge',
@@ -107,7 +111,7 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
     const free = (openingStock.get('book') ?? 0) - held
     document('inventory', { kind: 'stock', key: 'book', version: stockVersion, state: { free, held } })
   }
-  return { orders, records, ledgers, deadLetters: [], taken }
+  return { orders, records, ledgers, poison: [], deadLetters: [], taken }
 }
 
 interface Ledger extends LedgerFacts {
@@ -117,7 +121,7 @@ interface Ledger extends LedgerFacts {
 }
 
 function emptyLedger(): Ledger {
-  return { inbox: [], outbox: [], documents: [], steps: [] }
+  return { inbox: [], outbox: [], documents: [], steps: [], letters: [], parked: [] }
 }
 
 /** The facts with another ledger of one service. */

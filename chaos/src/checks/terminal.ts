@@ -1,7 +1,7 @@
 import { type Evidence, isAbandoned } from './evidence.ts'
 
-/** Every saga has ended, nothing waits to be published, every step is where its saga's end leaves it, nothing was set aside. */
-export function* terminal({ ledgers, deadLetters, eventsBySaga }: Evidence): Generator<string> {
+/** Every saga has ended, nothing waits to be published, every step is where its saga's end leaves it. */
+export function* terminal({ ledgers, eventsBySaga }: Evidence): Generator<string> {
   const ends = new Map<string, string>()
   for (const { kind, key, state } of ledgers.get('order')?.documents ?? []) {
     if (kind !== 'order-status') continue
@@ -19,5 +19,4 @@ export function* terminal({ ledgers, deadLetters, eventsBySaga }: Evidence): Gen
         yield `Step ${step} of saga ${saga}, ${ends.get(saga) ?? 'unknown'}, is ${state}.`
     }
   }
-  for (const letter of deadLetters) yield `A dead letter: ${letter}`
 }

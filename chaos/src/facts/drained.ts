@@ -1,4 +1,6 @@
+import type { LetterRow } from '../checks/facts.ts'
 import { hearersOf } from '../checks/story.ts'
+import { poisonedBy } from '../poison/forms.ts'
 import { pause } from '../world/pause.ts'
 import type { World } from '../world/world.ts'
 import { readOpenOrders, readProgress } from './read-ledger.ts'
@@ -13,17 +15,24 @@ export interface Drained {
   readonly topics: TopicFacts | undefined
 }
 
+export interface DrainedOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+  /** Sagas that need not have ended as long as a dead letter of theirs waits for a person. */
+  readonly awaiting?: ReadonlySet<string>
+  /** Whether dead letters were redriven: what nobody can mend has to have come back. */
+  readonly isRedriven?: boolean
+}
+
 /**
- * Waits until every saga has ended, everything is published, and everything that was published has been
- * heard, duplicates included; or until the time is over.
+ * Waits until every saga has ended, everything is published, everything that was published has been heard,
+ * duplicates included, nothing is parked, and all poison is a dead letter; or until the time is over.
  */
-export async function untilDrained(
-  world: World,
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-): Promise<Drained> {
+export async function untilDrained(world: World, options: DrainedOptions): Promise<Drained> {
+  const { timeoutMs, signal } = options
   const endMs = performance.now() + timeoutMs
   for (;;) {
-    const found = await look(world).catch(
+    const found = await look(world, options).catch(
       (error: unknown): Drained => ({
         open: [`nobody can tell: ${error instanceof Error ? error.message : String(error)}`],
         topics: undefined,
@@ -34,21 +43,31 @@ export async function untilDrained(
   }
 }
 
-async function look(world: World): Promise<Drained> {
+async function look(
+  world: World,
+  { awaiting = new Set(), isRedriven = false }: DrainedOptions,
+): Promise<Drained> {
   const { services, kafka, registryUrl } = world
   const open: string[] = []
-  const { count, ids } = await readOpenOrders(world.databaseUrl('order'))
-  if (count > 0) open.push(`${count} orders have not ended: ${ids.join(', ')}`)
   const progress = await Promise.all(
     services.map(async (service) => ({ service, ...(await readProgress(world.databaseUrl(service))) })),
   )
-  for (const { service, outbox } of progress) {
+  const letters = progress.flatMap((one) => one.letters)
+  const waiting = new Set(letters.flatMap(({ saga, state }) => (state === 'open' ? (saga ?? []) : [])))
+  const ids = (await readOpenOrders(world.databaseUrl('order'))).filter(
+    (id) => !(awaiting.has(id) && waiting.has(id)),
+  )
+  if (ids.length > 0) open.push(`${ids.length} orders have not ended: ${ids.slice(0, 5).join(', ')}`)
+  for (const { service, outbox, parked } of progress) {
     if (outbox > 0) open.push(`${service} has ${outbox} events in its outbox`)
+    if (parked.length > 0) open.push(`${service} has parked ${parked.slice(0, 5).join(', ')}`)
   }
   // To read all topics is dear: only when nothing else is open any more.
   if (open.length > 0) return { open, topics: undefined }
   const topics = await readTopics(kafka, registryUrl)
-  for (const { service, positions } of progress) open.push(...behind(service, positions, topics))
+  for (const { service, positions, letters: its } of progress) {
+    open.push(...behind(service, positions, topics), ...unread(service, its, topics, isRedriven))
+  }
   return { open, topics }
 }
 
@@ -65,4 +84,20 @@ function behind(
     waiting.set(lane, (waiting.get(lane) ?? 0) + 1)
   }
   return [...waiting].map(([lane, count]) => `${service} has not come to ${count} events in ${lane}`)
+}
+
+/** Poison that a service has not set aside yet, or not again. */
+function unread(
+  service: string,
+  letters: readonly LetterRow[],
+  { poison }: TopicFacts,
+  isRedriven: boolean,
+): readonly string[] {
+  const open = new Map(letters.flatMap((one) => (one.state === 'open' ? [[one.id, one]] : [])))
+  return poison.flatMap(({ topic, partition, offset, form, type }) => {
+    if (!poisonedBy(form, topic, type).includes(service)) return []
+    const letter = open.get(`${topic}/${partition}/${offset}`)
+    if (letter && (!isRedriven || letter.redrives > 0)) return []
+    return [`${service} has not set ${form} aside, at ${topic}[${partition}]@${offset}`]
+  })
 }

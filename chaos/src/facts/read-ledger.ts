@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import type { DocumentRow, InboxRow, LedgerFacts, StepRow } from '../checks/facts.ts'
+import type { DocumentRow, InboxRow, LedgerFacts, LetterRow, StepRow } from '../checks/facts.ts'
 
 /** Reads a service's ledger, past its proxies. */
 export async function readLedger(databaseUrl: string): Promise<LedgerFacts> {
@@ -11,19 +11,30 @@ export async function readLedger(databaseUrl: string): Promise<LedgerFacts> {
       'SELECT kind, key, version::int, state FROM troupe.document WHERE version > 0',
     )
     const steps = await client.query<StepRow>('SELECT saga, step, state FROM troupe.step')
+    const letters = await readLetters(client)
     return {
       inbox: inbox.rows,
       outbox: outbox.rows.map(({ id }) => id),
       documents: documents.rows,
       steps: steps.rows,
+      letters,
+      parked: await readParked(client),
     }
   })
 }
 
-/** How far a service has read, by `topic/partition`; and how much it has not published. */
-export async function readProgress(
-  databaseUrl: string,
-): Promise<{ readonly positions: ReadonlyMap<string, bigint>; readonly outbox: number }> {
+/** What a service has still before it. */
+export interface Progress {
+  /** How far it has read, by `topic/partition`. */
+  readonly positions: ReadonlyMap<string, bigint>
+  /** How much it has not published. */
+  readonly outbox: number
+  /** Keys that are parked. */
+  readonly parked: readonly string[]
+  readonly letters: readonly LetterRow[]
+}
+
+export async function readProgress(databaseUrl: string): Promise<Progress> {
   return withClient(databaseUrl, async (client) => {
     const { rows } = await client.query<{ lane: string; next: string }>(
       `SELECT topic || '/' || partition AS lane, next_offset AS next FROM troupe.position WHERE next_offset IS NOT NULL`,
@@ -32,20 +43,32 @@ export async function readProgress(
     return {
       positions: new Map(rows.map(({ lane, next }) => [lane, BigInt(next)])),
       outbox: outbox.rows[0]?.count ?? 0,
+      parked: await readParked(client),
+      letters: await readLetters(client),
     }
   })
 }
 
-/** Orders that have not ended, the first few and how many. */
-export async function readOpenOrders(
-  databaseUrl: string,
-): Promise<{ count: number; ids: readonly string[] }> {
+async function readParked(client: Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ key: string }>('SELECT key FROM troupe.parked_key')
+  return rows.map(({ key }) => key)
+}
+
+async function readLetters(client: Client): Promise<readonly LetterRow[]> {
+  const { rows } = await client.query<LetterRow>(
+    'SELECT letter AS id, type, saga, state, redrives FROM troupe.dead_letter',
+  )
+  return rows
+}
+
+/** Orders that have not ended: a thousand at most. */
+export async function readOpenOrders(databaseUrl: string): Promise<readonly string[]> {
   return withClient(databaseUrl, async (client) => {
     const { rows } = await client.query<{ key: string }>(
       `SELECT key FROM troupe.document
        WHERE kind = 'order-status' AND version > 0 AND state ->> 'state' NOT IN ('completed', 'cancelled') LIMIT 1000`,
     )
-    return { count: rows.length, ids: rows.slice(0, 5).map(({ key }) => key) }
+    return rows.map(({ key }) => key)
   })
 }
 

@@ -9,13 +9,11 @@ import {
 } from '@troupe/core'
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
 import { createHash, randomUUID } from 'node:crypto'
-import type { PublishedRecord } from '../checks/facts.ts'
+import type { DeadLetterRecord, Facts, PoisonRecord, PublishedRecord } from '../checks/facts.ts'
 import { storyServices } from '../checks/story.ts'
+import { type PoisonForm, poisonHeader } from '../poison/forms.ts'
 
-export interface TopicFacts {
-  readonly records: readonly PublishedRecord[]
-  readonly deadLetters: readonly string[]
-}
+export type TopicFacts = Pick<Facts, 'records' | 'poison' | 'deadLetters'>
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -96,13 +94,33 @@ function createReading(registryUrl: string) {
   const types = new Map(storyServices.flatMap(({ says }) => says).map((type) => [type.type, type]))
   const deadLetterTopics = new Set(storyServices.map(({ deadLetterTopic }) => deadLetterTopic))
   const records: PublishedRecord[] = []
-  const deadLetters: string[] = []
+  const poison: PoisonRecord[] = []
+  const deadLetters: DeadLetterRecord[] = []
 
   async function take(topic: string, partition: number, message: KafkaMessage): Promise<void> {
     const { key, value, offset, timestamp } = message
     const headers = (message.headers ?? {}) as Parameters<typeof typeHeaderOf>[0]
     if (deadLetterTopics.has(topic)) {
-      deadLetters.push(`${topic}: ${typeHeaderOf(headers)}: ${String(headers[deadLetterHeaders.message])}`)
+      const { topic: its, partition: number, offset: at, failedAt, message: why } = deadLetterHeaders
+      deadLetters.push({
+        topic,
+        from: [its, number, at].map((name) => String(headers[name])).join('/'),
+        fingerprint: fingerprintOf(message),
+        failedAt: String(headers[failedAt]),
+        message: `${typeHeaderOf(headers) ?? 'without a name'}: ${String(headers[why])}`,
+      })
+      return
+    }
+    const poisoned = headers[poisonHeader]
+    if (poisoned !== undefined) {
+      poison.push({
+        topic,
+        partition,
+        offset: BigInt(offset),
+        form: String(poisoned).split('/')[0] as PoisonForm,
+        type: typeHeaderOf(headers),
+        fingerprint: fingerprintOf(message),
+      })
       return
     }
     const keyText = key?.toString() ?? null
@@ -123,14 +141,24 @@ function createReading(registryUrl: string) {
       key: envelope.key,
       saga: envelope.correlationId,
       causationId: envelope.causationId,
-      fingerprint: createHash('sha1')
-        .update(value ?? '')
-        .digest('base64url'),
+      fingerprint: fingerprintOf(message),
       ...(await amountsOf(codec, types.get(envelope.type), value)),
     })
   }
 
-  return { take, facts: { records, deadLetters } }
+  return { take, facts: { records, poison, deadLetters } }
+}
+
+const ofDeadLetters: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders))
+
+/** Of key, value and headers; of a dead letter, of those that its record came with. */
+function fingerprintOf({ key, value, headers = {} }: KafkaMessage): string {
+  const came = Object.entries(headers)
+    .filter(([name]) => !ofDeadLetters.has(name))
+    .map(([name, values]) => [name, [values ?? []].flat().map(String)] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+  const all = [key?.toString('base64') ?? null, value?.toString('base64') ?? null, came]
+  return createHash('sha1').update(JSON.stringify(all)).digest('base64url')
 }
 
 const withMoney = new Set(['PaymentProcessed', 'PaymentRefunded'])

@@ -1,12 +1,14 @@
+import type { Poisoner } from '../poison/poisoner.ts'
 import type { Part } from '../processes/part.ts'
 import type { Proxy } from '../proxy/proxy.ts'
 import { pause } from '../world/pause.ts'
 import type { LinkName } from '../world/instance.ts'
 import type { World } from '../world/world.ts'
-import type { Fault, FaultKind } from './schedule.ts'
+import { type Fault, type FaultKind, targetsOf } from './schedule.ts'
 
 export interface InjectOptions {
   readonly signal: AbortSignal
+  readonly poisoner: Poisoner
   readonly onFault: (fault: Fault) => void
   /** A target did not come back. */
   readonly onProblem: (problem: string) => void
@@ -22,7 +24,7 @@ export interface InjectOptions {
 export async function inject(
   world: World,
   schedule: readonly Fault[],
-  { signal, onFault, onProblem }: InjectOptions,
+  { signal, poisoner, onFault, onProblem }: InjectOptions,
 ): Promise<Readonly<Partial<Record<FaultKind, number>>>> {
   const beganMs = performance.now()
   const turns = new Map<string, Promise<void>>()
@@ -31,26 +33,29 @@ export async function inject(
     const earlyMs = beganMs + fault.atMs - performance.now()
     if (earlyMs > 0) await pause(earlyMs, signal)
     signal.throwIfAborted()
-    const before = turns.get(fault.target) ?? Promise.resolve()
+    const targets = targetsOf(fault)
+    const before = Promise.all(targets.flatMap((target) => turns.get(target) ?? []))
     const turn = before.then(async () => {
       if (signal.aborted) return
       onFault(fault)
       counts[fault.kind] = (counts[fault.kind] ?? 0) + 1
-      await apply(world, fault, signal)
+      await apply(world, fault, { signal, poisoner })
     })
-    turns.set(
-      fault.target,
-      turn.catch((error: unknown) => {
-        if (!signal.aborted) onProblem(`${fault.kind} of ${fault.target}: ${(error as Error).message}`)
-      }),
-    )
+    const over = turn.catch((error: unknown) => {
+      if (!signal.aborted) onProblem(`${fault.kind} of ${fault.target}: ${(error as Error).message}`)
+    })
+    for (const target of targets) turns.set(target, over)
   }
   await Promise.all(turns.values())
   signal.throwIfAborted()
   return counts
 }
 
-async function apply(world: World, fault: Fault, signal: AbortSignal): Promise<void> {
+async function apply(
+  world: World,
+  fault: Fault,
+  { signal, poisoner }: Pick<InjectOptions, 'signal' | 'poisoner'>,
+): Promise<void> {
   const { kind, target, forMs, means } = fault
   switch (kind) {
     case 'kill':
@@ -73,6 +78,10 @@ async function apply(world: World, fault: Fault, signal: AbortSignal): Promise<v
       return onLink(linkOf(world, target), fault, signal)
     case 'gateway':
       return onGateway(world, fault, signal)
+    case 'poison':
+      return poisoner.give({ seed: fault.seed ?? 0, curseMs: forMs }, signal)
+    case 'silent-service':
+      return goSilent(world, fault, signal)
     case 'broker':
     case 'registry':
       return down(world[kind], means === 'freeze' || means === 'kill' ? means : 'stop', forMs, signal)
@@ -99,6 +108,18 @@ async function down(
     if (by === 'freeze') part.thaw()
   }
   await part.start()
+}
+
+/** All of a service's instances at once. */
+async function goSilent(
+  { instances }: World,
+  { target, forMs, means }: Fault,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = [...instances.values()].filter(({ service }) => service === target)
+  await Promise.all(all.map(({ part }) => (means === 'kill' ? part.kill() : part.stop())))
+  await pause(forMs, signal)
+  await Promise.all(all.filter(({ number }) => number === 1).map(({ part }) => part.start()))
 }
 
 async function onGateway(world: World, { means, forMs, delayMs }: Fault, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { faultKindNames, scheduleOf } from './schedule.ts'
+import { faultKindNames, patienceMs, scheduleOf, targetsOf } from './schedule.ts'
 
 const options = {
   durationMs: 120_000,
@@ -26,13 +26,30 @@ describe('A schedule of faults', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const busyUntilMs = new Map<string, number>()
       let beforeMs = 0
-      for (const { atMs, target, forMs } of scheduleOf({ ...options, seed })) {
-        expect(atMs).toBeGreaterThanOrEqual(Math.max(beforeMs, busyUntilMs.get(target) ?? 0))
+      for (const fault of scheduleOf({ ...options, seed })) {
+        const { atMs, forMs } = fault
+        for (const target of targetsOf(fault)) {
+          expect(atMs).toBeGreaterThanOrEqual(Math.max(beforeMs, busyUntilMs.get(target) ?? 0))
+          busyUntilMs.set(target, atMs + forMs)
+        }
         expect(atMs).toBeLessThan(options.durationMs)
-        busyUntilMs.set(target, atMs + forMs)
         beforeMs = atMs
       }
     }
+  })
+
+  it('silences both instances of a service for longer than it is waited for, and one service at a time', () => {
+    const silences = scheduleOf({ ...options, durationMs: 600_000, kinds: ['silent-service'], seed: 1 })
+    expect(silences.length).toBeGreaterThan(5)
+    let endMs = 0
+    for (const { atMs, forMs } of silences) {
+      expect(atMs).toBeGreaterThanOrEqual(endMs)
+      expect(forMs).toBeGreaterThan(patienceMs.ReservationOverdue)
+      endMs = atMs + forMs
+    }
+    expect(silences.flatMap(targetsOf)).toEqual(
+      silences.flatMap(({ target }) => [`${target}-1`, `${target}-2`]),
+    )
   })
 
   it('freezes instances past their session as well as for a moment', () => {

@@ -2,7 +2,8 @@
 //
 // Invariants
 // 1. No fault begins at a target on which another one goes on, by the schedule's own clock.
-// 2. Of each kind that is asked for there is at least one, if the time is enough.
+// 2. Between one silent service and the next there is time to tell what became of it.
+// 3. Of each kind that is asked for there is at least one, if the time is enough.
 
 import { random01 } from './random.ts'
 
@@ -17,6 +18,8 @@ export const faultKinds = {
   broker: 'the broker is killed, stopped or frozen, and is back after a while',
   registry: 'the registry is killed, stopped or frozen, and is back after a while',
   gateway: 'the payment gateway is slow, fails, charges and hangs up, answers twice, or is killed',
+  poison: 'the topics get what cannot be read, and orders come that a release with a bug cannot handle',
+  'silent-service': 'a service is away altogether, for longer than others wait for it',
   database: 'PostgreSQL is killed or stopped, or its parent is killed, and is back after a while',
 } as const
 
@@ -33,13 +36,15 @@ export interface Fault {
   /** From the beginning of the load. */
   readonly atMs: number
   readonly kind: FaultKind
-  /** An instance, an instance's link such as `payment-1/kafka`, or a part of the stack. */
+  /** An instance, an instance's link such as `payment-1/kafka`, a service, or a part of the stack. */
   readonly target: string
-  /** How long it lasts. Of a cut: how long its bytes are waited for. */
+  /** How long it lasts. Of a cut: how long its bytes are waited for. Of poison: how long a curse for a while lasts. */
   readonly forMs: number
   readonly means?: Means
   readonly cut?: { readonly from: 'client' | 'server'; readonly bytes: number }
   readonly delayMs?: number
+  /** Of poison: what it is made of. */
+  readonly seed?: number
 }
 
 export interface ScheduleOptions {
@@ -53,6 +58,10 @@ export interface ScheduleOptions {
 }
 
 const links = ['kafka', 'kafka', 'database', 'database', 'registry'] as const
+/** How long services are waited for in a run in which some are silent, by the event that says so. */
+export const patienceMs = { ReservationOverdue: 10_000, OrderOverdue: 15_000 } as const
+/** From the end of one silence to the beginning of the next. */
+const silencesApartMs = 30_000
 /** For a target to be itself again. */
 const recoveryMs = 3_000
 const firstAtMs = 500
@@ -70,13 +79,22 @@ export function scheduleOf(options: ScheduleOptions): readonly Fault[] {
     if (pack.length === 0) pack = shuffled(kinds, random)
     const kind = pack.pop() as FaultKind
     const fault = faultOf(kind, Math.round(atMs), options, random)
-    if ((busyUntilMs.get(fault.target) ?? 0) <= fault.atMs) {
+    const isFree = (target: string) => (busyUntilMs.get(target) ?? 0) <= fault.atMs
+    const quiet = kind === 'silent-service' ? [kind] : []
+    if ([...targetsOf(fault), ...quiet].every(isFree)) {
       faults.push(fault)
-      busyUntilMs.set(fault.target, fault.atMs + fault.forMs + recoveryMs)
+      const endMs = fault.atMs + fault.forMs
+      for (const target of targetsOf(fault)) busyUntilMs.set(target, endMs + recoveryMs)
+      for (const target of quiet) busyUntilMs.set(target, endMs + silencesApartMs)
     }
     atMs += everyMs * (0.25 + 1.5 * random())
   }
   return faults
+}
+
+/** What nothing else may happen to meanwhile. */
+export function targetsOf({ kind, target }: Fault): readonly string[] {
+  return kind === 'silent-service' ? [`${target}-1`, `${target}-2`] : [target]
 }
 
 function faultOf(
@@ -117,6 +135,19 @@ function faultOf(
     case 'gateway': {
       const means = one(['kill', 'freeze', 'slow', 'failing', 'dropping', 'twice'] as const)
       return { atMs, kind, target: kind, forMs: between(500, 5_000), means, delayMs: between(50, 1_500) }
+    }
+    case 'poison':
+      return { atMs, kind, target: 'topics', forMs: between(300, 3_000), seed: between(0, 0x7fff_ffff) }
+    case 'silent-service': {
+      const target = one(services)
+      const waitedMs = target === 'inventory' ? patienceMs.ReservationOverdue : patienceMs.OrderOverdue
+      return {
+        atMs,
+        kind,
+        target,
+        forMs: between(waitedMs + 2_000, waitedMs + 3_500),
+        means: one(['kill', 'stop']),
+      }
     }
     case 'database':
       return { atMs, kind, target: kind, forMs: between(0, 3_000), means: one(['kill', 'stop', 'orphan']) }

@@ -1,4 +1,5 @@
 import { mutants } from '../mutants/mutants.ts'
+import { curse } from '../poison/curse.ts'
 import { type Failpoint, failpointGraft, failpointNames, isFailpointName } from './failpoints.ts'
 import type { Graft } from './graft.ts'
 
@@ -11,7 +12,8 @@ export interface Chosen {
 }
 
 /**
- * Reads a list, separated by commas, of failpoints (`name:action` or `name:action@nth`) and planted bugs (`name`).
+ * Reads a list, separated by commas, of failpoints (`name:action` or `name:action@nth`) and bugs (`name`): planted ones,
+ * and the one of poisoned runs.
  *
  * @throws Error for a name that nobody has
  */
@@ -22,8 +24,8 @@ export function chosenIn(text: string): Chosen {
     if (word === '') continue
     const [, name = word, action, nth = '1'] =
       /^([a-z-]+):(kill|stop|throw)(?:@([1-9]\d*))?$/.exec(word) ?? []
-    const mutant = mutants.find((one) => one.name === word)
-    if (mutant) grafts.set(word, mutant)
+    const whole = [...mutants, curse].find((one) => one.name === word)
+    if (whole) grafts.set(word, whole)
     else if (action !== undefined && isFailpointName(name)) {
       grafts.set(name, failpointGraft(name))
       failpoints.push({ name, action: action as Failpoint['action'], nth: Number(nth) })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { SourceTextModule } from 'node:vm'
 import { mutants } from '../mutants/mutants.ts'
+import { curse } from '../poison/curse.ts'
 import { chosenIn } from './choose.ts'
 import { failpointGraft, failpointNames } from './failpoints.ts'
 import { edited, type Form, graftedTexts } from './graft.ts'
@@ -33,7 +34,7 @@ describe('A graft', () => {
 })
 
 describe('The grafts that there are', () => {
-  const grafts = [...failpointNames.map(failpointGraft), ...mutants]
+  const grafts = [...failpointNames.map(failpointGraft), ...mutants, curse]
 
   it.each(grafts.map((graft) => [graft.name, graft] as const))(
     '%s fits the sources and what they are compiled to',

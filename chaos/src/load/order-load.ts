@@ -89,11 +89,12 @@ function asksAgain(key: string): boolean {
   return key.endsWith('0')
 }
 
-async function insist(
+/** Asks for one order until it is answered, now of one instance and now of another. @throws the signal's reason */
+export async function insist(
   http: HttpClient,
-  { order }: MixedOrder,
-  { idempotencyKey, answers }: Order,
-  { urls, signal }: OrderLoadOptions,
+  { order }: Pick<MixedOrder, 'order'>,
+  { idempotencyKey, answers }: Pick<Order, 'idempotencyKey' | 'answers'>,
+  { urls, signal }: Pick<OrderLoadOptions, 'urls' | 'signal'>,
 ): Promise<string> {
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted()

@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { judge, type Verdict } from '../checks/check.ts'
 import type { Facts } from '../checks/facts.ts'
-import { untilDrained } from '../facts/drained.ts'
 import { gather } from '../facts/gather.ts'
 import { inject } from '../faults/inject.ts'
 import { type Fault, scheduleOf } from '../faults/schedule.ts'
 import { placeOrders } from '../load/order-load.ts'
+import { createPoisoner, type Poisoner } from '../poison/poisoner.ts'
 import { textOf } from '../processes/child.ts'
 import { pause } from '../world/pause.ts'
 import { createWorld, serviceNames, type World } from '../world/world.ts'
+import { equipmentFor } from './equipment.ts'
 import { type Options, replayCommand } from './options.ts'
+import { putRight } from './put-right.ts'
 import { checksOf, type Report } from './report.ts'
 
 const sessionTimeoutMs = 2_000
@@ -48,28 +50,41 @@ export async function chaos(
         .catch(() => {})
     },
   })
+  for (const { service, equip } of world.instances.values()) equip(equipmentFor(service, kinds))
   let isClean = false
+  let poisoner: Poisoner | undefined
   try {
     note(`Seed ${seed}. Logs and data: ${folder}`)
     await world.start()
+    poisoner = await createPoisoner(world)
     const schedule = scheduleOf({ seed, durationMs, kinds, services: serviceNames, sessionTimeoutMs })
     note(
       `${options.orders} orders over ${(durationMs / 60_000).toFixed(1)} minutes, ${schedule.length} faults …`,
     )
-    const load = await underFaults(world, schedule, options, { signal, note })
+    const load = await underFaults(world, poisoner, schedule, options, { signal, note })
     note('Healing, and waiting until nothing moves …')
     const healedMs = performance.now()
     await world.heal()
-    const { open, topics } = await untilDrained(world, { timeoutMs: drainMsMax, signal })
+    const { open, topics } = await putRight(world, load.orders, {
+      kinds,
+      timeoutMs: drainMsMax,
+      signal,
+      note,
+    })
     const drainMs = performance.now() - healedMs
     note('Checking …')
     const facts = await gather(world, load.orders, topics)
-    const verdict = judge(facts, { completedMin: options.orders * completedMinShare })
+    const silences = load.faults['silent-service'] ?? 0
+    const verdict = judge(facts, {
+      completedMin: load.orders.length * completedMinShare,
+      givenUpMin: Math.min(1, silences),
+    })
     const report = reportOf({ options, world, load, open, ended, verdict, facts, drainMs, folder })
     isClean = report.ok
     if (!isClean || options.keep) await keepEvidence(folder, report, schedule, facts)
     return isClean && !options.keep ? { ...report, folder: undefined } : report
   } finally {
+    await poisoner?.close()
     await world.close()
     if ((isClean || signal.aborted) && !options.keep) await rm(folder, { recursive: true, force: true })
   }
@@ -84,6 +99,7 @@ interface Load {
 
 async function underFaults(
   world: World,
+  poisoner: Poisoner,
   schedule: readonly Fault[],
   { seed, orders: count, durationMs }: Options,
   { signal, note }: { readonly signal: AbortSignal; readonly note: (text: string) => void },
@@ -115,6 +131,7 @@ async function underFaults(
       }),
       inject(world, schedule, {
         signal: both,
+        poisoner,
         onFault: () => (begun += 1),
         onProblem(problem) {
           problems.push(problem)
@@ -122,7 +139,7 @@ async function underFaults(
         },
       }),
     ])
-    return { orders, faults, problems, loadMs: performance.now() - beganMs }
+    return { orders: [...orders, ...poisoner.orders], faults, problems, loadMs: performance.now() - beganMs }
   } finally {
     stop.abort(new Error('the other half of the run failed'))
     over.abort()
@@ -163,11 +180,10 @@ function reportOf({ options, world, load, open, ended, verdict, facts, drainMs, 
     loadMs: Math.round(load.loadMs),
     drainMs: Math.round(drainMs),
     orders: load.orders.length,
-    completed:
-      facts.records.length === 0
-        ? 0
-        : new Set(facts.records.filter(({ type }) => type === 'OrderCompleted').map(({ id }) => id)).size,
+    completed: sagasWith('OrderCompleted', facts),
     ordersPerSecond: load.orders.length / (load.loadMs / 1_000),
+    givenUp: sagasWith('OrderAbandoned', facts),
+    deadLetters: [...facts.ledgers.values()].reduce((sum, { letters }) => sum + letters.length, 0),
     events: verdict.events,
     duplicates: verdict.duplicates,
     faults: load.faults,
@@ -180,6 +196,11 @@ function reportOf({ options, world, load, open, ended, verdict, facts, drainMs, 
     problems: problems.slice(0, problemsMax),
     folder,
   }
+}
+
+/** In how many sagas an event of this type was said. */
+function sagasWith(type: string, { records }: Facts): number {
+  return new Set(records.filter((record) => record.type === type).map(({ saga }) => saga)).size
 }
 
 async function keepEvidence(

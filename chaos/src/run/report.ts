@@ -12,6 +12,10 @@ export interface Report {
   readonly drainMs: number
   readonly orders: number
   readonly completed: number
+  /** Orders for which somebody was silent for too long. */
+  readonly givenUp: number
+  /** Events that were set aside for a person, in all services. */
+  readonly deadLetters: number
   readonly ordersPerSecond: number
   /** Events that were published, each once. */
   readonly events: number
@@ -34,7 +38,19 @@ export function checksOf({ counts }: Verdict, others: Readonly<Record<string, nu
 
 /** The report for a person. */
 export function tableOf(report: Report): string {
-  const { faults, checks, orders, completed, events, duplicates, starts, loadMs, drainMs } = report
+  const {
+    faults,
+    checks,
+    orders,
+    completed,
+    givenUp,
+    deadLetters,
+    events,
+    duplicates,
+    starts,
+    loadMs,
+    drainMs,
+  } = report
   const rows = columns(
     ['fault', 'times', 'check', 'found wrong'],
     Object.entries(faults),
@@ -42,8 +58,8 @@ export function tableOf(report: Report): string {
   )
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
   const lines = [
-    `${orders} orders, of which ${completed} were completed, over ${seconds(loadMs)}: ${report.ordersPerSecond.toFixed(0)} a second`,
-    `${events} events, and ${duplicates} records that were published again`,
+    `${orders} orders, of which ${completed} were completed and ${givenUp} given up, over ${seconds(loadMs)}: ${report.ordersPerSecond.toFixed(0)} a second`,
+    `${events} events, and ${duplicates} records that were published again; ${deadLetters} dead letters, each redriven once`,
     `${starts} starts of processes; at rest ${seconds(drainMs)} after the last order and the last fault`,
   ]
   return [...rows, '', ...lines].join('\n')

@@ -7,6 +7,9 @@ import { freePort } from './free-port.ts'
 
 export type LinkName = 'kafka' | 'registry' | 'database'
 
+/** Of every instance. */
+export const adminToken = 'the-token-of-a-chaos-run'
+
 /** One process of a service, and its way to what it speaks to. */
 export interface Instance {
   readonly name: string
@@ -17,6 +20,8 @@ export interface Instance {
   readonly links: Readonly<Record<LinkName, Proxy>>
   /** Where its HTTP server listens while it runs. */
   readonly url: string
+  /** Where its admin API does; {@link adminToken} opens it. */
+  readonly adminUrl: string
   /** What the next start gets besides its settings, until it is told otherwise. */
   equip(equipment: Equipment): void
   close(): Promise<void>
@@ -47,10 +52,11 @@ export interface InstanceSettings {
 /** An instance that is not started; its proxies listen. */
 export async function createInstance(settings: InstanceSettings): Promise<Instance> {
   const { name, service, main, logs, ports, password } = settings
-  const [kafka, registry, database, httpPort] = await Promise.all([
+  const [kafka, registry, database, httpPort, adminPort] = await Promise.all([
     startProxy({ target: ports.kafka, rewrite: (port) => namingPort(ports.kafka, port) }),
     startProxy({ target: ports.registry }),
     startProxy({ target: ports.database }),
+    freePort(),
     freePort(),
   ])
   const links = { kafka, registry, database }
@@ -66,6 +72,8 @@ export async function createInstance(settings: InstanceSettings): Promise<Instan
         SCHEMA_REGISTRY_URL: `http://127.0.0.1:${registry.port}`,
         DATABASE_URL: `postgresql://${service}:${password}@127.0.0.1:${database.port}/${service}`,
         HTTP_ADDRESS: `127.0.0.1:${httpPort}`,
+        TROUPE_ADMIN_TOKEN: adminToken,
+        TROUPE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`,
         GATEWAY_URL: settings.gatewayUrl,
         TROUPE_TOPIC_PARTITIONS: String(settings.partitions),
         TROUPE_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
@@ -82,6 +90,7 @@ export async function createInstance(settings: InstanceSettings): Promise<Instan
     part,
     links,
     url: `http://127.0.0.1:${httpPort}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
     equip(next) {
       equipment = next
     },
