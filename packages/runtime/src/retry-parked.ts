@@ -57,7 +57,7 @@ export interface RetryWithin {
 
 /** How much is read at once. */
 const limits = { recordsPerKeyMax: 25, bytesMax: 4 * 1024 * 1024 }
-const keysPerTurn = 100
+const keysPerTurn = 200
 
 /** A key, and what of it is tried this time. */
 interface Trial {
@@ -84,6 +84,7 @@ export function createRetry(
       for (let start = 0; start < keys.length && !signal.aborted; start += keysPerTurn) {
         await retrySome(keys.slice(start, start + keysPerTurn), signal)
       }
+      if (keys.length > 0 && !signal.aborted) await within.inTurn(() => parked.count())
     } catch (error) {
       if (isTroupeError(error, 'TROUPE_FENCED')) within.fencing.abort()
       if (retryVerdictOf(error) === 'let-go' || error === later) return
@@ -184,7 +185,6 @@ export function createRetry(
     for (const { heard, retry } of tried) {
       if (retry?.outcome) options.onRetried?.(heard.delivery?.bound.name ?? 'unreadable', retry.outcome)
     }
-    await parked.count()
   }
 
   function decidingNow(outcomes: Outcomes, signal: AbortSignal): DecideOptions {

@@ -121,3 +121,10 @@ export const dueAtOnceUnless = (condition: string): string =>
   anew
     .map(([column, value]) => `${column} = CASE WHEN ${condition} THEN held.${column} ELSE ${value} END`)
     .join(', ')
+
+/**
+ * Compares a column so that no index that holds only such rows seems to fit. A statement that looks rows up by
+ * their names may be planned while its table is empty, when each index is as good as any other, and keeps its
+ * plan when there are ten thousand: then it would read all that wait, for each name.
+ */
+export const unindexed = (column: string, value: string): string => `(${column} || '') = '${value}'`

@@ -1,7 +1,7 @@
 import type { OperatorAction } from '@troupe/core'
 import { textArray } from '../wire/parameters.ts'
 import type { Statement } from '../wire/statement.ts'
-import { dueAtOnce } from './columns.ts'
+import { dueAtOnce, unindexed } from './columns.ts'
 import { actionParameters, noting } from './note-action.ts'
 
 /** Gives up dead letters that are open; keys that are held for one of them are due. */
@@ -13,11 +13,11 @@ export const discardDeadLetters: Statement<
   text: (schema) => `
     WITH gone AS (
       UPDATE ${schema}.dead_letter AS letter SET state = 'discarded'
-      WHERE letter.letter = ANY ($3::text[]) AND letter.state = 'open'
+      WHERE letter.letter = ANY ($3::text[]) AND ${unindexed('letter.state', 'open')}
       RETURNING letter.letter AS name
     ), released AS (
       UPDATE ${schema}.parked_key AS held SET version = held.version + 1, ${dueAtOnce}
-      FROM gone WHERE held.dead_letter = gone.name AND held.state = 'held'
+      WHERE held.dead_letter = ANY (ARRAY (SELECT name FROM gone)) AND held.state = 'held'
     ), noted AS (${noting(schema, 'discard dead letters', 'gone', '(SELECT count(*) FROM gone)')}
     )
     SELECT name FROM gone`,

@@ -1,6 +1,6 @@
 import type { KeyPlace, ParkedWork, ParkedWorkLimits } from '@troupe/core'
 import type { Statement } from '../wire/statement.ts'
-import { inMs, placesOf, recordFrom } from './columns.ts'
+import { inMs, placesOf, recordFrom, unindexed } from './columns.ts'
 
 type Row = Omit<ParkedWork, 'records'> & { readonly record: ParkedWork['records'][number] | undefined }
 
@@ -20,7 +20,7 @@ const statement: Statement<ParkedWorkLimits & { readonly keys: readonly KeyPlace
         WHERE one.topic = held.topic AND one.partition = held.partition AND one.key = held.key
         ORDER BY one.record_offset LIMIT $4::int
       ) AS event ON true
-      WHERE held.state = 'waiting'
+      WHERE ${unindexed('held.state', 'waiting')}
       WINDOW earliest AS (ORDER BY asked.place, event.record_offset)
     )
     SELECT key, version, attempts, ${inMs('first_failed_at')}, redrives,

@@ -1,6 +1,6 @@
 import type { KeyPlace, OperatorAction } from '@troupe/core'
 import type { Statement } from '../wire/statement.ts'
-import { dueAtOnce, placesOf } from './columns.ts'
+import { dueAtOnce, placesOf, unindexed } from './columns.ts'
 import { actionParameters, noting } from './note-action.ts'
 
 /** Makes keys due. Those that wait keep their attempts; those that are held begin anew. */
@@ -16,7 +16,7 @@ export const retryParked: Statement<
       UPDATE ${schema}.parked_key AS held SET version = version + 1, next_at = now()
       FROM asked
       WHERE held.topic = asked.topic AND held.partition = asked.partition AND held.key = asked.key
-        AND held.state = 'waiting'
+        AND ${unindexed('held.state', 'waiting')}
       RETURNING format('%s/%s/%s', held.topic, held.partition, held.key) AS name
     ), released AS (
       UPDATE ${schema}.parked_key AS held SET version = version + 1, ${dueAtOnce}
