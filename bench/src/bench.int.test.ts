@@ -38,6 +38,11 @@ const figuresWanted: Readonly<Record<string, readonly string[]>> = {
     'lateness, mean',
     'fired within a second',
   ],
+  neighbours: ['p50', 'p99'].flatMap((figure) =>
+    ['none', 'one', 'many', 'one / none', 'many / none'].map((beside) => `${figure} [${beside}]`),
+  ),
+  parked: ['attempts after the first', 'late by, p50', 'late by, p99', 'late by, max'],
+  redrive: ['redriven and applied'],
   baseline: [...hopFigures, ...perProcess('CPU per hop', ['stack', 'baseline', 'postgresql', 'all'])],
 }
 

@@ -9,9 +9,12 @@ import { history } from './history.ts'
 import { hops } from './hops.ts'
 import { idleCpu } from './idle-cpu.ts'
 import { memory } from './memory.ts'
+import { neighbours } from './neighbours.ts'
+import { parked } from './parked.ts'
 import { plainKafkajs } from './plain-kafkajs.ts'
 import { real } from './real.ts'
 import { records } from './records.ts'
+import { redrive } from './redrive.ts'
 import { sagaLatency } from './saga-latency.ts'
 import { stages } from './stages.ts'
 import { stackStart } from './stack-start.ts'
@@ -33,6 +36,9 @@ export const allCases: readonly BenchCase[] = [
   drain,
   history,
   deadlines,
+  neighbours,
+  parked,
+  redrive,
   baseline,
   harness,
   compose,

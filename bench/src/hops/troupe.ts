@@ -2,9 +2,10 @@ import { orderOf } from '@troupe/cli'
 import { createCodec } from '@troupe/avro'
 import { headersOf, type Log } from '@troupe/core'
 import { OrderReceived } from '@troupe-demo/schemas'
+import type { Stack } from '@troupe/testing'
 import { fileURLToPath } from 'node:url'
-import { startChild } from '../processes/child.ts'
-import { type Contender, partitions } from './contender.ts'
+import { type Child, startChild } from '../processes/child.ts'
+import { type Contender, partitions, type StartOptions } from './contender.ts'
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -39,20 +40,28 @@ export const troupePayment: Contender = {
       }
     }
   },
-  start: (stack, { databaseUrl, environment, ...options }) =>
-    startChild({
-      name: 'payment',
-      main: fileURLToPath(import.meta.resolve('./till-process.js')),
-      environment: {
-        KAFKA_BROKERS: stack.kafka.address,
-        SCHEMA_REGISTRY_URL: stack.registry.url,
-        DATABASE_URL: databaseUrl,
-        HTTP_ADDRESS: '127.0.0.1:0',
-        TROUPE_LOG_LEVEL: 'warn',
-        TROUPE_TOPIC_PARTITIONS: String(partitions),
-        TROUPE_STOP_WITH_PARENT: '1',
-        ...environment,
-      },
-      ...options,
-    }),
+  start: (stack, options) => startTill('./till-process.js', stack, options),
+}
+
+/** Starts the till, or another service in its place, on a stack. */
+export function startTill(
+  main: string,
+  stack: Stack,
+  { databaseUrl, environment, ...options }: StartOptions,
+): Promise<Child> {
+  return startChild({
+    name: 'payment',
+    main: fileURLToPath(import.meta.resolve(main)),
+    environment: {
+      KAFKA_BROKERS: stack.kafka.address,
+      SCHEMA_REGISTRY_URL: stack.registry.url,
+      DATABASE_URL: databaseUrl,
+      HTTP_ADDRESS: '127.0.0.1:0',
+      TROUPE_LOG_LEVEL: 'warn',
+      TROUPE_TOPIC_PARTITIONS: String(partitions),
+      TROUPE_STOP_WITH_PARENT: '1',
+      ...environment,
+    },
+    ...options,
+  })
 }

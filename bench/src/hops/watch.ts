@@ -4,8 +4,11 @@ export interface Watch {
   expect(orderId: string, dueAtMs: number): void
   /** Answers to these orders have come. */
   see(orderIds: readonly string[]): void
-  /** Resolves when every order has been answered. @throws the signal's reason; or if nothing went on for a minute */
-  done(): Promise<void>
+  /**
+   * Resolves when every order has been answered, but for so many.
+   * @throws the signal's reason; or if nothing went on for a minute
+   */
+  done(openMax?: number): Promise<void>
   /** How long the answers took since this was asked last, in milliseconds. */
   takeLatencies(): readonly number[]
   /** When the latest answer was seen, on the clock of `performance.now()`. */
@@ -22,7 +25,9 @@ export function createWatch(signal: AbortSignal): Watch {
   let latencies: number[] = []
   let lastSeenAtMs = performance.now()
   let strays = 0
-  let waiter: { readonly resolve: () => void; readonly stall: NodeJS.Timeout } | undefined
+  let waiter:
+    | { readonly openMax: number; readonly resolve: () => void; readonly stall: NodeJS.Timeout }
+    | undefined
 
   function seeOne(orderId: string, atMs: number): void {
     const dueAtMs = waiting.get(orderId)
@@ -38,18 +43,18 @@ export function createWatch(signal: AbortSignal): Watch {
       const atMs = performance.now()
       for (const orderId of orderIds) seeOne(orderId, atMs)
       waiter?.stall.refresh()
-      if (waiting.size === 0) waiter?.resolve()
+      if (waiter && waiting.size <= waiter.openMax) waiter.resolve()
     },
-    async done() {
+    async done(openMax = 0) {
       signal.throwIfAborted()
-      if (waiting.size === 0) return
+      if (waiting.size <= openMax) return
       let giveUp: () => void = () => {}
       try {
         await new Promise<void>((resolve, reject) => {
           const stall = setTimeout(() => {
             reject(new Error(`${waiting.size} orders were not answered: nothing went on for ${stallMs} ms.`))
           }, stallMs)
-          waiter = { resolve, stall }
+          waiter = { openMax, resolve, stall }
           giveUp = () => reject(signal.reason as Error)
           signal.addEventListener('abort', giveUp, { once: true })
         })

@@ -1,5 +1,17 @@
 /** What a figure counts. Times are milliseconds, or seconds where they are long; memory is MiB, a share is of one core. */
-export type Unit = 'ms' | 's' | 'sagas/s' | 'hops/s' | 'MiB' | 'KiB' | 'share' | 'sagas' | 'µs' | 'ratio'
+export type Unit =
+  | 'ms'
+  | 's'
+  | 'sagas/s'
+  | 'hops/s'
+  | 'events/s'
+  | 'MiB'
+  | 'KiB'
+  | 'share'
+  | 'sagas'
+  | 'attempts'
+  | 'µs'
+  | 'ratio'
 
 /** One number, and what it counts. */
 export interface Figure {
