@@ -8,6 +8,7 @@ export type TroupeErrorCode =
   // Events and their bytes
   | 'TROUPE_EVENT_INVALID'
   | 'TROUPE_EVENT_NOT_DECLARED'
+  | 'TROUPE_EVENT_NOT_HEARD'
   | 'TROUPE_EVENT_TOO_LARGE'
   | 'TROUPE_ENVELOPE_INVALID'
   | 'TROUPE_WIRE_FORMAT_FOREIGN'

@@ -343,23 +343,27 @@ describe('what is parked', () => {
     expect(bench.ledger.parkedNow()).toEqual([])
   })
 
-  it('goes with a word to the log where nobody hears its type any more', async () => {
+  it('is a dead letter, with what follows it, where nobody hears its type any more, and is handled where one does', async () => {
     const { bench, partition, pass } = await open()
-    broken()
-    await partition.take(batchOf(payments(0, [{ trick: 'broken' }])))
+    const trick = broken()
+    await partition.take(batchOf(payments(0, [{ trick: 'broken' }, {}])))
     await partition.release()
-    const later = service({ name: 'bank', reactions: {} })
-    const passed: string[] = []
-    const next = await claimPartition(place, {
-      ...bench,
-      service: later,
-      onPassedOver: (why) => void passed.push(why),
-    })
+    const older = service({ name: 'bank', reactions: {} })
+    const next = await claimPartition(place, { ...bench, service: older })
     pass(100)
     await retryDue(bench, next)
+    await next.release()
     expect(bench.ledger.parkedNow()).toEqual([])
-    expect(passed).toEqual(['type-not-heard'])
-    expect(bench.log.lines.at(-1)).toMatchObject({ level: 'warn', facts: { key: 'a' } })
+    const { found } = await bench.ledger.deadLetters({}, { after: 0n, limit: 10 })
+    expect(found.map(({ offset, failure: { code } }) => [offset, code])).toEqual([
+      [0n, 'TROUPE_EVENT_NOT_HEARD'],
+      [1n, 'TROUPE_EVENT_NOT_HEARD'],
+    ])
+    const newer = await claimPartition(place, bench)
+    trick.isMended = true
+    await bench.ledger.redrive(found, { by: 'ada', reason: 'rolled forward' })
+    await retryDue(bench, newer)
+    expect(bookedIn(bench)).toEqual([0, 1])
   })
 
   it('is handed out in bounded parts, however much there is', async () => {

@@ -54,6 +54,7 @@ export interface PartitionOptions extends RetryOptions {
   readonly stopping: AbortSignal
   /** How much may be parked before the partition takes nothing new. */
   readonly parkedLimits: ParkedLimits
+  readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
   /** Told how long a batch took, from its handing over to its last commit. */
   readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */

@@ -19,12 +19,15 @@ import {
   type RecallRequest,
   recallFor,
   retryVerdictOf,
+  type Service,
+  TroupeError,
+  typeHeaderOf,
   type WorkingSet,
   workingSet,
 } from '@troupe/core'
 import { linked } from './abort.ts'
 import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn } from './decide.ts'
-import { decode, type Heard, type PassedOver } from './decode.ts'
+import { decode, type Heard } from './decode.ts'
 import type { Parked } from './parked.ts'
 import { type Outcomes, performKeysOf } from './perform.ts'
 import type { RetryOutcome } from './set-aside.ts'
@@ -37,7 +40,6 @@ export interface RetryOptions
   readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
   readonly now: () => number
   readonly tracing?: Tracing | undefined
-  readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
   /** Told of each record that was tried again, once what came of it is committed. */
   readonly onRetried?: (reaction: string, outcome: RetryOutcome) => void
 }
@@ -63,8 +65,6 @@ const keysPerTurn = 200
 interface Trial {
   readonly work: ParkedWork
   readonly turns: readonly Turn[]
-  /** Offsets of records that nobody here hears any more. */
-  readonly passed: readonly bigint[]
 }
 
 /**
@@ -221,11 +221,9 @@ export function createRetry(
   return retryAll
 }
 
-/** Whether it is still as it was read; what nobody hears any more is dealt with at once. */
-function takeInHand({ work, passed }: Trial, set: WorkingSet): boolean {
-  if (!set.keys.take(work.key, work.version)) return false
-  set.keys.apply(passed.map((offset) => ({ form: 'done', key: placeOf(work), offset })))
-  return true
+/** Whether it is still as it was read. */
+function takeInHand({ work }: Trial, set: WorkingSet): boolean {
+  return set.keys.take(work.key, work.version)
 }
 
 /** A call that was not to be made a moment ago is to be made now: it is made the next time, before the turn. */
@@ -238,27 +236,16 @@ function notNow(error: unknown): never {
 /** Undefined if it has to wait: for a schema, or for the registry. */
 async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial | undefined> {
   const turns: Turn[] = []
-  const passed: bigint[] = []
   for (const [place, record] of work.records.entries()) {
     let heard: Heard | undefined
     try {
-      ;[heard] = await decode(options.service, options.codec, [record], (why, one) => {
-        options.onPassedOver?.(why, one)
-      })
+      ;[heard] = await decode(options.service, options.codec, [record], () => {})
     } catch (error) {
       if (retryVerdictOf(error) !== 'wait') throw error
       break
     }
-    if (!heard) {
-      passed.push(record.offset)
-      options.sparingLog.say(
-        'warn',
-        'parked, not heard',
-        { topic: work.topic, partition: work.partition, key: work.key, offset: String(record.offset) },
-        'an event was parked that this version of the service does not hear; it is passed over',
-      )
-      continue
-    }
+    // Some version of the service heard it, and owes it: a person has to say what becomes of it.
+    heard ??= { record, failure: notHeard(record, options.service) }
     const isHead = place === 0
     const turn: Turn = {
       heard,
@@ -281,7 +268,14 @@ async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial |
   }
   // Where nothing is left of a key, it is let go of by being tried.
   const isEmpty = work.records.length === 0
-  return turns.length > 0 || passed.length > 0 || isEmpty ? { work, turns, passed } : undefined
+  return turns.length > 0 || isEmpty ? { work, turns } : undefined
+}
+
+function notHeard({ topic, headers }: RawRecord, { name }: Service): TroupeError {
+  return new TroupeError(
+    'TROUPE_EVENT_NOT_HEARD',
+    `This version of ${name} does not hear ${typeHeaderOf(headers) ?? 'the event'} of ${topic}, which another one had parked. Redrive it with a version that does, or discard it.`,
+  )
 }
 
 function placeOf({ topic, partition, key }: KeyPlace): KeyPlace {

@@ -289,6 +289,13 @@ describe('the admin API', () => {
       404,
       /no dead letter till\.events\/0\/9/,
     ],
+    [
+      'what is of a topic that is not heard',
+      '/dead-letters/redrive',
+      { ids: ['till.events/0/1', 'gone.events/0/1', 'gone.events/0/2'], ...action },
+      422,
+      /hears nothing of gone\.events .* nor 1 others .* Nothing was done/,
+    ],
     ['no reason', '/dead-letters/redrive', { ids: ['x'], by: 'ada' }, 400, /reason/],
     ['nobody', '/dead-letters/redrive', { ids: ['x'], by: '', reason: 'why' }, 400, /by/],
     ['no names', '/dead-letters/redrive', { ids: [], ...action }, 400, /ids/],

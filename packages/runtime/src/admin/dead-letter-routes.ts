@@ -4,6 +4,11 @@ import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
 import { mend, readAside } from './read-aside.ts'
 import * as shapes from './shapes.ts'
 
+/** `topic/partition/offset`; topics have no slashes. */
+function topicIn(id: string): string {
+  return id.slice(0, Math.max(0, id.indexOf('/')))
+}
+
 /** What people ask of dead letters, and do to them. */
 export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonly AdminRoute[] {
   return [
@@ -47,6 +52,7 @@ export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonl
       body: shapes.letterIds,
       answer: shapes.redriven,
       async handle({ body: { ids, ...action } }) {
+        refuseUnheard(ids)
         const redriven = await ledger.redrive(
           ids.map((id) => ({ id })),
           action,
@@ -105,6 +111,18 @@ export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonl
 
   function read(record: RawRecord) {
     return readAside(service, codec, record)
+  }
+
+  /** What is parked of a topic that nobody of this service reads would never be tried. */
+  function refuseUnheard(ids: readonly string[]): void {
+    const topics = new Set(service.hears.map(({ topic }) => topic))
+    const unheard = ids.filter((id) => !topics.has(topicIn(id)))
+    const [first] = unheard
+    if (first === undefined) return
+    throw problem({
+      status: 422,
+      detail: `${service.name} hears nothing of ${topicIn(first)} any more, so that nobody would try ${first}${unheard.length > 1 ? `, nor ${unheard.length - 1} others of those that were named` : ''}. Nothing was done. Leave them out (by --topic, for example), discard them, or let the service hear it.`,
+    })
   }
 
   async function letterOr404(id: string) {
