@@ -120,7 +120,7 @@ export async function startTestStack(): Promise<TestStack> {
         logLevel: 'silent',
         topicPartitions: 3,
         topicReplication: 1,
-        startTimeoutMs: 20_000,
+        startTimeoutMs: 60_000,
         stopTimeoutMs: 3_000,
         eventBytesMax: 900_000,
         unknownSchemaWaitMs: 1_000,

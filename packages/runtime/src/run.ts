@@ -27,7 +27,7 @@ const exitGraceMs = 2_000
  * Runs a service as this process: starts it, stops it on SIGTERM and SIGINT (a second one exits at
  * once), and exits with code 1, having said why, if it cannot start or something throws that nobody catches.
  *
- * A process that was started with an IPC channel tells its parent `{ troupe: 'running', http }`.
+ * A process that was started with an IPC channel tells its parent `{ troupe: 'running', http, admin }`, its addresses.
  */
 export async function run(
   service: Service,
@@ -80,7 +80,7 @@ export async function run(
     process_.uninstall()
     return refuse(service, messageOf(error).split('\n'))
   }
-  process.send?.({ troupe: 'running', http: running.httpUrl })
+  process.send?.({ troupe: 'running', http: running.httpUrl, admin: running.adminUrl })
   return running
 }
 

@@ -74,7 +74,7 @@ export function createCompany(
       logLevel: 'silent',
       topicPartitions: partitions,
       topicReplication: 1,
-      startTimeoutMs: 20_000,
+      startTimeoutMs: 60_000,
       stopTimeoutMs: 5_000,
       eventBytesMax: 900_000,
       unknownSchemaWaitMs: 500,

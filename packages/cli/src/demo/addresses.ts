@@ -12,11 +12,20 @@ export interface DemoAddresses {
   readonly gateway?: string
   /** By service. */
   readonly services: Readonly<
-    Record<string, { readonly url: string; readonly ready: string; readonly pid: number }>
+    Record<
+      string,
+      { readonly url: string; readonly ready: string; readonly admin: string; readonly pid: number }
+    >
   >
+  /** What the admin APIs ask for: as good as a key to the services, for as long as this demo lasts. */
+  readonly adminToken: string
 }
 
-export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 'options'>): DemoAddresses {
+export function addressesOf({
+  ecosystem,
+  adminToken,
+  options,
+}: Pick<Running, 'ecosystem' | 'adminToken' | 'options'>): DemoAddresses {
   const { stack, services, databaseUrls } = ecosystem
   return {
     kafka: stack.kafka.address,
@@ -26,8 +35,12 @@ export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 
     ),
     ...(ecosystem.gateway?.url === undefined ? {} : { gateway: ecosystem.gateway.url }),
     services: Object.fromEntries(
-      [...services].map(([name, { url = '', pid = 0 }]) => [name, { url, ready: `${url}/readyz`, pid }]),
+      [...services].map(([name, { url = '', adminUrl: admin = '', pid = 0 }]) => [
+        name,
+        { url, ready: `${url}/readyz`, admin, pid },
+      ]),
     ),
+    adminToken,
   }
 }
 
@@ -35,7 +48,7 @@ export function addressesOf({ ecosystem, options }: Pick<Running, 'ecosystem' | 
 export function addressLines(running: Running): string {
   const { terminal, options } = running
   const { colors } = terminal
-  const { kafka, registry, databases, gateway = '', services } = addressesOf(running)
+  const { kafka, registry, databases, gateway = '', services, adminToken } = addressesOf(running)
   const row = (name: string, ...texts: readonly string[]) =>
     `  ${name.padEnd(12)}${texts.map((text, at) => (at === 0 ? text : colors.dim(text))).join('  ')}`
   const passwords = options.showPasswords
@@ -52,13 +65,18 @@ export function addressLines(running: Running): string {
         .join(', ')}`,
     ),
     row('registry', registry, `${registry}/subjects`),
-    ...Object.entries(services).map(([name, { ready, pid }]) => row(name, ready, `process ${pid}`)),
+    ...Object.entries(services).map(([name, { ready, pid, admin }]) =>
+      row(name, ready, `process ${pid}`, `admin ${admin}`),
+    ),
     row('gateway', gateway, 'somebody else’s in the story; PUT /behaviour {"is":"failing"}'),
     row('PostgreSQL', colors.dim(`a database and a role for each service; ${passwords}`)),
     ...Object.values(databases).map((url) => row('', url)),
     '',
     `${colors.bold('Place an order')} ${colors.dim('and watch it here. Try tok_declined, the sku sold-out, the country AQ:')}`,
     curlLine(services['order']?.url ?? ''),
+    '',
+    `${colors.bold('See what a service has set aside')} ${colors.dim('with troupe dlq and troupe parked, at its admin API:')}`,
+    `TROUPE_ADMIN_TOKEN=${adminToken} npx -y pnpm@10.34.9 troupe dlq groups --admin ${services['order']?.admin ?? ''}`,
     '',
   ].join('\n')
 }

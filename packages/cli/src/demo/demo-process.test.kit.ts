@@ -2,7 +2,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const troupe = fileURLToPath(new URL('../../bin/troupe.js', import.meta.url))
+/** The command as users have it. */
+export const troupe: string = fileURLToPath(new URL('../../bin/troupe.js', import.meta.url))
 
 /** A `troupe` command as a process of its own. */
 export interface TroupeProcess {

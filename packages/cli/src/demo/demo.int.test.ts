@@ -5,7 +5,14 @@ import { dirname, join } from 'node:path'
 import { createServer } from 'node:net'
 import { execFileSync } from 'node:child_process'
 import { mixedOrders } from '../load/mixed-orders.ts'
-import { dataFolderOf, familyOf, startTroupe, stopAllTroupes, survivorsOf } from './demo-process.test.kit.ts'
+import {
+  dataFolderOf,
+  familyOf,
+  startTroupe,
+  stopAllTroupes,
+  survivorsOf,
+  troupe,
+} from './demo-process.test.kit.ts'
 import type { DemoReport } from './demo-report.ts'
 
 // These start the whole ecosystem from `dist`, as users do.
@@ -13,12 +20,21 @@ const slowMs = 90_000
 
 afterEach(stopAllTroupes, slowMs)
 
+/** What services have complained about, out of what `--verbose` prints. */
+function complaintsIn(stderr: string): readonly string[] {
+  const all = stderr.split('\n').filter((line) => /^(?:order|payment|inventory|shipping) +\w+ /.test(line))
+  // Where nothing is found, it was not looked for: each service says at least that it runs.
+  expect(new Set(all.map((line) => line.split(' ')[0]))).toHaveProperty('size', 4)
+  return all.filter((line) => !/^\w+ +(?:debug|info) /.test(line))
+}
+
 describe('troupe demo', () => {
   it(
-    'plays every story as it should be and prints one JSON document',
+    'plays every story as it should be, with no complaint in any log, and prints one JSON document',
     async () => {
-      const demo = startTroupe('demo', '--once', '--json')
+      const demo = startTroupe('demo', '--once', '--json', '--verbose')
       expect([await demo.ended, demo.stderr()]).toEqual([0, expect.stringContaining('Up after')])
+      expect(complaintsIn(demo.stderr())).toEqual([])
       const report = JSON.parse(demo.stdout()) as DemoReport
       expect(report.ok).toBe(true)
       expect(report.stories.map(({ name, expected, outcome, ok }) => [name, expected, outcome, ok])).toEqual([
@@ -99,13 +115,17 @@ describe('troupe demo', () => {
   )
 
   it(
-    'stays up and draws what its curl line orders; when a service dies it says which, with its last words',
+    'stays up, draws what its curl line orders, opens the admin API that it names, and says which service died',
     async () => {
       const demo = startTroupe('demo')
       await demo.says(/Place an order/)
       const curl = /^curl .*$/m.exec(demo.stdout())?.[0] ?? ''
       expect(execFileSync('/bin/sh', ['-c', `${curl} -s`], { encoding: 'utf8' })).toMatch(/^HTTP\/1.1 202/)
       await demo.says(/Place an order[^]*order [0-9a-f-]{36}\n[^]*OrderReceived[^]*OrderCompleted/)
+
+      const asked = /^TROUPE_ADMIN_TOKEN=.*$/m.exec(demo.stdout())?.[0] ?? ''
+      const here = asked.replace('npx -y pnpm@10.34.9 troupe', `${process.execPath} ${troupe}`)
+      expect(execFileSync('/bin/sh', ['-c', `${here} --json`], { encoding: 'utf8' })).toBe('[]\n')
 
       const shipping = familyOf(demo.child.pid ?? 0).find(({ command }) => command.includes('shipping'))
       process.kill(shipping?.pid ?? Number.NaN, 'SIGKILL')
@@ -120,8 +140,11 @@ describe('troupe demo', () => {
     async () => {
       const dir = mkdtempSync(join(tmpdir(), 'troupe-keep-'))
       try {
-        const first = startTroupe('demo', '--once', '--json', '--orders', '60', '--seed', '7', '--keep', dir)
+        const first = startTroupe(
+          ...['demo', '--once', '--json', '--verbose', '--orders', '60', '--seed', '7', '--keep', dir],
+        )
         expect([await first.ended, first.stderr()]).toEqual([0, expect.stringContaining('seed 7')])
+        expect(complaintsIn(first.stderr())).toEqual([])
         const { ok, load } = JSON.parse(first.stdout()) as DemoReport
         expect([ok, load?.count, load?.seed]).toEqual([true, 60, 7])
         const kinds = [...mixedOrders(60, 7)].map(({ kind }) => kind)

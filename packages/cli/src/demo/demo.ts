@@ -3,6 +3,7 @@ import { inventory } from '@troupe-demo/inventory'
 import { order } from '@troupe-demo/order'
 import { payment } from '@troupe-demo/payment'
 import { shipping } from '@troupe-demo/shipping'
+import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { castOf } from '../draw/cast.ts'
 import { type LiveDrawing, liveDrawing } from '../draw/live-drawing.ts'
@@ -33,6 +34,8 @@ export interface Running {
   readonly options: DemoOptions
   readonly terminal: Terminal
   readonly ecosystem: Ecosystem
+  /** Of all the services' admin APIs; for this demo only. */
+  readonly adminToken: string
   readonly observer: Observer
   readonly http: ReturnType<typeof createHttpClient>
   readonly signal: AbortSignal
@@ -49,6 +52,7 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<nu
   await refuseTakenPorts(options.addresses)
   const { signal, dispose } = stopSignals((reason) => terminal.note(`\n${reason}: stopping …`))
   const notes = startNotes(options, terminal)
+  const adminToken = randomBytes(24).toString('hex')
   const undo: (() => Promise<void> | void)[] = [dispose]
   try {
     notes.begin()
@@ -56,6 +60,7 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<nu
       {
         addresses: options.addresses,
         ...(options.keep === undefined ? {} : { dir: resolve(options.keep) }),
+        adminToken,
         logLevel: options.verbose ? 'debug' : 'info',
         ...notes.listeners,
       },
@@ -73,7 +78,7 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<nu
     undo.push(() => observer.stop())
     await observer.start()
     notes.ready(ecosystem.timings)
-    return await play({ options, terminal, ecosystem, observer, http, signal })
+    return await play({ options, terminal, ecosystem, adminToken, observer, http, signal })
   } catch (error) {
     if (error instanceof Interruption) return error.exitCode
     throw error

@@ -17,18 +17,21 @@ import { orderApi } from '../stories/order-api.ts'
 import { expectations } from '../stories/orders.ts'
 import { playStory, type Stage } from '../stories/play-story.ts'
 import { stories, type Story } from '../stories/stories.ts'
+import { program } from '../program.ts'
+import { terminalOn } from '../terminal/terminal.ts'
 
 // That all is well means something only if it is noticed when something is not.
 
 const slowMs = 60_000
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 const http = createHttpClient()
+const token = 'of-this-test-and-no-other'
 let ecosystem: Ecosystem
 let observer: Observer
 let stage: Stage
 
 beforeAll(async () => {
-  ecosystem = await startEcosystem()
+  ecosystem = await startEcosystem({ adminToken: token })
   const { kafka, registry } = ecosystem.stack
   const services = [order, payment, inventory, shipping]
   observer = createObserver({ kafka: kafka.address, registryUrl: registry.url, services, log: silent })
@@ -81,6 +84,19 @@ async function publishRogue(type: string, value: (bytes: Uint8Array) => Uint8Arr
   await relay.stop({ graceMs: 1_000 })
 }
 
+/** What `troupe dlq list` says of a service. */
+async function lettersOf(name: string): Promise<{ readonly exitCode: number; readonly out: string }> {
+  let [out, exitCode] = ['', 0]
+  const terminal = terminalOn({ write: (text) => (out += text) }, { write: () => true }, {})
+  const admin = ecosystem.services.get(name)?.adminUrl ?? ''
+  process.env['TROUPE_ADMIN_TOKEN'] = token
+  await program(terminal, (code) => {
+    exitCode = code
+  }).parseAsync(['dlq', 'list', '--json', '--admin', admin], { from: 'user' })
+  delete process.env['TROUPE_ADMIN_TOKEN']
+  return { exitCode, out }
+}
+
 let report: Awaited<ReturnType<typeof playStory>>
 
 describe('what must be noticed', () => {
@@ -115,7 +131,7 @@ describe('what must be noticed', () => {
   )
 
   it(
-    'an event that cannot be read, and that it was set aside as a dead letter',
+    'an event that cannot be read, which an operator finds among the dead letters of who heard it',
     async () => {
       await publishRogue('PaymentRefunded', (bytes) => bytes.subarray(0, 3))
       const troubles = await observer.until(
@@ -123,6 +139,10 @@ describe('what must be noticed', () => {
         AbortSignal.timeout(10_000),
       )
       expect(troubles.join('\n')).toMatch(/order\.dlq got a dead letter, PaymentRefunded: /)
+      const { exitCode, out } = await lettersOf('order')
+      const letter = { topic: 'payment.events', state: 'open' }
+      expect([exitCode, JSON.parse(out)]).toEqual([0, [expect.objectContaining(letter)]])
+      expect((await lettersOf('shipping')).out).toBe('[]\n')
     },
     slowMs,
   )

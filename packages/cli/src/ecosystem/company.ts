@@ -36,6 +36,7 @@ export function createCompany(
   onDeath: (error: Error) => void,
 ): Company {
   const { addresses = {}, partitions = 3, namespace = '', logLevel = 'info', onLine, onProgress } = options
+  const admin = options.adminToken === undefined ? {} : { TROUPE_ADMIN_TOKEN: options.adminToken }
   const services = new Map<string, ServiceProcess>()
   const databaseUrls = new Map<string, string>()
   const databaseMs: Record<string, number> = {}
@@ -73,6 +74,7 @@ export function createCompany(
       TROUPE_TOPIC_PARTITIONS: String(partitions),
       TROUPE_STOP_TIMEOUT_MS: String(stopTimeoutMs),
       ...(gatewayUrl === undefined ? {} : { GATEWAY_URL: gatewayUrl }),
+      ...admin,
     }
     const one = createServiceProcess({ name, main, environment, onDeath, ...(onLine ? { onLine } : {}) })
     services.set(name, one)

@@ -23,6 +23,8 @@ export interface EcosystemOptions {
   readonly partitions?: number
   /** Of all topics, groups and subjects. Default: none. */
   readonly namespace?: string
+  /** Services serve their admin API under this token. Default: they serve none. */
+  readonly adminToken?: string
   /** Level of the services' logs. Default `info`. */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error'
   readonly onLine?: (line: ServiceLine) => void

@@ -40,6 +40,8 @@ export interface ServiceProcess {
   readonly pid: number | undefined
   /** Where its HTTP server listens; kept over a restart. */
   readonly url: string | undefined
+  /** Where its admin API listens, if it was given a token; kept as well. */
+  readonly adminUrl: string | undefined
   /** How long the latest start took. */
   readonly startMs: number | undefined
   /** @throws TroupeError `TROUPE_SERVICE_DIED` if it ends before it says that it runs */
@@ -62,6 +64,7 @@ export function createServiceProcess(options: ServiceProcessOptions): ServicePro
   let child: ChildProcess | undefined
   let gone: Promise<unknown> = Promise.resolve()
   let url: string | undefined
+  let adminUrl: string | undefined
   let startMs: number | undefined
 
   function keep(line: string): void {
@@ -81,7 +84,10 @@ export function createServiceProcess(options: ServiceProcessOptions): ServicePro
   }
 
   function spawned(): ChildProcess {
-    const address = url === undefined ? {} : { HTTP_ADDRESS: new URL(url).host }
+    const address = {
+      ...(url === undefined ? {} : { HTTP_ADDRESS: new URL(url).host }),
+      ...(adminUrl === undefined ? {} : { TROUPE_ADMIN_ADDRESS: new URL(adminUrl).host }),
+    }
     const one = spawn(process.execPath, [main], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -107,6 +113,7 @@ export function createServiceProcess(options: ServiceProcessOptions): ServicePro
       one.on('message', (message) => {
         if (!saysRunning(message) || state !== 'starting') return
         url = message.http
+        adminUrl = message.admin
         startMs = Math.round(performance.now() - sinceMs)
         state = 'running'
         resolve()
@@ -138,6 +145,9 @@ export function createServiceProcess(options: ServiceProcessOptions): ServicePro
     },
     get url() {
       return url
+    },
+    get adminUrl() {
+      return adminUrl
     },
     get startMs() {
       return startMs
@@ -174,9 +184,13 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-function saysRunning(
-  message: unknown,
-): message is { readonly troupe: 'running'; readonly http: string | undefined } {
+interface SaysRunning {
+  readonly troupe: 'running'
+  readonly http: string | undefined
+  readonly admin: string | undefined
+}
+
+function saysRunning(message: unknown): message is SaysRunning {
   return (
     typeof message === 'object' && message !== null && 'troupe' in message && message.troupe === 'running'
   )
