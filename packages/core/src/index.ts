@@ -80,6 +80,7 @@ export {
   type DocumentRead,
   type DocumentWrite,
   type Fired,
+  type PendingDeadlines,
   type Forgettable,
   type InboxEntry,
   laneOf,

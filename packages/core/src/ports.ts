@@ -198,6 +198,12 @@ export interface DeadlineWrite extends DeadlineName {
   readonly set: { readonly due: DeadlineDue; readonly record: OutgoingRecord } | undefined
 }
 
+/** What waits for its time. */
+export interface PendingDeadlines {
+  readonly count: number
+  readonly overdueMs: number
+}
+
 /** Deadlines that have just become outbox records. */
 export interface Fired {
   /** Those due first come first; `lateMs` by the database's clock. */
@@ -322,8 +328,11 @@ export interface Ledger extends ParkingLedger, AsideDesk {
    * transaction. One that a settlement is lifting or setting anew at the moment is left to the next time.
    */
   fire(): Promise<Fired>
-  /** How many deadlines are pending: exact up to ten thousand, an estimate beyond. */
-  pendingDeadlines(): Promise<number>
+  /**
+   * How many deadlines are neither fired nor lifted (exact up to ten thousand, an estimate beyond), and for how
+   * long the oldest of them has been due: 0 if none is.
+   */
+  pendingDeadlines(): Promise<PendingDeadlines>
   /**
    * Deletes a portion of what is older than this, by the database's clock; `next` is where the next portion
    * begins, undefined at the end. Of several callers at one time one does it, the others delete nothing.

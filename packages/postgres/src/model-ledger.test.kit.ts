@@ -194,7 +194,11 @@ export function modelLedger(): () => Ledger {
             nextMs: next === undefined ? undefined : next - nowMs,
           }
         }),
-      pendingDeadlines: () => whileOpen(() => deadlines.size),
+      pendingDeadlines: () =>
+        whileOpen(() => {
+          const dueMs = Math.min(...[...deadlines.values()].map((one) => one.dueMs))
+          return { count: deadlines.size, overdueMs: Math.max(0, Date.now() - dueMs) }
+        }),
       // Everything is older than nothing; how old it is, nobody here knows.
       forget: (what, olderThanMs) =>
         whileOpen(() => {

@@ -199,7 +199,7 @@ async function firedBy(ledger: Ledger) {
   return {
     fired: records.map(({ id }) => id),
     hasMore: nextMs !== undefined,
-    pending: await ledger.pendingDeadlines(),
+    pending: (await ledger.pendingDeadlines()).count,
   }
 }
 

@@ -162,7 +162,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       return { records: firing.rows, nextMs: looking.rows[0] }
     },
     async pendingDeadlines() {
-      return (await rowsOf(countDeadlines, undefined))[0] ?? 0
+      return (await rowsOf(countDeadlines, undefined))[0] ?? { count: 0, overdueMs: 0 }
     },
     async forget(what, olderThanMs, from = 0n) {
       const [portion] = await rowsOf(forgetOld(what), { olderThanMs, from })

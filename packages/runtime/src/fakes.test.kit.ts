@@ -253,7 +253,8 @@ export function fakeLedger(): FakeLedger {
     },
     async pendingDeadlines() {
       await enter('pendingDeadlines')
-      return deadlines.size
+      const dueMs = Math.min(...[...deadlines.values()].map((one) => one.dueMs))
+      return { count: deadlines.size, overdueMs: Math.max(0, ledger.nowMs() - dueMs) }
     },
     async forget(what, olderThanMs) {
       await enter('forget')

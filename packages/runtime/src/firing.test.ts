@@ -18,13 +18,16 @@ let firing: Firing | undefined
 afterEach(() => firing?.stop())
 
 function begin(bench: Bench, change: { readonly everyMs?: number } = {}) {
-  const told = { lateMs: [] as number[], pending: [] as number[] }
+  const told = { lateMs: [] as number[], pending: [] as number[], overdueMs: 0 }
   firing = createFiring({
     ...bench,
     everyMs: 1,
     countEveryMs: 1,
     onFired: (lateMs) => told.lateMs.push(lateMs),
-    onCounted: (pending) => told.pending.push(pending),
+    onCounted: ({ count, overdueMs }) => {
+      told.pending.push(count)
+      told.overdueMs = overdueMs
+    },
     ...change,
   })
   firing.start()
@@ -95,6 +98,8 @@ describe('firing deadlines', () => {
     const told = begin(bench)
     await until(() => told.pending.length > 2)
     expect(bench.ledger.deadlines.size).toBe(2)
+    bench.ledger.nowMs = () => Number.MAX_SAFE_INTEGER
+    await until(() => told.overdueMs > 0)
     const lifted = { saga: 'saga', name: '1', set: undefined }
     await bench.ledger.settle({ ...nothing, deadlines: [lifted], published: [] })
     bench.relay.open()

@@ -14,7 +14,7 @@
 // | idle    | asks what is due; a page of it is published; then looks again when the next is due, within `everyMs` |
 // | unsure  | the last answer was lost: drains the lane first, then as idle               |
 
-import { commandLane, isTroupeError, messageOf } from '@troupe/core'
+import { commandLane, isTroupeError, messageOf, type PendingDeadlines } from '@troupe/core'
 import { isDoneBefore } from './abort.ts'
 import { publishLeftovers, type LeftoversOptions } from './leftovers.ts'
 import { publishThrough } from './settle.ts'
@@ -26,7 +26,7 @@ export interface FiringOptions extends LeftoversOptions {
   readonly countEveryMs: number
   /** Told how late each deadline was moved, by the database's clock. */
   readonly onFired: (lateMs: number) => void
-  readonly onCounted: (pending: number) => void
+  readonly onCounted: (pending: PendingDeadlines) => void
 }
 
 export interface Firing {

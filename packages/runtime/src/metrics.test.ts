@@ -152,6 +152,20 @@ describe('the metrics of a service', () => {
     ])
   })
 
+  it('tell how many deadlines are pending, how long one has been overdue, and how late they were fired', async () => {
+    const { metrics, lines } = open()
+    metrics.meter.deadlinesPending({ count: 3, overdueMs: 1_500 })
+    metrics.meter.deadlineFired(2)
+    expect(await lines('troupe_deadlines_pending')).toEqual(['troupe_deadlines_pending 3'])
+    expect(await lines('troupe_deadline_overdue_seconds')).toEqual(['troupe_deadline_overdue_seconds 1.5'])
+    expect(await lines('troupe_deadline_late_seconds_count')).toEqual([
+      'troupe_deadline_late_seconds_count 1',
+    ])
+    expect(await lines('troupe_deadline_late_seconds_bucket{le="1"}')).toEqual([
+      'troupe_deadline_late_seconds_bucket{le="1"} 0',
+    ])
+  })
+
   it('are kept apart from those of another service in the same process', async () => {
     const [one, other] = [open(), open()]
     one.metrics.meter.settled({ inbox: [entry('OrderReceived', 'applied')], outbox: [] })

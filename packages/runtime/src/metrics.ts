@@ -3,7 +3,14 @@
 // On the way of an event nothing is done but adding to numbers; everything else is asked for when somebody
 // reads the metrics.
 
-import type { Forgettable, InboxEntry, OutgoingRecord, Parking, Service } from '@troupe/core'
+import type {
+  Forgettable,
+  InboxEntry,
+  OutgoingRecord,
+  Parking,
+  PendingDeadlines,
+  Service,
+} from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { BackPressureWatch } from './back-pressure.ts'
@@ -27,6 +34,7 @@ export const metricNames = {
   heldBack: 'troupe_held_back',
   forgotten: 'troupe_ledger_forgotten_total',
   deadlinesPending: 'troupe_deadlines_pending',
+  deadlineOverdueSeconds: 'troupe_deadline_overdue_seconds',
   deadlineLateSeconds: 'troupe_deadline_late_seconds',
   oldestUnpublishedSeconds: 'troupe_relay_oldest_unpublished_seconds',
   refused: 'troupe_relay_refused',
@@ -65,8 +73,8 @@ export interface Meter {
   tookSeconds(seconds: number): void
   /** Told how late a deadline was fired. */
   deadlineFired(lateSeconds: number): void
-  /** Told how many deadlines the ledger holds. */
-  deadlinesPending(count: number): void
+  /** Told how many deadlines the ledger holds, and for how long the oldest of them has been due. */
+  deadlinesPending(pending: PendingDeadlines): void
   /** Told how many rows the ledger has forgotten. */
   forgot(what: Forgettable, count: number): void
   /** Told how long one stage of a batch took. */
@@ -150,6 +158,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     measureBackPressure(options),
     forgotten,
     deadlines.pending,
+    deadlines.overdueSeconds,
     deadlines.lateSeconds,
     measureDependencies(options),
     ...measureSchemas(options, passed, waiting),
@@ -182,7 +191,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       retried: (reaction, outcome) => aside.retries.inc({ reaction, outcome }),
       blocked: (reaction, seconds) => blockedSeconds.inc({ reaction }, seconds),
       deadlineFired: (lateSeconds) => deadlines.lateSeconds.observe(lateSeconds),
-      deadlinesPending: (count) => deadlines.pending.set(count),
+      deadlinesPending({ count, overdueMs }) {
+        deadlines.pending.set(count)
+        deadlines.overdueSeconds.set(overdueMs / 1_000)
+      },
       forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
       stageTook: (stage, seconds) => stageSeconds.observe({ stage }, seconds),
@@ -325,7 +337,12 @@ function measureBackPressure({ backPressure }: MetricsOptions) {
 function measureDeadlines() {
   const pending = new Gauge({
     name: metricNames.deadlinesPending,
-    help: "Deadlines and scheduled events in the service's ledger that are neither due nor lifted, counted every ten seconds; the same in every process of a service",
+    help: "Deadlines and scheduled events in the service's ledger that are neither fired nor lifted, counted every ten seconds; the same in every process of a service",
+    registers: [],
+  })
+  const overdueSeconds = new Gauge({
+    name: metricNames.deadlineOverdueSeconds,
+    help: 'How long the oldest of them has been due without having been fired, or 0; looked at every ten seconds',
     registers: [],
   })
   const lateSeconds = new Histogram({
@@ -334,7 +351,7 @@ function measureDeadlines() {
     buckets: batchBucketsSeconds,
     registers: [],
   })
-  return { pending, lateSeconds }
+  return { pending, overdueSeconds, lateSeconds }
 }
 
 function measureDependencies({ dependencies }: MetricsOptions) {

@@ -35,8 +35,10 @@ export const deadlineCases: readonly LedgerCase[] = [
     async holds(open) {
       const ledger = await migrated(open)
       assert.deepEqual(await ledger.fire(), { records: [], nextMs: undefined })
-      await set(ledger, deadline('due', now), deadline('later', never))
-      assert.equal(await ledger.pendingDeadlines(), 2)
+      await set(ledger, deadline('due', { atMs: Date.now() - 10_000 }), deadline('later', never))
+      const { count, overdueMs } = await ledger.pendingDeadlines()
+      assert.equal(count, 2)
+      assert.ok(overdueMs > 0 && overdueMs < 3_600_000, String(overdueMs))
       assert.deepEqual(await unpublishedIn(ledger, commandLane), [])
       const { records, nextMs } = await ledger.fire()
       assert.deepEqual(
@@ -46,7 +48,7 @@ export const deadlineCases: readonly LedgerCase[] = [
       assert.ok(records.every(({ lateMs }) => lateMs >= 0))
       assert.ok(nextMs !== undefined && nextMs > 3_000_000 && nextMs <= 3_600_000, String(nextMs))
       assert.deepEqual(await firedOf(open()), [])
-      assert.equal(await ledger.pendingDeadlines(), 1)
+      assert.deepEqual(await ledger.pendingDeadlines(), { count: 1, overdueMs: 0 })
     },
   },
   {
@@ -114,7 +116,7 @@ export const deadlineCases: readonly LedgerCase[] = [
       await set(ledger, deadline('one', never), deadline('other', never))
       await set(ledger, deadline('one', now, { id: 'another' }), deadline('other', now))
       assert.deepEqual(await fireAll(ledger), ['another'])
-      assert.equal(await ledger.pendingDeadlines(), 1)
+      assert.equal((await ledger.pendingDeadlines()).count, 1)
     },
   },
   {
@@ -136,7 +138,7 @@ export const deadlineCases: readonly LedgerCase[] = [
       const fired = await Promise.all([0, 1, 2, 3].map((turn) => fireAll(ledger(turn))))
       assert.deepEqual(fired.flat().toSorted(), names.map((name) => `record-${name}`).toSorted())
       assert.equal((await unpublishedIn(ledger(0), commandLane)).length, 1_200)
-      assert.equal(await ledger(1).pendingDeadlines(), 0)
+      assert.deepEqual(await ledger(1).pendingDeadlines(), { count: 0, overdueMs: 0 })
     },
   },
   {
