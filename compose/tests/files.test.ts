@@ -33,10 +33,12 @@ describe('the files of docker compose', () => {
     expect(unasked.map(([name]) => name)).toEqual(['play'])
   })
 
-  it('say of each password that it is for the demo only', async () => {
-    const passwords = [...(await read('.env')).matchAll(/^\w+_PASSWORD=(.*)$/gm)].map(([, value]) => value)
-    expect(passwords).toHaveLength(6)
-    for (const password of passwords) expect(password).toMatch(/^demo-only-[a-z]+$/)
+  it('say of each password and token that it is for the demo only', async () => {
+    const passwords = [...(await read('.env')).matchAll(/^\w+_(?:PASSWORD|TOKEN)=(.*)$/gm)].map(
+      ([, value]) => value,
+    )
+    expect(passwords).toHaveLength(7)
+    for (const password of passwords) expect(password).toMatch(/^demo-only-[a-z-]+$/)
   })
 
   it('have services send spans where the override for it says so, all of them, and nowhere else', async () => {

@@ -35,7 +35,7 @@ describe('docker compose up', () => {
   it('publishes ports on the loopback interface only', async () => {
     const all = lines(await project.mustCompose('ps', '--format', '{{.Ports}}')).join(', ')
     const published = all.split(', ').filter((port) => port.includes('->'))
-    expect(published).toHaveLength(8)
+    expect(published).toHaveLength(12)
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
@@ -121,6 +121,26 @@ describe('docker compose up', () => {
     await project.mustCompose('up', '--wait')
     const report = await project.mustCompose('--profile', 'play', 'run', '--rm', '-T', 'play', '--json')
     expect(JSON.parse(report) as PlayReport).toMatchObject({ ok: true, troubles: [], balance: { ok: true } })
+  })
+
+  it('shows and discards with its admin API what a service has set aside, and asks for the token', async () => {
+    const kafka = ['exec', '-T', 'kafka', 'sh', '-c']
+    const produce = 'kafka-console-producer.sh --bootstrap-server kafka:19092 --topic payment.events'
+    await project.mustCompose(...kafka, `echo 'no event' | /opt/kafka/bin/${produce}`)
+    const address = (await project.mustCompose('port', 'order', '9090')).trim()
+    expect(address).toMatch(/^127\.0\.0\.1:/)
+    const dlq = (args: readonly string[], token = 'demo-only-admin-token') =>
+      run('node', ['packages/cli/bin/troupe.js', 'dlq', ...args, '--admin', `http://${address}`], {
+        env: { TROUPE_ADMIN_TOKEN: token },
+      })
+    const letters = async () => JSON.parse((await dlq(['list', '--json'])).stdout) as readonly object[]
+    const giveUpMs = Date.now() + 60_000
+    while ((await letters()).length === 0 && Date.now() < giveUpMs);
+    expect(await letters()).toEqual([expect.objectContaining({ topic: 'payment.events', state: 'open' })])
+    expect((await dlq(['groups'])).stdout).toMatch(/^1 +unreadable-/m)
+    expect((await dlq(['discard', '--all', '--reason', 'a test'])).status).toBe(0)
+    expect(await letters()).toEqual([])
+    expect((await dlq(['list'], 'demo-only-other-token')).stderr).toContain('asks for another token')
   })
 
   it('leaves nothing after down -v', async () => {
