@@ -20,6 +20,7 @@ export type {
   RestartReason,
 } from './receiver-options.ts'
 export { checkTopics } from './check-topics.ts'
+export { recordBytesMaxOf } from './record-bytes-max.ts'
 export type { TopicRule } from './topic-facts.ts'
 export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics.ts'
 export {

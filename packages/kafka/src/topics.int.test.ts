@@ -5,6 +5,7 @@ import { connectKafka } from './client.ts'
 import { recordingLog, withBroker } from './kafka.test.kit.ts'
 import { closedPort } from './tcp-proxy.test.kit.ts'
 import { onWire } from './namespace.ts'
+import { recordBytesMaxOf } from './record-bytes-max.ts'
 import { ensureTopics } from './topics.ts'
 
 describe('ensuring topics', () => {
@@ -55,6 +56,16 @@ describe('ensuring topics', () => {
         { topic, setting: 'replication', wanted: '3', found: '1' },
         { topic, setting: 'retention.ms', wanted: '60000', found: '604800000' },
       ])
+    }))
+
+  it('tells how large a record may be: as the topic says, or its broker', () =>
+    withBroker(async (bench) => {
+      const { connection } = bench
+      await bench.createTopic('small.events', 1, { 'max.message.bytes': '5000' })
+      await bench.createTopic('order.events')
+      expect(await recordBytesMaxOf(connection, 'small.events')).toBe(5_000)
+      // Kafka's default: a mebibyte, and the 12 bytes in front of a batch.
+      expect(await recordBytesMaxOf(connection, 'order.events')).toBe(1_048_588)
     }))
 
   it('lets several services ensure one topic at the same time', () =>

@@ -235,4 +235,22 @@ describe('an event that must not be emitted', () => {
     await ledger.close()
     await counter.stop()
   })
+
+  it('is told of at the start, once, where the topic takes less than may be emitted', async () => {
+    const small = ecosystem('small')
+    const ofSmall = await stack.settings('small-counter')
+    const config = { 'max.message.bytes': '5000' }
+    await ensureTopics(connectForeign(ofSmall, 'small'), [
+      { topic: small.PaidIn.topic, partitions: 1, config },
+    ])
+    const { running: counter, log: said } = stack.create(small.counter, ofSmall)
+    await counter.start()
+    const warnings = said.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /small-counter\.events takes no event of more than 5000 bytes.*up to 900000 may be/,
+      ),
+    ])
+    await counter.stop()
+  })
 })

@@ -2,8 +2,16 @@
 
 import type { RegistryAccess } from '@troupe/avro'
 import type { Service } from '@troupe/core'
-import { checkTopics, ensureTopics, type KafkaConnection, type KafkaSettings, ping } from '@troupe/kafka'
+import {
+  checkTopics,
+  ensureTopics,
+  type KafkaConnection,
+  type KafkaSettings,
+  ping,
+  recordBytesMaxOf,
+} from '@troupe/kafka'
 import type { Settings } from './environment.ts'
+import { warnOfSmallTopic } from './topic-limit.ts'
 
 export function kafkaSettings(service: Service, settings: Settings): KafkaSettings {
   const { kafkaBrokers, kafkaTls, kafkaSasl, namespace } = settings
@@ -35,7 +43,8 @@ export function databaseAccess({ databaseUrl, databaseCa }: Settings) {
 const deadLetterConfig = { 'retention.ms': '-1', 'max.message.bytes': String(16 * 1024 * 1024) }
 
 /**
- * Sees to a service's topics, as the settings say: creates those that are missing, or only checks them.
+ * Sees to a service's topics, as the settings say: creates those that are missing, or only checks them; and
+ * warns of one that takes less than the service may emit.
  *
  * @throws TroupeError `TROUPE_KAFKA_UNREACHABLE`, `TROUPE_TOPIC_MISSING`, `TROUPE_TOPIC_MISMATCH`,
  *   `TROUPE_ACCESS_DENIED`
@@ -55,6 +64,8 @@ export async function prepareTopics(
   ])
   if (prepared.status === 'rejected') throw prepared.reason
   if (pinged.status === 'rejected') throw pinged.reason
+  const ask = (topic: string) => recordBytesMaxOf(connection, topic, { timeoutMs })
+  await warnOfSmallTopic(service, settings, { ask, log: connection.log })
 }
 
 function declaredOf({ topicShape: { partitions, replication, retentionMs } }: Service) {

@@ -141,7 +141,16 @@ describe('troupe demo', () => {
       const dir = mkdtempSync(join(tmpdir(), 'troupe-keep-'))
       try {
         const first = startTroupe(
-          ...['demo', '--once', '--json', '--verbose', '--orders', '60', '--seed', '7', '--keep', dir],
+          'demo',
+          '--once',
+          '--json',
+          '--verbose',
+          '--orders',
+          '60',
+          '--seed',
+          '7',
+          '--keep',
+          dir,
         )
         expect([await first.ended, first.stderr()]).toEqual([0, expect.stringContaining('seed 7')])
         expect(complaintsIn(first.stderr())).toEqual([])

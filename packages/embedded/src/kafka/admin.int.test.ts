@@ -90,6 +90,26 @@ describe('an administrator', () => {
     )
   })
 
+  it('tells of a topic the limit of its broker, as what it is, unless it has one of its own', async () => {
+    const target = await broker({ messageBytesMax: 500_000 })
+    target.createTopic('a')
+    const admin = await adminFor(target)
+    const own = [{ name: 'max.message.bytes', value: '300000' }]
+    await admin.createTopics({ topics: [{ topic: 'b', configEntries: own }] })
+    const configNames = ['max.message.bytes']
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: ['a', 'b'].map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames })),
+    })
+    // Source: Kafka protocol, config sources: 4 for a broker's own, 1 for a topic's.
+    expect(
+      resources.map(({ configEntries: [one] }) => [one?.configValue, one?.isDefault, one?.configSource]),
+    ).toEqual([
+      ['500000', false, 4],
+      ['300000', false, 1],
+    ])
+  })
+
   it('changes single settings and leaves the others', async () => {
     const target = await broker()
     target.createTopic('a')

@@ -25,6 +25,11 @@ const SOURCE_TOPIC = 1
 const SOURCE_BROKER_STATIC = 4
 const SOURCE_DEFAULT = 5
 
+interface TopicSetting extends SettingView {
+  /** Set neither for the topic nor by default, but for the broker. */
+  readonly isOfBroker?: boolean
+}
+
 export const describeConfigs = defineApi({
   key: 32,
   name: 'DescribeConfigs',
@@ -76,9 +81,9 @@ export const describeConfigs = defineApi({
   },
 })
 
-function toConfig({ name, value, isDefault, kind }: SettingView, readOnly: boolean) {
-  const ownSource = readOnly ? SOURCE_BROKER_STATIC : SOURCE_TOPIC
-  const configSource = isDefault ? SOURCE_DEFAULT : ownSource
+function toConfig(setting: TopicSetting, readOnly: boolean) {
+  const { name, value, isDefault, kind } = setting
+  const configSource = sourceOf(setting, readOnly)
   return {
     name,
     value,
@@ -92,10 +97,27 @@ function toConfig({ name, value, isDefault, kind }: SettingView, readOnly: boole
   }
 }
 
+function sourceOf({ isDefault, isOfBroker }: TopicSetting, readOnly: boolean): number {
+  if (isDefault) return SOURCE_DEFAULT
+  return readOnly || isOfBroker ? SOURCE_BROKER_STATIC : SOURCE_TOPIC
+}
+
+/** What a topic leaves open is as its broker has it, and told so. */
+function topicSettings(
+  chosen: ReadonlyMap<string, string>,
+  { settings: { messageBytesMax } }: Services,
+): TopicSetting[] {
+  return viewSettings(chosen).map((one) => {
+    const value = String(messageBytesMax)
+    if (one.name !== 'max.message.bytes' || !one.isDefault || one.value === value) return one
+    return { ...one, value, isDefault: false, isOfBroker: true }
+  })
+}
+
 function settingsOf(type: number, name: string, services: Services) {
   if (type === TOPIC_RESOURCE) {
     const topic = services.topics.get(name)
-    if (topic) return settingsFound(viewSettings(topic.settings), false)
+    if (topic) return settingsFound(topicSettings(topic.settings, services), false)
     return settingsMissing(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`)
   }
   if (type === BROKER_RESOURCE && (name === '' || name === String(services.nodeId))) {
@@ -122,7 +144,7 @@ function brokerSettings({ nodeId, settings }: Services): SettingView[] {
   ]
 }
 
-function settingsFound(settings: SettingView[], isReadOnly: boolean) {
+function settingsFound(settings: TopicSetting[], isReadOnly: boolean) {
   return { problem: { errorCode: ErrorCode.NONE, errorMessage: null }, isReadOnly, settings }
 }
 
