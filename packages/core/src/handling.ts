@@ -5,6 +5,7 @@ import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import { flawOfJson, freeze } from './json.ts'
 import type { DeadlineWrite, DocumentName, OutgoingRecord } from './ports.ts'
+import type { Sql } from './tables.ts'
 import { type Cause, type Deciding, emitNow, scheduleLater, waitFrom } from './saying.ts'
 import { type Changes, refuseUnread, type WorkingSet } from './working-set.ts'
 
@@ -15,6 +16,18 @@ export interface Handling {
   readonly deadlines: readonly DeadlineWrite[]
   /** Runs `react` and returns what it returned. Afterwards its context refuses to put or emit. */
   run(react: (input: never, context: never) => unknown, input: object): unknown
+  /** Runs `transact`, with no documents. Its context refuses to emit once it has ended, or its signal aborts. */
+  runLater(
+    transact: (input: never, context: never) => Promise<unknown>,
+    input: object,
+    tables: TablesInHand,
+  ): Promise<void>
+}
+
+/** What `transact` works on, as long as its signal does not abort. */
+export interface TablesInHand {
+  readonly sql: Sql
+  readonly signal: AbortSignal
 }
 
 /** Makes a handler's context on a working set, in which it can run once. */
@@ -74,7 +87,24 @@ export function openHandling(
       hasReturned = true
     }
   }
-  return { documents, outbox, deadlines, run }
+  async function runLater(
+    transact: (input: never, context: never) => Promise<unknown>,
+    input: object,
+    { sql, signal }: TablesInHand,
+  ): Promise<void> {
+    const { performed, done, timeMs, id, emit, schedule, lift } = context
+    // Whoever gave up waiting for it does not see it end.
+    const giveUp = () => void (hasReturned = true)
+    signal.addEventListener('abort', giveUp, { once: true })
+    try {
+      const given = { performed, done, timeMs, id, emit, schedule, lift, sql, signal }
+      await transact(input as never, given as never)
+    } finally {
+      hasReturned = true
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+  return { documents, outbox, deadlines, run, runLater }
 }
 
 function refuseAsync(returned: unknown, handler: string): void {
@@ -98,7 +128,7 @@ function refuseAsync(returned: unknown, handler: string): void {
 function refuseLate(handler: string): never {
   throw new TroupeError(
     'TROUPE_REACTION_ASYNC',
-    `${handler} put or emitted something after \`react\` had returned. Say it before: \`react\` is synchronous.`,
+    `${handler} put or emitted something after it had ended. Say it before: \`react\` is synchronous, and \`transact\` awaits whatever it does.`,
     { details: { handler } },
   )
 }

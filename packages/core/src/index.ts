@@ -107,7 +107,7 @@ export {
 export type { EventName, RawRecord, TopicPartition } from './record.ts'
 export type { Deciding, Emitted, TraceEmitted } from './saying.ts'
 export { decideTwice, type Elsewhere, type PurityCheck } from './purity.ts'
-export { decideOn, type Performed, reactTo, readableBy, withoutRunning } from './react.ts'
+export { decideOn, type Performed, reactTo, readableBy, transactOn, withoutRunning } from './react.ts'
 export {
   type BreakerPolicy,
   type Each,
@@ -117,9 +117,11 @@ export {
   type Reaction,
   reaction,
   type ReactionDeclaration,
+  type TransactContext,
   undo,
   type UndoContext,
   type UndoDeclaration,
+  type UndoTransactContext,
 } from './reaction.ts'
 export {
   type BoundReaction,
@@ -131,6 +133,16 @@ export {
   topicOf,
   type TopicShape,
 } from './service.ts'
+export type {
+  Sql,
+  SqlRows,
+  SqlValue,
+  TableMigration,
+  Tables,
+  TableTransaction,
+  UnitOptions,
+  UnitOutcome,
+} from './tables.ts'
 export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
 export {
   durationOf,

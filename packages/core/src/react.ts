@@ -2,7 +2,7 @@ import type { Verdict } from './admit.ts'
 import { causeIdOf, type Delivery, type Request, requestId, stepOf } from './delivery.ts'
 import { headerNames, type TraceContext } from './envelope.ts'
 import { TroupeError } from './errors.ts'
-import { openHandling } from './handling.ts'
+import { type Handling, openHandling, type TablesInHand } from './handling.ts'
 import { flawOfJson, type Json } from './json.ts'
 import {
   commandLane,
@@ -49,30 +49,84 @@ export function reactTo(
     readonly traceEmitted?: TraceEmitted | undefined
   },
 ): Changes {
+  const { react } = delivery.bound.reaction
+  if (!react) throw new TypeError(`${delivery.bound.name} has no \`react\`, and needs a database to be run.`)
+  const known = knownStep(delivery, set)
+  const readable = readableBy(delivery, reads, set)
+  const handling = handlingOf(delivery, readable, { performed, done }, set, { deciding, lane, traceEmitted })
+  handling.run(react, delivery.event)
+  return changesOf(delivery, handling, { known, touched: reads })
+}
+
+/**
+ * The same for a reaction with tables of its own: runs its `transact`, and returns what the ledger is to remember
+ * of it if its SQL is committed.
+ *
+ * @throws as {@link reactTo}; whatever its SQL does
+ */
+export async function transactOn(
+  delivery: Delivery,
+  { performed, done }: Performed,
+  set: WorkingSet,
+  {
+    tables,
+    ...how
+  }: {
+    readonly tables: TablesInHand
+    readonly deciding: Deciding
+    readonly lane: string
+    readonly traceEmitted?: TraceEmitted | undefined
+  },
+): Promise<Changes> {
+  const { transact } = delivery.bound.reaction
+  if (!transact) throw new TypeError(`${delivery.bound.name} has no \`transact\`.`)
+  const known = knownStep(delivery, set)
+  const handling = handlingOf(delivery, [], { performed, done }, set, how)
+  await handling.runLater(transact, delivery.event, tables)
+  return changesOf(delivery, handling, { known, touched: [] })
+}
+
+function knownStep(delivery: Delivery, set: WorkingSet): StoredStep | undefined {
+  const step = delivery.bound.reaction.form === 'undo' ? stepOf(delivery) : undefined
+  return step && set.step(step)
+}
+
+function handlingOf(
+  { event, bound }: Delivery,
+  readable: readonly DocumentName[],
+  { performed, done }: Performed,
+  set: WorkingSet,
+  {
+    deciding,
+    lane,
+    traceEmitted,
+  }: {
+    readonly deciding: Deciding
+    readonly lane: string
+    readonly traceEmitted?: TraceEmitted | undefined
+  },
+): Handling {
+  return openHandling(`${deciding.service}.${bound.name}`, readable, set, deciding, {
+    causeId: causeIdOf(event),
+    correlationId: event.correlationId,
+    causationId: event.id,
+    emits: bound.reaction.emits,
+    deadline: bound.reaction.deadline,
+    lane,
+    performed,
+    done,
+    trace: event,
+    traceEmitted,
+  })
+}
+
+function changesOf(
+  delivery: Delivery,
+  { documents, outbox, deadlines }: Handling,
+  { known, touched }: { readonly known: StoredStep | undefined; readonly touched: readonly DocumentName[] },
+): Changes {
   const { event, bound } = delivery
   const step = stepOf(delivery)
-  const known = step && bound.reaction.form === 'undo' ? set.step(step) : undefined
-  const handling = openHandling(
-    `${deciding.service}.${bound.name}`,
-    readableBy(delivery, reads, set),
-    set,
-    deciding,
-    {
-      causeId: causeIdOf(event),
-      correlationId: event.correlationId,
-      causationId: event.id,
-      emits: bound.reaction.emits,
-      deadline: bound.reaction.deadline,
-      lane,
-      performed,
-      done,
-      trace: event,
-      traceEmitted,
-    },
-  )
-  handling.run(bound.reaction.react, event)
-
-  const changedStep = step && stepAfter(step, { bound, known, outbox: handling.outbox, touched: reads })
   return {
     inbox: {
       source: event.source,
@@ -81,10 +135,10 @@ export function reactTo(
       saga: event.correlationId,
       outcome: 'applied',
     },
-    documents: handling.documents,
-    step: changedStep,
-    outbox: handling.outbox,
-    deadlines: joined(liftedBy(delivery), handling.deadlines),
+    documents,
+    step: step && stepAfter(step, { bound, known, outbox, touched }),
+    outbox,
+    deadlines: joined(liftedBy(delivery), deadlines),
   }
 }
 

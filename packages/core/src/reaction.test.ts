@@ -10,6 +10,7 @@ import {
   ShippingFailed,
 } from './fixtures.test.kit.ts'
 import { reaction, undo } from './reaction.ts'
+import { service } from './service.ts'
 
 const react = () => {}
 
@@ -44,6 +45,40 @@ describe('a declared reaction', () => {
       code: 'TROUPE_DECLARATION_INVALID',
       message: 'A reaction names PaymentProcessed twice in `on`. Name it once.',
     })
+  })
+})
+
+describe('a reaction with tables of its own', () => {
+  const transact = async () => {}
+
+  it('has `transact` in place of `react`, and so has an undo', () => {
+    const step = reaction({ on: PaymentProcessed, emits: [InventoryReserved], transact })
+    expect(step).toMatchObject({ react: undefined, transact })
+    expect(undo(step, { undoes: InventoryReserved, on: ShippingFailed, emits: [], transact })).toMatchObject({
+      react: undefined,
+      transact,
+    })
+  })
+
+  it.each([
+    ['both', { react, transact }, 'both `react` and `transact`'],
+    ['neither', {}, 'neither `react` nor `transact`'],
+    ['documents besides', { transact, reads: () => [] }, 'gets no documents'],
+  ])('is refused if it has %s', (_what, form, why) => {
+    const declared = { on: PaymentProcessed, emits: [], ...form } as never
+    expect(refusal(() => reaction(declared))).toMatchObject({
+      code: 'TROUPE_DECLARATION_INVALID',
+      message: expect.stringContaining(why) as unknown,
+    })
+  })
+
+  it('makes its service one with tables, whoever makes those', () => {
+    const step = reaction({ on: PaymentProcessed, emits: [InventoryReserved], transact })
+    const stock = { name: 'stock', sql: 'CREATE TABLE stock ()' }
+    const tablesOf = (declared: object) =>
+      service({ name: 'inventory', reactions: { step }, ...declared }).tables
+    expect([tablesOf({}), tablesOf({ tables: [stock] })]).toEqual([[], [stock]])
+    expect(service({ name: 'inventory', reactions: { reserveStock } }).tables).toBeUndefined()
   })
 })
 

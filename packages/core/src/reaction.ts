@@ -3,6 +3,7 @@ import type { DocumentRef } from './document.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, EventOf, InputOfAll } from './event-type.ts'
 import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
+import type { Sql } from './tables.ts'
 
 /** One event type or several. */
 export type OneOrMore<T> = T | readonly T[]
@@ -45,6 +46,18 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
   readonly timeMs: number
 }
 
+/** What `transact` may do: what `react` may, but for documents, and SQL on the service's own tables. */
+export interface TransactContext<Emits extends AnyEventType = AnyEventType, Performed = unknown>
+  extends Omit<ReactContext<Emits, Performed>, 'get' | 'put'> {
+  /**
+   * The service's own tables, in the transaction that also writes the ledger: all of it commits, or none. Only
+   * until `transact` has ended. A statement that the database refuses ends the transaction for this event.
+   */
+  readonly sql: Sql
+  /** Aborted when the time is over, the service stops or the partition is lost. */
+  readonly signal: AbortSignal
+}
+
 /** When the calls to the outside of one reaction pause, and for how long. */
 export interface BreakerPolicy {
   /**
@@ -70,12 +83,47 @@ export interface PerformContext {
   readonly signal: AbortSignal
 }
 
-export interface ReactionDeclaration<
+/** The two forms in which a reaction decides: on documents, or on tables of the service's own. */
+type Deciding<Event, Context, Transacting> =
+  | {
+      /** The documents it needs. Pure. Default: none. An undo has those of its step besides. */
+      readonly reads?: (event: Event) => readonly DocumentRef[]
+      /**
+       * Decides. Pure and synchronous: no I/O, no clock, no randomness. (`void | undefined`: a function that
+       * returns a promise fits plain `void`.)
+       */
+      readonly react: (event: Event, context: Context) => void | undefined
+      readonly transact?: undefined
+    }
+  | {
+      /**
+       * Decides, in SQL on tables of the service's own, instead of `react`. It runs again from the start where its
+       * transaction was rolled back, so whatever it does beyond its `sql` has to bear that.
+       */
+      readonly transact: (event: Event, context: Transacting) => Promise<void>
+      readonly react?: undefined
+      readonly reads?: undefined
+    }
+
+export type ReactionDeclaration<
   On extends OneOrMore<AnyEventType>,
   Emits extends readonly AnyEventType[],
   Performed,
   From extends Emits[number] = Emits[number],
   Overdue extends AnyEventType = AnyEventType,
+> = ReactionTerms<On, Emits, Performed, From, Overdue> &
+  Deciding<
+    EventOf<Each<On>>,
+    ReactContext<Emits[number], Performed>,
+    TransactContext<Emits[number], Performed>
+  >
+
+interface ReactionTerms<
+  On extends OneOrMore<AnyEventType>,
+  Emits extends readonly AnyEventType[],
+  Performed,
+  From extends Emits[number],
+  Overdue extends AnyEventType,
 > {
   /** The event, or events, it hears. */
   readonly on: On
@@ -83,29 +131,19 @@ export interface ReactionDeclaration<
   readonly emits: Emits
   /** For how long its saga waits for an answer to what it emits, and what is said if none comes. */
   readonly deadline?: DeadlineDeclaration<From, Overdue>
-  /** The documents it needs. Pure. Default: none. */
-  readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
   /**
    * Says that what it does stands, whatever fails later: it has no undo and needs none. `troupe graph --check`
    * asks for this, or for an undo, of a reaction that may change something before somebody else fails.
    */
   readonly final?: boolean
   /**
-   * The call to the outside, before `react`. May run more than once, with the same idempotency key. What it
-   * resolves to is JSON, or nothing: it is kept until it is settled. Write it above `react`, so that the type of
-   * `performed` is known there.
+   * The call to the outside, before `react` or `transact`. May run more than once, with the same idempotency key.
+   * What it resolves to is JSON, or nothing: it is kept until it is settled. Write it above `react`, so that the
+   * type of `performed` is known there.
    */
   readonly perform?: (event: EventOf<Each<On>>, context: PerformContext) => Promise<Performed>
   /** When its calls pause because the other side is out of order; `false`: never. Default: the settings'. */
   readonly breaker?: Partial<BreakerPolicy> | false
-  /**
-   * Decides. Pure and synchronous: no I/O, no clock, no randomness. (`void | undefined`: a function that
-   * returns a promise fits plain `void`.)
-   */
-  readonly react: (
-    event: EventOf<Each<On>>,
-    context: ReactContext<Emits[number], Performed>,
-  ) => void | undefined
   /** What is done when it fails, where that differs from what holds for the whole service. */
   readonly retry?: Partial<RetryPolicy>
 }
@@ -120,7 +158,9 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly perform: ((event: never, context: PerformContext) => Promise<unknown>) | undefined
   /** As far as it was declared; false where its calls never pause. */
   readonly breaker: Partial<BreakerPolicy> | false | undefined
-  readonly react: (event: never, context: never) => void
+  /** Undefined where it has `transact` instead. */
+  readonly react: ((event: never, context: never) => void) | undefined
+  readonly transact: ((event: never, context: never) => Promise<void>) | undefined
   /** True if it was declared that what it does stands, whatever fails later. */
   readonly isFinal: boolean
   /** Set on an undo: the step it undoes, and the event that says that the step was done. */
@@ -132,8 +172,8 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
 /**
  * Declares a reaction.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice; if its `retry` is
- *   malformed; or if its deadline begins with what it never emits, waits for nothing, or for no time that can be.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice; if it has not exactly
+ *   one of `react` and `transact`; if its `retry` is malformed; or if its deadline begins with what it never emits, waits for nothing, or for no time that can be.
  */
 export function reaction<
   const On extends OneOrMore<AnyEventType>,
@@ -151,21 +191,41 @@ export function reaction<
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     breaker: breakerOf(on, declaration),
-    react: declaration.react as Reaction['react'],
+    ...formOf(on, declaration),
     isFinal: declaration.final ?? false,
     undoes: undefined,
     retry: retryOf(declaration.retry, `the reaction on ${namesOf(on)}`),
   }
 }
 
-/** What an undo's `react` gets beside the rest. */
-export interface UndoContext<Emits extends AnyEventType, Performed, Done extends AnyEventType>
-  extends ReactContext<Emits, Performed> {
+interface ToUndo<Done extends AnyEventType> {
   /** The event by which the step said that it was done: what there is to undo. */
   readonly done: DataOf<Done>
 }
 
-export interface UndoDeclaration<
+/** What an undo's `react` gets beside the rest. */
+export interface UndoContext<Emits extends AnyEventType, Performed, Done extends AnyEventType>
+  extends ReactContext<Emits, Performed>,
+    ToUndo<Done> {}
+
+/** What an undo's `transact` gets beside the rest. */
+export interface UndoTransactContext<Emits extends AnyEventType, Performed, Done extends AnyEventType>
+  extends TransactContext<Emits, Performed>,
+    ToUndo<Done> {}
+
+export type UndoDeclaration<
+  Done extends AnyEventType,
+  On extends OneOrMore<AnyEventType>,
+  Emits extends readonly AnyEventType[],
+  Performed,
+> = UndoTerms<Done, On, Emits, Performed> &
+  Deciding<
+    EventOf<Each<On>>,
+    UndoContext<Emits[number], Performed, Done>,
+    UndoTransactContext<Emits[number], Performed, Done>
+  >
+
+interface UndoTerms<
   Done extends AnyEventType,
   On extends OneOrMore<AnyEventType>,
   Emits extends readonly AnyEventType[],
@@ -176,8 +236,6 @@ export interface UndoDeclaration<
   /** The event, or events, that call for it. Never one that the step itself hears or emits. */
   readonly on: On
   readonly emits: Emits
-  /** Documents beyond those that the step read, which are there anyway. */
-  readonly reads?: (event: EventOf<Each<On>>) => readonly DocumentRef[]
   /** The call to the outside, with what the step said. Write it above `react`. */
   readonly perform?: (
     event: EventOf<Each<On>>,
@@ -185,10 +243,6 @@ export interface UndoDeclaration<
   ) => Promise<Performed>
   /** As a reaction's. */
   readonly breaker?: Partial<BreakerPolicy> | false
-  readonly react: (
-    event: EventOf<Each<On>>,
-    context: UndoContext<Emits[number], Performed, Done>,
-  ) => void | undefined
   /** As of a reaction; without `attempts` of its own it is tried until it works. */
   readonly retry?: Partial<RetryPolicy>
 }
@@ -252,11 +306,33 @@ export function undo<
     reads: declaration.reads as Reaction['reads'],
     perform: declaration.perform as Reaction['perform'],
     breaker: breakerOf(on, declaration),
-    react: declaration.react as Reaction['react'],
+    ...formOf(on, declaration),
     isFinal: false,
     undoes: { step, done: declaration.undoes },
     retry: retryOf(declaration.retry, `the undo on ${namesOf(on)}`),
   }
+}
+
+/** What TypeScript says of exactly one form, said again for who does not ask it. */
+function formOf(
+  on: readonly AnyEventType[],
+  {
+    react,
+    transact,
+    reads,
+  }: { readonly react?: unknown; readonly transact?: unknown; readonly reads?: unknown },
+): Pick<Reaction, 'react' | 'transact'> {
+  if ((react === undefined) === (transact === undefined)) {
+    refuse(
+      `The reaction to ${namesOf(on)} has ${react === undefined ? 'neither `react` nor `transact`' : 'both `react` and `transact`'}. Give it one of them.`,
+    )
+  }
+  if (transact !== undefined && reads !== undefined) {
+    refuse(
+      `The reaction to ${namesOf(on)} has \`transact\`, which gets no documents, and names some in \`reads\`. Read tables, or decide with \`react\`.`,
+    )
+  }
+  return { react: react as Reaction['react'], transact: transact as Reaction['transact'] }
 }
 
 function retryOf(retry: Partial<RetryPolicy> | undefined, whose: string): Reaction['retry'] {

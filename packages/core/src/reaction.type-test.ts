@@ -242,3 +242,48 @@ command({
     lift('patience')
   },
 })
+
+export const reserveInSql = reaction({
+  on: PaymentProcessed,
+  emits: [InventoryReserved],
+  perform: async ({ id }) => ({ receipt: id }),
+  async transact({ data: { orderId, items } }, { sql, emit, performed, signal }) {
+    const receipt: string = performed.receipt
+    const found = await sql<{
+      sku: string
+    }>`SELECT sku FROM stock WHERE sku = ANY (${items.map(({ sku }) => sku)})`
+    const facts: [string | undefined, number, boolean] = [found[0]?.sku, found.count, signal.aborted]
+    emit(InventoryReserved, { orderId, items })
+    // @ts-expect-error: what is not in `emits` cannot be emitted
+    emit(InventoryFailed, { orderId, reason: 'none' })
+    // @ts-expect-error: an object is no value of SQL
+    await sql`SELECT ${items[0]}`
+    return void [receipt, facts]
+  },
+})
+
+undo(reserveInSql, {
+  undoes: InventoryReserved,
+  on: ShippingFailed,
+  emits: [InventoryReleased],
+  async transact(_event, { done, sql, emit }) {
+    await sql.query('DELETE FROM reserved WHERE order_id = $1', [done.orderId])
+    emit(InventoryReleased, { orderId: done.orderId })
+  },
+})
+
+// @ts-expect-error: one of the two forms, not both
+reaction({ on: PaymentProcessed, emits: [], react() {}, async transact() {} })
+// @ts-expect-error: nor none
+reaction({ on: PaymentProcessed, emits: [] })
+// @ts-expect-error: documents are for `react`
+reaction({ on: PaymentProcessed, emits: [], reads: () => [], async transact() {} })
+
+reaction({
+  on: PaymentProcessed,
+  emits: [],
+  // @ts-expect-error: `transact` gets no documents
+  async transact(_event, { get }) {
+    void get
+  },
+})

@@ -4,6 +4,7 @@ import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import { type Reaction, reaction } from './reaction.ts'
 import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
+import type { TableMigration } from './tables.ts'
 
 const brand = Symbol.for('troupe.service')
 
@@ -20,6 +21,11 @@ export interface ServiceDeclaration {
   readonly topic?: TopicShape
   /** What is done when one of its reactions fails, unless that says otherwise. */
   readonly retry?: Partial<RetryPolicy>
+  /**
+   * How its own tables are made, for reactions with `transact`: each run once, in this order, before the service
+   * starts, in a schema of the service's name. Left out where something else makes them.
+   */
+  readonly tables?: readonly TableMigration[]
 }
 
 /** The events with which sagas end. */
@@ -75,6 +81,8 @@ export interface Service {
   /** Every event type it may emit, each once. */
   readonly says: readonly AnyEventType[]
   readonly ends: Ends
+  /** How its own tables are made; undefined for a service that has none. */
+  readonly tables: readonly TableMigration[] | undefined
 }
 
 /**
@@ -148,6 +156,7 @@ export function service(declaration: ServiceDeclaration): Service {
     hears: distinct([...declared.flatMap(([, { on }]) => on), ...answers]),
     says,
     ends: endsOf(name, says, declaration.ends),
+    tables: tablesOf(declaration),
   }
   Object.defineProperty(made, brand, { value: true })
   return made
@@ -185,6 +194,12 @@ function shapeOf(serviceName: string, shape: TopicShape = {}): TopicShape {
     )
   }
   return Object.freeze({ ...shape })
+}
+
+/** A service with a `transact` has tables, whoever makes them. */
+function tablesOf({ reactions, tables }: ServiceDeclaration): Service['tables'] {
+  const hasTransact = Object.values(reactions).some(({ transact }) => transact)
+  return tables ? Object.freeze([...tables]) : hasTransact ? [] : undefined
 }
 
 function endsOf(serviceName: string, says: readonly AnyEventType[], ends: Partial<Ends> = {}): Ends {

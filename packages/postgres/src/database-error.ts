@@ -72,11 +72,49 @@ export function troubleOf(error: unknown): Trouble {
   return troubleBySqlState[error.code] ?? troubleBySqlState[error.code.slice(0, 2)] ?? 'bug'
 }
 
+/**
+ * The same for SQL that is not the ledger's. Its texts and its values are its author's, so that whatever the
+ * server says of them is the work's own fault, and only what it says of itself is not.
+ */
+const troubleOfOwnBySqlState: Readonly<Record<string, Trouble>> = {
+  '40001': 'conflict',
+  '40P01': 'conflict',
+  '55P03': 'conflict', // somebody held the lock for too long
+  '08': 'unreachable',
+  '25006': 'unreachable', // a standby, until the failover is through
+  '25P03': 'unreachable', // the process was asleep for longer than a transaction may idle
+  '28': 'denied',
+  '40003': 'unreachable',
+  '42501': 'denied',
+  '53': 'unreachable',
+  '53100': 'full',
+  '57P01': 'unreachable', // shut down; backend terminated
+  '57P02': 'unreachable', // crashed
+  '57P03': 'unreachable', // starting up
+  '58': 'unreachable',
+  XX001: 'unreachable', // corrupted data
+  XX002: 'unreachable', // corrupted index
+}
+
+export function troubleOfOwn(error: unknown): Trouble {
+  if (!isServerError(error)) return 'unreachable'
+  return troubleOfOwnBySqlState[error.code] ?? troubleOfOwnBySqlState[error.code.slice(0, 2)] ?? 'bug'
+}
+
+/** The error for callers, of a statement that is not the ledger's: the database's own where that is to blame. */
+export function ownError(error: unknown, during: string, address: Address): unknown {
+  const trouble = troubleOfOwn(error)
+  return trouble === 'bug' ? error : errorFor(trouble, error, during, address)
+}
+
 /** The error for callers. `during` names the statement, or what else was being done. */
 export function ledgerError(error: unknown, during: string, address: Address): Error {
+  return errorFor(troubleOf(error), error, during, address)
+}
+
+function errorFor(trouble: Trouble, error: unknown, during: string, address: Address): Error {
   const sqlState = isServerError(error) ? error.code : undefined
   const said = saidBy(error)
-  const trouble = troubleOf(error)
   switch (trouble) {
     case 'unreachable':
       return new TroupeError(

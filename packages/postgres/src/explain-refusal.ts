@@ -1,5 +1,6 @@
 import {
   type Claim,
+  isTroupeError,
   type KeyPlace,
   type ParkedKeyWrite,
   type RecalledKey,
@@ -9,6 +10,7 @@ import {
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
+import { refusal } from './database-error.ts'
 
 /** What an explanation reads. */
 export interface Stored {
@@ -19,8 +21,33 @@ export interface Stored {
 /** How many names a message and its details carry. */
 const namesMax = 10
 
+/** The same refusal with names in it. If those cannot be read, the refusal as it is: its code is what counts. */
+export async function explained(settlement: Settlement, error: unknown, stored: Stored): Promise<unknown> {
+  try {
+    if (isTroupeError(error, 'TROUPE_FENCED')) return await explainFence(settlement, error, stored)
+    if (isTroupeError(error, 'TROUPE_CONFLICT') && !isRace(error)) {
+      return (await explainConflict(settlement, error, stored)) ?? contradiction(error)
+    }
+  } catch {
+    return error
+  }
+  return error
+}
+
+/** A deadlock or serialization failure names nothing that changed. */
+function isRace({ details }: TroupeError): boolean {
+  return details['sqlState'] !== '23505' && details['sqlState'] !== refusal.conflict
+}
+
+function contradiction({ cause }: TroupeError): Error {
+  return new Error(
+    'The settlement was refused though nothing of it has changed since it was recalled: it names something twice.',
+    { cause },
+  )
+}
+
 /** `TROUPE_FENCED` with what was expected and what is stored. */
-export async function explainFence(
+async function explainFence(
   { position }: Settlement,
   refused: TroupeError,
   stored: Stored,
@@ -56,7 +83,7 @@ export async function explainFence(
  *
  * Exact, though it reads after the refusal: versions, states and inbox entries never go back.
  */
-export async function explainConflict(
+async function explainConflict(
   { inbox, documents: written, documentsRead, steps, answers, parking }: Settlement,
   refused: TroupeError,
   stored: Stored,

@@ -1,1 +1,2 @@
 export { postgresLedger, type PostgresLedgerOptions } from './postgres-ledger.ts'
+export { postgresTables, type PostgresTablesOptions } from './tables/postgres-tables.ts'

@@ -2,7 +2,6 @@ import {
   type Claim,
   type DocumentPage,
   type EventName,
-  isTroupeError,
   type Ledger,
   type Log,
   type RecallRequest,
@@ -14,8 +13,7 @@ import {
   TroupeError,
 } from '@troupe/core'
 import { asideOf } from './aside/aside-of.ts'
-import { refusal } from './database-error.ts'
-import { explainConflict, explainFence } from './explain-refusal.ts'
+import { explained } from './explain-refusal.ts'
 import { migrate } from './migrations/migrate.ts'
 import { quoted, settingsOf } from './settings.ts'
 import { mayShare, rowsOf as rowsIn, settleCalls } from './settle.ts'
@@ -225,35 +223,6 @@ function eventAt(events: readonly EventName[], place: number): EventName {
   if (!event)
     throw new Error(`The recall statement answered with an event that was not asked for, at ${place}.`)
   return { source: event.source, id: event.id }
-}
-
-/** The same refusal with names in it. If those cannot be read, the refusal as it is: its code is what counts. */
-async function explained(
-  settlement: Settlement,
-  error: unknown,
-  stored: Pick<Ledger, 'recall' | 'positionOf'>,
-): Promise<unknown> {
-  try {
-    if (isTroupeError(error, 'TROUPE_FENCED')) return await explainFence(settlement, error, stored)
-    if (isTroupeError(error, 'TROUPE_CONFLICT') && !isRace(error)) {
-      return (await explainConflict(settlement, error, stored)) ?? contradiction(error)
-    }
-  } catch {
-    return error
-  }
-  return error
-}
-
-/** A deadlock or serialization failure names nothing that changed. */
-function isRace({ details }: TroupeError): boolean {
-  return details['sqlState'] !== '23505' && details['sqlState'] !== refusal.conflict
-}
-
-function contradiction({ cause }: TroupeError): Error {
-  return new Error(
-    'The settlement was refused though nothing of it has changed since it was recalled: it names something twice.',
-    { cause },
-  )
 }
 
 function refuseUnfitPage({ limit }: DocumentPage): void {

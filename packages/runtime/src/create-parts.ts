@@ -38,6 +38,7 @@ import {
   retryEveryMs,
   retryEveryMsMin,
   staleAfterMs,
+  transactBatchMax,
 } from './limits.ts'
 import { createLocks } from './locks.ts'
 import { createMetrics, type Meter } from './metrics.ts'
@@ -220,7 +221,7 @@ function receiverOf(
   const topics = [...new Set(service.hears.map(({ topic }) => topic))]
   if (topics.length === 0) return undefined
   const { checksPurity, onDataLoss, performTimeoutMs, sessionTimeoutMs } = settings
-  const { connection, codec, log, now } = rooms
+  const { connection, codec, inTables, log, now } = rooms
   const policyOf = policiesOf(service, settings.retry)
   const parkedLimits = {
     eventsMax: settings.parkedEventsMax ?? parkedLimitsDefault.eventsMax,
@@ -245,7 +246,8 @@ function receiverOf(
         elsewhere: checksPurity ? elsewhere : undefined,
         blocking,
         now,
-        batchEventsMax: batchMax,
+        batchEventsMax: inTables ? transactBatchMax : batchMax,
+        inTables,
         performsMax,
         performAttemptsMax,
         performTimeoutMs,

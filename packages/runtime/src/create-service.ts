@@ -5,7 +5,7 @@
 // is settled is published, what is published is deleted, and only then are connections closed. Each part
 // of it gets its share of `stopTimeoutMs`; what has not ended by then is left to the next start.
 
-import { laneOf, type Log, type Service } from '@troupe/core'
+import { laneOf, type Log, type Service, type Sql, TroupeError } from '@troupe/core'
 import type { Receiver } from '@troupe/kafka'
 import { shared } from './abort.ts'
 import { serveAdmin } from './admin/admin-server.ts'
@@ -98,9 +98,20 @@ export function createService(
     start: lifecycle.start,
     stop: lifecycle.stop,
     status: () => statusOf(parts, lifecycle.state),
+    sql: parts.inTables?.tables.read ?? noTables(service),
     ...doorsOf(parts),
   }
   return running
+}
+
+function noTables({ name }: Service): Sql {
+  const refuse = async (): Promise<never> => {
+    throw new TroupeError(
+      'TROUPE_TRANSACTION_MISUSED',
+      `The service ${name} has no tables of its own to ask. Declare them under \`tables\`.`,
+    )
+  }
+  return Object.assign(refuse, { query: refuse })
 }
 
 /** How the service's own code and its callers reach what it does and knows. */

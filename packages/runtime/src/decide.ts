@@ -18,6 +18,7 @@ import {
   stepKey,
   stepOf,
   type TraceEmitted,
+  transactOn,
   type Verdict,
   withoutRunning,
   type WorkingSet,
@@ -26,6 +27,7 @@ import { factsOf, type Heard } from './decode.ts'
 import { type PerformFor, performFor, type PerformOptions } from './perform.ts'
 import { follow, handled, type Retry, setAside, type SetAsideOptions } from './set-aside.ts'
 import type { WorkSpan } from './tracing.ts'
+import type { Transacting } from './transact.ts'
 
 /** A record to decide on, with the documents that its reaction's `reads` named. */
 export interface Turn {
@@ -47,11 +49,18 @@ export interface DecideOptions extends PerformOptions, SetAsideOptions {
   readonly elsewhere?: Elsewhere | undefined
   /** How many calls to the outside may be under way at once. */
   readonly performsMax: number
+  /** Where some of it is decided in SQL: then one after the other, and no call to the outside is made. */
+  readonly transacting?: Transacting | undefined
 }
 
 /** Whether a record's reaction asks the outside before it decides. */
-export function callsOutside({ heard }: Turn): boolean {
+export function callsOutside({ heard }: Pick<Turn, 'heard'>): boolean {
   return heard.delivery?.bound.reaction.perform !== undefined
+}
+
+/** Whether a record's reaction decides in SQL. */
+export function usesTables({ heard }: Pick<Turn, 'heard'>): boolean {
+  return heard.delivery?.bound.reaction.transact !== undefined
 }
 
 /**
@@ -69,7 +78,7 @@ export async function decideAll(
   set: WorkingSet,
   options: DecideOptions,
 ): Promise<void> {
-  if (!turns.some(callsOutside)) {
+  if (options.transacting || !turns.some(callsOutside)) {
     // The normal form: everything is pure, nothing to wait for, the order is the log's.
     for (const turn of turns) {
       const pending = decideOne(turn, set, options)
@@ -120,7 +129,8 @@ function chainsOf(turns: readonly Turn[]): Turn[][] {
   return [...chains.values()]
 }
 
-function namesIn({ heard: { delivery }, retry }: Turn): string[] {
+/** What two records have in common that must be decided on in their order. */
+export function namesIn({ heard: { delivery }, retry }: Pick<Turn, 'heard' | 'retry'>): string[] {
   const parked = retry ? [`parked ${retry.key.key}`] : []
   if (!delivery) return ['undecodable', ...parked]
   const step = stepOf(delivery)
@@ -137,7 +147,8 @@ function decideOne(turn: Turn, set: WorkingSet, options: DecideOptions): Promise
   if (!isAdmitted(turn, delivery, set, options)) return undefined
   if ('refusal' in turn) return void set.apply(setAside(turn, turn.refusal, options))
   const done = doneOf(delivery, set, options.codec)
-  if (!delivery.bound.reaction.perform && !(done instanceof Promise)) {
+  const { perform, transact } = delivery.bound.reaction
+  if (!perform && !transact && !(done instanceof Promise)) {
     return void react(turn, delivery, { performed: undefined, done }, set, options)
   }
   return decideLater(turn, delivery, done, set, options)
@@ -158,6 +169,8 @@ async function decideLater(
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
   if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options))
+  else if (delivery.bound.reaction.transact)
+    await transact(turn, delivery, { performed: outcome?.performed, done }, set, options)
   else react(turn, delivery, { performed: outcome?.performed, done }, set, options)
 }
 
@@ -200,8 +213,9 @@ export async function performAhead(
   const waiting = [...turns]
   const workers = Array.from({ length: Math.min(options.performsMax, waiting.length) }, async () => {
     for (let turn = waiting.shift(); turn; turn = waiting.shift()) {
-      const { delivery } = turn.heard
-      if (!delivery || 'refusal' in turn || admit(delivery, set) !== 'run') continue
+      const { delivery, record } = turn.heard
+      if (!delivery || 'refusal' in turn) continue
+      if ((turn.retry ? admit(delivery, set) : admit(delivery, set, record)) !== 'run') continue
       const done = await doneOf(delivery, set, options.codec)
       if (!done?.failure) await performFor(delivery, callOf(turn, delivery, done, set, options), options)
     }
@@ -261,6 +275,31 @@ function react(
     if (isTroupeError(error, 'TROUPE_SCHEMA_AWAITED')) throw error
     set.apply(setAside(turn, error, options))
   }
+}
+
+/** @throws whatever else than the event itself is in its way */
+async function transact(
+  turn: Turn,
+  delivery: Delivery,
+  { performed, done }: { readonly performed: unknown; readonly done: Done },
+  set: WorkingSet,
+  options: DecideOptions,
+): Promise<void> {
+  if (done?.failure) return set.apply(setAside(turn, done.failure.error, options))
+  const { deciding, transacting, blocking } = options
+  if (!transacting) throw new TypeError(`${delivery.bound.name} decides in SQL, and there is no transaction.`)
+  const came = { performed, done: done?.data }
+  const lane = laneOf(turn.heard.record)
+  const traceEmitted = turn.span?.react()
+  const outcome = await transacting.run(delivery, (tables) =>
+    blocking.watch(delivery.bound.name, () =>
+      transactOn(delivery, came, set, { tables, deciding, lane, traceEmitted }),
+    ),
+  )
+  if (!outcome.isDone) return set.apply(setAside(turn, outcome.error, options))
+  set.apply(outcome.result)
+  if (turn.retry) set.apply(handled(turn, turn.retry))
+  turn.span?.became('applied')
 }
 
 /** For an undo: the decoded event by which its step said that it was done, or why it cannot be decoded. */

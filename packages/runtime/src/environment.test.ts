@@ -29,6 +29,7 @@ describe('environment', () => {
         http: { host: '127.0.0.1', port: 0 },
         logLevel: 'info',
         topics: 'create',
+        transactTimeoutMs: 10_000,
         topicPartitions: 3,
         topicReplication: 1,
         startTimeoutMs: 60_000,

@@ -2,7 +2,7 @@ import { type BreakerPolicy, isDelay, retryPolicyDefault, type RetrySettings } f
 import type { AdminSettings } from './admin/admin-server.ts'
 import { z } from 'zod'
 import { breakerDefaults } from './breaker.ts'
-import { parkedLimitsDefault } from './limits.ts'
+import { parkedLimitsDefault, transactTimeoutMsDefault } from './limits.ts'
 import { misspeltIn } from './misspelt.ts'
 import { type SecureSettings, secureSettings } from './secure-settings.ts'
 
@@ -49,6 +49,8 @@ export interface Settings extends SecureSettings {
   readonly parkedBytesMax?: number | undefined
   /** How long one attempt at a `perform` may take; after the fifth its event is parked. */
   readonly performTimeoutMs: number
+  /** How long one event's `transact` may take, and each of its statements; it waits for a lock a third of it. Default: 10,000. */
+  readonly transactTimeoutMs?: number | undefined
   /** When the calls of a `perform` pause, where the reaction does not declare it. */
   readonly breaker?: BreakerPolicy | undefined
   /** How soon another instance takes over the partitions of one that died. */
@@ -146,6 +148,7 @@ const variables = z.object({
   TROUPE_PARKED_EVENTS_MAX: wholeNumber(1, 1_000_000_000).default(parkedLimitsDefault.eventsMax),
   TROUPE_PARKED_BYTES_MAX: wholeNumber(1, 1_000_000_000_000).default(parkedLimitsDefault.bytesMax),
   TROUPE_PERFORM_TIMEOUT_MS: wholeNumber(1, 3_600_000).default(30_000),
+  TROUPE_TRANSACT_TIMEOUT_MS: wholeNumber(1, 600_000).default(transactTimeoutMsDefault),
   TROUPE_BREAKER_FAILURES_MAX: wholeNumber(1, 1_000_000).default(breakerDefaults.failuresMax),
   TROUPE_BREAKER_PAUSE_MS: wholeNumber(1, 3_600_000).default(breakerDefaults.pauseMs),
   TROUPE_BREAKER_PAUSE_MS_MAX: wholeNumber(1, 3_600_000).default(breakerDefaults.pauseMsMax),
@@ -209,6 +212,7 @@ export function environment(
       parkedEventsMax: of.TROUPE_PARKED_EVENTS_MAX,
       parkedBytesMax: of.TROUPE_PARKED_BYTES_MAX,
       performTimeoutMs: of.TROUPE_PERFORM_TIMEOUT_MS,
+      transactTimeoutMs: of.TROUPE_TRANSACT_TIMEOUT_MS,
       breaker: {
         failuresMax: of.TROUPE_BREAKER_FAILURES_MAX,
         pauseMs: of.TROUPE_BREAKER_PAUSE_MS,

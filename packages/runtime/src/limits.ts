@@ -2,6 +2,10 @@
 
 /** How many events, or commands, one transaction takes at most. */
 export const batchMax = 500
+/** The same where some of them decide in SQL: so long they hold the rows that they change. */
+export const transactBatchMax = 100
+/** How long one event's SQL may take, unless a setting says otherwise. */
+export const transactTimeoutMsDefault = 10_000
 export const performsMax = 64
 export const performAttemptsMax = 5
 export const commandsWaitingMax = 10_000

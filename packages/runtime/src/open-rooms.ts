@@ -1,11 +1,11 @@
 import { createCodec } from '@troupe/avro'
 import type { Log, Service } from '@troupe/core'
 import { connectKafka, onWire } from '@troupe/kafka'
-import { postgresLedger } from '@troupe/postgres'
+import { postgresLedger, postgresTables } from '@troupe/postgres'
 import { databaseAccess, kafkaSettings, registryAccess } from './connecting.ts'
 import { createDependencies } from './dependencies.ts'
 import type { Settings } from './environment.ts'
-import { registryTimeoutMs, unknownSchemaWaitMsDefault } from './limits.ts'
+import { registryTimeoutMs, transactTimeoutMsDefault, unknownSchemaWaitMsDefault } from './limits.ts'
 import { createSchemaKeeping } from './schema-keeping.ts'
 import { createTracing } from './tracing.ts'
 
@@ -16,6 +16,16 @@ export function openRooms(service: Service, settings: Settings, log: Log) {
   const now = Date.now
   const { unknownSchemaWaitMs = unknownSchemaWaitMsDefault } = settings
   const ledger = postgresLedger({ ...databaseAccess(settings), log })
+  const { transactTimeoutMs = transactTimeoutMsDefault } = settings
+  const tables =
+    service.tables &&
+    postgresTables({
+      ...databaseAccess(settings),
+      name: service.name,
+      statementTimeoutMs: transactTimeoutMs,
+      ledger,
+      log,
+    })
   const codec = createCodec({
     ...registryAccess(settings),
     ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
@@ -33,6 +43,8 @@ export function openRooms(service: Service, settings: Settings, log: Log) {
     now,
     dependencies: createDependencies({ log, now }),
     ledger,
+    /** Undefined for a service that has none of its own. */
+    inTables: tables && { tables, timeoutMs: transactTimeoutMs },
     codec,
     schemas: createSchemaKeeping({ service, codec, ledger, log, now }),
     connection,

@@ -27,23 +27,35 @@ import {
   laneOf,
   type PositionMove,
   type RawRecord,
+  type RecallRequest,
   recallFor,
   retryVerdictOf,
   type TopicPartition,
   TroupeError,
+  workingSet,
+  type WorkingSet,
 } from '@troupe/core'
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
 import { awaitSchemas } from './await-schemas.ts'
-import { decideAll, type Turn } from './decide.ts'
+import {
+  callsOutside,
+  decideAll,
+  type DecideOptions,
+  namesIn,
+  performAhead,
+  type Turn,
+  usesTables,
+} from './decide.ts'
 import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
 import { createParked, type Parked, type ParkedLimits } from './parked.ts'
 import { type Outcomes, performKeysOf } from './perform.ts'
 import { createRetry, type RetryOptions } from './retry-parked.ts'
-import { nothing, recallAndSettle, settle, type Work } from './settle.ts'
+import { mustWait, nothing, recallAndSettle, settle, type Work } from './settle.ts'
 import { timed } from './stages.ts'
 import type { WorkSpan } from './tracing.ts'
+import { recallAndTransact, type Transacting } from './transact.ts'
 
 export interface PartitionOptions extends RetryOptions {
   /** How many events one transaction takes at most. */
@@ -167,9 +179,10 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       withSchemas('decode a batch', decoding, signal),
     )
     const outcomes: Outcomes = new WeakMap()
-    for (let start = 0; start < heard.length; start += options.batchEventsMax) {
-      const chunk = heard.slice(start, start + options.batchEventsMax)
-      const isLast = start + options.batchEventsMax >= heard.length
+    const whole = chunksOf(heard, options.batchEventsMax)
+    const chunks = options.inTables ? whole.flatMap(cutBeforeCalls) : whole
+    for (const [place, chunk] of chunks.entries()) {
+      const isLast = place === chunks.length - 1
       await handleTraced(chunk, isLast ? batch.to : endOf(chunk), { signal, outcomes })
     }
     if (reached === undefined || reached < batch.to) reached = batch.to
@@ -255,23 +268,48 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       }
     })
     const performed = performKeysOf(deliveries, deciding)
-    await recallAndSettle(
-      (conflicts) => ({
-        ...request,
-        keys: parked.keysOf(chunk, conflicts),
-        ...(performed.length > 0 ? { performed } : {}),
-      }),
-      { topic, partition, epoch, from: stored, to },
-      (set, mayWait) =>
-        decideAll(turns, set, {
-          ...options,
-          deciding: { ...deciding, timeMs: options.now() },
-          signal,
-          outcomes,
-          mayWait,
-        }),
-      { ...options, signal, callsOutside: performed.length > 0, onSettled },
-    )
+    const asked = (conflicts: number): RecallRequest => ({
+      ...request,
+      keys: parked.keysOf(chunk, conflicts),
+      ...(performed.length > 0 ? { performed } : {}),
+    })
+    const move: PositionMove = { topic, partition, epoch, from: stored, to }
+    const how = (mayWait: boolean): DecideOptions => ({
+      ...options,
+      deciding: { ...deciding, timeMs: options.now() },
+      signal,
+      outcomes,
+      mayWait,
+    })
+    const settling = { ...options, signal, callsOutside: performed.length > 0, onSettled }
+    const { inTables } = options
+    if (!inTables || !turns.some(usesTables)) {
+      await recallAndSettle(asked, move, (set, mayWait) => decideAll(turns, set, how(mayWait)), settling)
+      return
+    }
+    const inSql = (set: WorkingSet, transacting: Transacting) =>
+      decideAll(turns, set, { ...how(false), transacting })
+    for (;;) {
+      if (performed.length > 0) await callAhead(turns, asked(0), how(true))
+      try {
+        await recallAndTransact(asked, move, inSql, { ...settling, inTables })
+        return
+      } catch (error) {
+        // Since the calls were made somebody has changed which of them are due.
+        if (error !== mustWait) throw error
+      }
+    }
+  }
+
+  /** Makes the calls to the outside that are due, while no transaction is open. */
+  async function callAhead(
+    turns: readonly Turn[],
+    request: RecallRequest,
+    how: DecideOptions,
+  ): Promise<void> {
+    const recall = () => options.ledger.recall(request)
+    const recalled = await options.dependencies.insist('database', 'recall', recall, how.signal)
+    await performAhead(turns.filter(callsOutside), workingSet(recalled), how)
   }
 
   function onSettled(work: Work): void {
@@ -358,6 +396,34 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       options.onReleased()
     },
   }
+}
+
+function chunksOf(heard: readonly Heard[], eventsMax: number): readonly (readonly Heard[])[] {
+  const chunks: (readonly Heard[])[] = []
+  for (let start = 0; start < heard.length; start += eventsMax)
+    chunks.push(heard.slice(start, start + eventsMax))
+  return chunks
+}
+
+/**
+ * Cuts a chunk some of which calls the outside and some of which decides in SQL: calls are made before the
+ * transaction, so that what goes before a call, of its key or step, has to be settled by then.
+ */
+function cutBeforeCalls(chunk: readonly Heard[]): readonly (readonly Heard[])[] {
+  const turns = chunk.map((heard) => ({ heard }))
+  if (!turns.some(usesTables) || !turns.some(callsOutside)) return [chunk]
+  const parts: Heard[][] = [[]]
+  const names = new Set<string>()
+  for (const turn of turns) {
+    const own = namesIn(turn)
+    if (callsOutside(turn) && own.some((name) => names.has(name))) {
+      parts.push([])
+      names.clear()
+    }
+    parts.at(-1)?.push(turn.heard)
+    for (const name of own) names.add(name)
+  }
+  return parts
 }
 
 function deliveriesOf(chunk: readonly Heard[]): readonly Delivery[] {

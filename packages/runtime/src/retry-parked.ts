@@ -26,20 +26,23 @@ import {
   workingSet,
 } from '@troupe/core'
 import { linked } from './abort.ts'
-import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn } from './decide.ts'
+import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn, usesTables } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import type { Parked } from './parked.ts'
 import { type Outcomes, performKeysOf } from './perform.ts'
 import type { RetryOutcome } from './set-aside.ts'
 import { mustWait, recallAndSettle, type SettleOptions } from './settle.ts'
 import type { Tracing } from './tracing.ts'
+import { recallAndTransact, type TablesInUse, type Transacting } from './transact.ts'
 
 export interface RetryOptions
   extends SettleOptions,
-    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait'> {
+    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait' | 'transacting'> {
   readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
   readonly now: () => number
   readonly tracing?: Tracing | undefined
+  /** Of a service with tables of its own. */
+  readonly inTables?: TablesInUse | undefined
   /** Told of each record that was tried again, once what came of it is committed. */
   readonly onRetried?: (reaction: string, outcome: RetryOutcome) => void
 }
@@ -167,13 +170,17 @@ export function createRetry(
     const { request, turns } = requestOf(trials, refusal, tracing)
     const spans = turns.flatMap(({ span }) => span ?? [])
     let tried: readonly Turn[] = []
-    const decide = async (set: WorkingSet) => {
+    const decide = async (set: WorkingSet, transacting?: Transacting) => {
       const taken = new Set(trials.filter((trial) => takeInHand(trial, set)).map(({ work }) => work.key))
       tried = turns.filter(({ retry }) => retry && taken.has(retry.key.key))
       for (const { retry } of tried) if (retry) retry.outcome = undefined
-      await decideAll(tried, set, decidingNow(outcomes, signal)).catch(notNow)
+      await decideAll(tried, set, { ...decidingNow(outcomes, signal), transacting }).catch(notNow)
     }
-    const settling = () => recallAndSettle(request, fence, decide, { ...options, signal })
+    const { inTables } = options
+    const settling = () =>
+      inTables && turns.some(usesTables)
+        ? recallAndTransact(() => request, fence, decide, { ...options, inTables, signal })
+        : recallAndSettle(request, fence, (set) => decide(set), { ...options, signal })
     try {
       await (tracing ? tracing.batch(fence, spans, settling) : settling())
     } catch (error) {

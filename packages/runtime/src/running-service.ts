@@ -1,5 +1,5 @@
 import type { UnregisteredSchema } from '@troupe/avro'
-import type { Command, DocumentRef, DocumentType, Service, TopicPartition } from '@troupe/core'
+import type { Command, DocumentRef, DocumentType, Service, Sql, TopicPartition } from '@troupe/core'
 import type { FastifyInstance } from 'fastify'
 import type { BackPressure } from './back-pressure.ts'
 import type { BreakerState } from './breaker.ts'
@@ -63,6 +63,11 @@ export interface RunningService {
   ): Promise<Answer>
   /** A document, or its initial state. */
   read<State extends object>(ref: DocumentRef<State>): Promise<State>
+  /**
+   * Reads the service's own tables, each statement by itself; refuses to write, which `transact` does.
+   * @throws TroupeError `TROUPE_TRANSACTION_MISUSED` if the service has no tables; what the database says
+   */
+  readonly sql: Sql
   /** Documents of one kind, by key. */
   list<State extends object>(
     type: DocumentType<State>,

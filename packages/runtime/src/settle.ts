@@ -57,8 +57,8 @@ export const nothing: Work = {
 }
 
 /** How often one batch is decided again because others changed what it had recalled. */
-const conflictsMax = 50
-const conflictPauseMsMax = 20
+export const conflictsMax = 50
+export const conflictPauseMsMax = 20
 
 /** What {@link Decide} throws, where it may not wait, for what has to be waited for. */
 export const mustWait = new Error('This work has to wait for the outside, and holds what others wait for.')
@@ -103,7 +103,10 @@ export async function recallAndSettle(
       await timed('react', onStage, () => decide(set, mayWait))
       release ??= await locks.acquire(lockNames(request), signal)
       const settling = { position, ...set.writes() }
-      await timed('settle', onStage, () => settleResults(settling, { request, recalled, options }))
+      const settleOnce = (work: Work) => settle(work, options)
+      await timed('settle', onStage, () =>
+        settleResults(settling, settleOnce, { request, recalled, options }),
+      )
       return
     } catch (error) {
       const isDue = error === mustWait
@@ -118,8 +121,9 @@ export async function recallAndSettle(
 }
 
 /** Settles, and lets the ledger forget those results of calls that this makes use of. */
-async function settleResults(
+export async function settleResults(
   work: Work,
+  settleOnce: (work: Work) => Promise<void>,
   {
     request: { performed: keys = [] },
     recalled,
@@ -127,18 +131,18 @@ async function settleResults(
   }: {
     readonly request: RecallRequest
     readonly recalled: Recollection
-    readonly options: SettleOptions & CallingOptions
+    readonly options: CallingOptions
   },
 ): Promise<void> {
   const { keptResults } = options
-  if (keys.length === 0 || !keptResults) return settle(work, options)
+  if (keys.length === 0 || !keptResults) return settleOnce(work)
   const written = await keptResults.hold(keys)
   try {
     const performed = new Set([
       ...written,
       ...(recalled.performed ?? []).map(({ idempotencyKey }) => idempotencyKey),
     ])
-    await settle(performed.size > 0 ? { ...work, performed: [...performed] } : work, options)
+    await settleOnce(performed.size > 0 ? { ...work, performed: [...performed] } : work)
     keptResults.settled(keys)
   } catch (error) {
     keptResults.release(keys)
@@ -181,7 +185,17 @@ export async function settle(work: Work, options: SettleOptions): Promise<void> 
     throw error
   }
   relay.confirmDeleted(published)
-  options.onSettled?.(work)
+  await handOver(work, predecessors, options)
+}
+
+/** Tells of what was committed, and hands its outbox to the relay, after whatever goes before it. */
+export async function handOver(
+  work: Work,
+  predecessors: readonly string[],
+  options: SettleOptions,
+): Promise<void> {
+  const { relay, sweeper, onSettled } = options
+  onSettled?.(work)
   if (work.outbox.length === 0) return
   await publishThrough(predecessors, options)
   relay.push(work.outbox)
@@ -225,12 +239,12 @@ export async function publishThrough(
   return taken
 }
 
-function idsOf({ outbox }: Work): readonly string[] {
+export function idsOf({ outbox }: Work): readonly string[] {
   return outbox.map(({ id }) => id)
 }
 
 /** Written by an earlier attempt, or by somebody else. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   return isTroupeError(error, 'TROUPE_FENCED') || isTroupeError(error, 'TROUPE_CONFLICT')
 }
 
@@ -268,7 +282,7 @@ async function publishAndRefuse(work: Work, options: SettleOptions): Promise<nev
   )
 }
 
-function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): never {
+export function refuseFenced({ topic, partition, epoch, from, to }: PositionMove): never {
   throw new TroupeError(
     'TROUPE_FENCED',
     `${topic}[${partition}] has another owner now; its work goes on there.`,
@@ -286,7 +300,7 @@ function isNothing(work: Work): boolean {
   )
 }
 
-function lockNames({ documents, steps }: RecallRequest): string[] {
+export function lockNames({ documents, steps }: RecallRequest): string[] {
   return [
     ...documents.map((name: DocumentName) => `document ${documentName(name)}`),
     ...steps.map((name) => `step ${stepKey(name)}`),

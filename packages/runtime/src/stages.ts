@@ -1,8 +1,9 @@
 /**
  * The stages that a batch goes through, in order. `receive` is from a record's time to its handing over (on
- * the clocks of two machines), `relay` from a commit to Kafka's acknowledgement.
+ * the clocks of two machines), `relay` from a commit to Kafka's acknowledgement. A batch that decides in SQL
+ * does so in `transact`, in place of `react`.
  */
-export const stages = ['receive', 'decode', 'recall', 'react', 'settle', 'relay'] as const
+export const stages = ['receive', 'decode', 'recall', 'react', 'transact', 'settle', 'relay'] as const
 
 export type Stage = (typeof stages)[number]
 

@@ -82,7 +82,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
 }
 
 async function prepare(
-  { ledger, schemas, connection, dependencies }: ServiceParts,
+  { ledger, inTables, schemas, connection, dependencies }: ServiceParts,
   { service, settings }: StartOptions,
   { need, callOff }: { readonly need: Need; readonly callOff: () => void },
 ): Promise<void> {
@@ -97,6 +97,7 @@ async function prepare(
     [
       need('database', 'prepare the ledger', async () => {
         await ledger.migrate()
+        await inTables?.tables.migrate(service.tables ?? [])
         await schemas.recall()
       }),
       need('registry', 'register the schemas', schemas.register, schemas.canDoWithout).catch(goOnWithout),

@@ -1,4 +1,4 @@
-import { type Ledger, type Log, messageOf } from '@troupe/core'
+import { type Ledger, type Log, messageOf, type Tables } from '@troupe/core'
 import type { Receiver, Relay } from '@troupe/kafka'
 import type { Decider } from './decider.ts'
 import type { Firing } from './firing.ts'
@@ -17,6 +17,7 @@ export interface Parts {
   readonly sweeper: Pick<Sweeper, 'stop'>
   readonly keptResults: Pick<KeptResults, 'stop'>
   readonly ledger: Pick<Ledger, 'close'>
+  readonly inTables?: { readonly tables: Pick<Tables, 'close'> } | undefined
 }
 
 export interface LetGoOptions {
@@ -39,7 +40,7 @@ const noticeMs = 250
  * end in time is left behind, with a warning; a part that fails does not keep the others from being closed.
  */
 export async function letGoInOrder(
-  { http, admin, decider, receiver, firing, relay, sweeper, keptResults, ledger }: Parts,
+  { http, admin, decider, receiver, firing, relay, sweeper, keptResults, ledger, inTables }: Parts,
   { callOff, forget, timeoutMs, log }: LetGoOptions,
 ): Promise<void> {
   const beganMs = performance.now()
@@ -78,5 +79,8 @@ export async function letGoInOrder(
   if (forget) await end('the outbox', 1, forget(leftMs(1) + noticeMs))
   clearTimeout(timer)
   callOff.abort()
-  await end('the ledger', 1, ledger.close())
+  await Promise.all([
+    end('the ledger', 1, ledger.close()),
+    ...(inTables ? [end('the tables', 1, inTables.tables.close())] : []),
+  ])
 }

@@ -1,6 +1,6 @@
 import { isTroupeError, TroupeError } from '@troupe/core'
 import { Client } from 'pg'
-import { ledgerError } from '../database-error.ts'
+import { type Address, ledgerError } from '../database-error.ts'
 import { type LedgerSettings, quoted } from '../settings.ts'
 import { connectionSettings } from '../wire/connections.ts'
 import { checksumOf, type Migration } from './migration.ts'
@@ -15,9 +15,24 @@ interface Applied {
   readonly checksum: string
 }
 
+/** Whose form it is, and where it is recorded which migrations have made it. */
+export interface Migrated {
+  readonly schema: string
+  /** Of the record, in that schema. */
+  readonly table: string
+  /** What it is, for messages. */
+  readonly what: string
+  /** What an error of the database means. */
+  readonly errorOf: (error: unknown, during: string, address: Address) => unknown
+}
+
+function asLedger({ schema }: LedgerSettings): Migrated {
+  return { schema, table: 'migration', what: 'ledger', errorOf: ledgerError }
+}
+
 /**
- * Brings the ledger's schema to the newest of `known`, all of it in one transaction. Of several
- * instances that start together one does the work and the others wait for it.
+ * Brings the schema of the ledger, or of the service's own tables, to the newest of `known`, all of it in one
+ * transaction. Of several instances that start together one does the work and the others wait for it.
  *
  * @throws TroupeError `TROUPE_LEDGER_NEWER`, `TROUPE_LEDGER_ALTERED`, `TROUPE_SETTING_INVALID` for an encoding
  *   other than UTF-8, `TROUPE_DATABASE_UNREACHABLE`
@@ -25,6 +40,7 @@ interface Applied {
 export async function migrate(
   settings: LedgerSettings,
   known: readonly Migration[] = migrations,
+  migrated: Migrated = asLedger(settings),
 ): Promise<void> {
   const client = new Client({
     ...connectionSettings({ ...settings, statementTimeoutMs: migrationTimeoutMs }),
@@ -38,23 +54,23 @@ export async function migrate(
     during = 'migrating'
     await client.query('BEGIN')
     await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-      `troupe ledger ${settings.schema}`,
+      `troupe ${migrated.what} ${migrated.schema}`,
     ])
     await refuseOtherEncodings(client, settings)
-    const applied = await appliedIn(client, settings.schema)
-    const pending = pendingOf(known, applied, settings)
+    const applied = await appliedIn(client, migrated)
+    const pending = pendingOf(known, applied, migrated, settings.address)
     for (const migration of pending) {
       during = `migration ${fileOf(migration)}`
-      await apply(client, migration, settings.schema)
+      await apply(client, migration, migrated)
       settings.log.info(
-        { ...settings.address, schema: settings.schema, migration: fileOf(migration) },
-        'migrated the ledger',
+        { ...settings.address, schema: migrated.schema, migration: fileOf(migration) },
+        `migrated the ${migrated.what}`,
       )
     }
     during = 'committing migrations'
     await client.query('COMMIT')
   } catch (error) {
-    throw isTroupeError(error) ? error : ledgerError(error, during, settings.address)
+    throw isTroupeError(error) ? error : migrated.errorOf(error, during, settings.address)
   } finally {
     await client.end().catch(() => {})
   }
@@ -72,24 +88,25 @@ async function refuseOtherEncodings(client: Client, { address }: LedgerSettings)
   )
 }
 
-async function appliedIn(client: Client, schema: string): Promise<readonly Applied[]> {
+async function appliedIn(client: Client, { schema, table }: Migrated): Promise<readonly Applied[]> {
   const { rows } = await client.query<{ found: string | null }>('SELECT to_regclass($1) AS found', [
-    `${quoted(schema)}.migration`,
+    `${quoted(schema)}.${table}`,
   ])
   if (!rows[0]?.found) return []
   const applied = await client.query<Applied>(
-    `SELECT number, name, checksum FROM ${quoted(schema)}.migration ORDER BY number`,
+    `SELECT number, name, checksum FROM ${quoted(schema)}.${table} ORDER BY number`,
   )
   return applied.rows
 }
 
-/** What is still to be applied, once the ledger was made by exactly the migrations that this code knows. */
+/** What is still to be applied, once what is there was made by exactly the migrations that this code knows. */
 function pendingOf(
   known: readonly Migration[],
   applied: readonly Applied[],
-  { schema, address }: LedgerSettings,
+  { schema, what }: Migrated,
+  address: LedgerSettings['address'],
 ): readonly Migration[] {
-  const place = `The ledger in schema ${schema} of ${address.host}:${address.port}/${address.database}`
+  const place = `The ${what} in schema ${schema} of ${address.host}:${address.port}/${address.database}`
   const found = applied.at(-1)?.number ?? 0
   const newest = known.at(-1)?.number ?? 0
   if (found > newest) {
@@ -111,21 +128,21 @@ function pendingOf(
   return known.slice(found)
 }
 
-async function apply(client: Client, migration: Migration, schema: string): Promise<void> {
+async function apply(client: Client, migration: Migration, { schema, table }: Migrated): Promise<void> {
   // Asked for first: IF NOT EXISTS wants the right to create even where there is nothing to be created.
   const { rows } = await client.query<{ found: string | null }>('SELECT to_regnamespace($1) AS found', [
     quoted(schema),
   ])
   if (!rows[0]?.found) await client.query(`CREATE SCHEMA ${quoted(schema)}`)
   await client.query(`
-    CREATE TABLE IF NOT EXISTS ${quoted(schema)}.migration (
+    CREATE TABLE IF NOT EXISTS ${quoted(schema)}.${table} (
       number int PRIMARY KEY,
       name text NOT NULL,
       checksum text NOT NULL,
       at timestamptz NOT NULL DEFAULT now()
     )`)
   await client.query(migration.sql(quoted(schema)))
-  await client.query(`INSERT INTO ${quoted(schema)}.migration (number, name, checksum) VALUES ($1, $2, $3)`, [
+  await client.query(`INSERT INTO ${quoted(schema)}.${table} (number, name, checksum) VALUES ($1, $2, $3)`, [
     migration.number,
     migration.name,
     checksumOf(migration),

@@ -17,7 +17,7 @@ import { messageOf, TroupeError } from '@troupe/core'
 import { Pool, type PoolClient } from 'pg'
 import { ledgerError, troubleOf } from '../database-error.ts'
 import type { LedgerSettings } from '../settings.ts'
-import { fly } from './flight.ts'
+import { fly, type FlightOutcome } from './flight.ts'
 import type { Call } from './statement.ts'
 
 export interface Connections {
@@ -35,9 +35,9 @@ export interface Connections {
 }
 
 /** A new connection and a busy pool are both given this long at most. */
-const connectTimeoutMsMax = 10_000
+export const connectTimeoutMsMax = 10_000
 /** What an answer may take beyond the server's own limit before the network is taken for dead. */
-const answerGraceMs = 2_000
+export const answerGraceMs = 2_000
 
 export function openConnections(options: LedgerSettings): Connections {
   const { address, log } = options
@@ -118,7 +118,7 @@ export function connectionSettings({ url, tls, statementTimeoutMs }: LedgerSetti
 }
 
 /** The URL's own `options` come last, so that they win. */
-function withOptions(url: string, settings: readonly string[]): string {
+export function withOptions(url: string, settings: readonly string[]): string {
   const query = url.split('?')[1]
   const given = new URLSearchParams(query).get('options')
   const options = [...settings.map((setting) => `-c ${setting}`), ...(given ? [given] : [])].join(' ')
@@ -126,7 +126,12 @@ function withOptions(url: string, settings: readonly string[]): string {
   return `${url}${query === undefined ? '?' : '&'}options=${encodeURIComponent(options)}`
 }
 
-async function answerOf(client: PoolClient, calls: readonly Call[], timeoutMs: number) {
+/** Flies, and breaks the connection if no answer comes in time. Never rejects. */
+export async function answerOf(
+  client: PoolClient,
+  calls: readonly Call[],
+  timeoutMs: number,
+): Promise<FlightOutcome> {
   const timer = setTimeout(() => {
     client.connection.stream.destroy(new Error(`no answer within ${timeoutMs} ms`))
   }, timeoutMs)
