@@ -48,6 +48,7 @@ import { claimPartition, type OpenPartition } from './partition.ts'
 import { sayPassedOver } from './passed-over.ts'
 import { probesOf } from './probes.ts'
 import { createPulse } from './pulse.ts'
+import { createRecountLoop } from './recount-loop.ts'
 import { createRetention } from './retention.ts'
 import { createRetryLoop } from './retry-loop.ts'
 import { policiesOf } from './set-aside.ts'
@@ -142,6 +143,7 @@ export function createParts(service: Service, settings: Settings, { log, signal,
     }),
     retention: retentionOf(settings, rooms, meter),
     retries: createRetryLoop({ ledger: rooms.ledger, partitions, everyMs: retryEveryMsOf(settings), log }),
+    recounts: createRecountLoop({ partitions, everyMs: 5 * retryEveryMsOf(settings), log }),
   }
 }
 

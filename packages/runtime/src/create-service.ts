@@ -73,8 +73,8 @@ export function createService(
     },
     async letGo(was) {
       stopping.abort()
-      const { pulse, lookout, backPressure, retention, retries } = parts
-      for (const watch of [pulse, lookout, backPressure, retention, retries]) watch.stop()
+      const { pulse, lookout, backPressure, retention, retries, recounts } = parts
+      for (const watch of [pulse, lookout, backPressure, retention, retries, recounts]) watch.stop()
       const canForget = was === 'running' || was === 'joining'
       const forget = canForget ? (timeoutMs: number) => forgetPublished(parts.settling, timeoutMs) : undefined
       const { sweeper } = parts.settling

@@ -23,6 +23,7 @@ import {
 } from './bank.test.kit.ts'
 import { deferred, unreachable, until } from './fakes.test.kit.ts'
 import { claimPartition, type OpenPartition, type PartitionOptions } from './partition.ts'
+import { createRecountLoop } from './recount-loop.ts'
 import { createRetryLoop } from './retry-loop.ts'
 import { policiesOf } from './set-aside.ts'
 
@@ -416,6 +417,26 @@ describe('what is parked', () => {
     await retryDue(bench, partition)
     await room
     expect(bookedIn(bench)).toEqual([0, 1, 2])
+  })
+
+  it('has room again, and counts nothing, when a person has given up what was held', async () => {
+    const parkedLimits = { eventsMax: 2, bytesMax: 1_000_000 }
+    const policy = withPolicy({ attempts: 1, followers: 'hold' })
+    const { bench, partition } = await open({ ...policy, parkedLimits })
+    broken()
+    await partition.take(batchOf(payments(0, [{ trick: 'broken' }, {}, {}])))
+    expect(partition.parked.state).toMatchObject({ isFull: true, held: 1 })
+    const key = { ...place, key: 'a' }
+    await bench.ledger.discardParked([key], 'all', { by: 'ada', reason: 'a test order' })
+    const partitions = new Map([['counter.events/0', { ...place, open: partition }]])
+    const loop = createRecountLoop({ partitions, everyMs: 1, log: bench.log })
+    loop.start()
+    await partition.room(new AbortController().signal)
+    expect(partition.parked.state).toMatchObject({ isFull: false, keys: 0, oldestMs: 0 })
+    bench.ledger.calls = []
+    await partition.take(batchOf(payments(3, [{ account: 'b' }])))
+    loop.stop()
+    expect(bench.ledger.calls).toEqual(['recall', 'settle'])
   })
 
   it('tells an owner who was replaced and hears of no batch that the partition is another’s', async () => {

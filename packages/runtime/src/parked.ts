@@ -4,7 +4,8 @@
 // 1. While `isAnyParked` is false, nothing is parked under this claim: batches need not ask. It is set when
 //    the claim finds something, when a batch parks, when something is due (somebody redrove it), and when a
 //    settlement was refused; it is cleared only in the partition's turn, by what the ledger counts.
-// 2. Totals only ever hold up batches: they are counted anew whenever something was tried again.
+// 2. Totals only ever hold up batches, and are measured: they are counted anew whenever something was tried
+//    again, and every few seconds while there is anything, since a person may have given it up.
 // 3. A key that is tried again is in hand until that has ended: nobody takes it up a second time.
 
 import {
@@ -92,17 +93,18 @@ export function createParked(
     },
     noted(parking) {
       if (!parking) return
-      let { keys, events, bytes } = totals
+      let { keys, held, events, bytes } = totals
       for (const write of parking.keys) {
         if (write.form === 'retry') continue
         isAnyParked = true
         if (write.form === 'park') keys += 1
+        if (write.form === 'park' && write.next.state === 'held') held += 1
         events += write.records.length
         for (const { record } of write.records)
           bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
       }
       if (totals.keys === 0) countedAtMs = performance.now()
-      totals = { ...totals, keys, events, bytes }
+      totals = { ...totals, keys, held, events, bytes }
       weigh()
     },
     async count() {

@@ -89,6 +89,8 @@ export interface OpenPartition extends PartitionWork {
   room(signal: AbortSignal): Promise<void>
   readonly fenced: AbortSignal
   readonly parked: Pick<Parked, 'state' | 'inHand'>
+  /** Counts what is parked anew. */
+  recount(): Promise<void>
   /** Tries keys again that are due. Never rejects. */
   retry(keys: readonly KeyPlace[]): Promise<void>
 }
@@ -384,6 +386,7 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
     retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal, fencing }),
     topicId: claim.topicId,
     take: (batch) => inTurn(() => take(batch)),
+    recount: () => inTurn(() => (isReleased ? Promise.resolve() : parked.count())),
     room,
     fenced: fencing.signal,
     async release() {

@@ -45,6 +45,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
     retention,
     firing,
     retries,
+    recounts,
     dependencies,
     now,
   } = parts
@@ -75,6 +76,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
     retention.start()
     firing.start()
     retries.start()
+    recounts.start()
     if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
   } finally {
     patience.unlink()
