@@ -1,10 +1,12 @@
 import { isTroupeError, messageOf } from '@troupe/core'
 import { CommanderError } from 'commander'
 import { program } from './program.ts'
+import { endWithReader } from './terminal/lost-reader.ts'
 import { terminalOn } from './terminal/terminal.ts'
 
 const usageError = 2
 const terminal = terminalOn()
+endWithReader(process, (code) => process.exit(code))
 
 process.exitCode = await run()
 

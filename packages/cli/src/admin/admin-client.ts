@@ -15,10 +15,19 @@ export type Query = Readonly<Record<string, string | undefined>>
 
 const timeoutMs = 30_000
 const pageMax = 1_000
+const bodyBytesMax = 2 * 1024 * 1024
 
 export function adminClient({ url, token }: { readonly url: string; readonly token: string }): AdminClient {
   async function ask(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
     const at = `${url}/admin/v1${path}`
+    const sent = body && JSON.stringify(body)
+    // Refused here: a server that closes the connection in the middle is not heard.
+    if (sent !== undefined && Buffer.byteLength(sent) > bodyBytesMax) {
+      throw new TroupeError(
+        'TROUPE_SETTING_INVALID',
+        `That is more than the ${bodyBytesMax} bytes that the admin API takes at once. Send less.`,
+      )
+    }
     let response: Response
     let text: string
     try {
@@ -28,7 +37,7 @@ export function adminClient({ url, token }: { readonly url: string; readonly tok
           authorization: `Bearer ${token}`,
           ...(body ? { 'content-type': 'application/json' } : {}),
         },
-        ...(body ? { body: JSON.stringify(body) } : {}),
+        ...(sent === undefined ? {} : { body: sent }),
         signal: AbortSignal.timeout(timeoutMs),
       })
       text = await response.text()

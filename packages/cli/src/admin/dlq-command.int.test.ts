@@ -41,6 +41,11 @@ describe('what is to be done to dead letters', () => {
     expect([done.exitCode, changed]).toEqual([0, [['a/0/1', 'a/0/2']]])
   })
 
+  it('is refused before it is sent, where it is more than the service would take', async () => {
+    const ids = Array.from({ length: 500 }, (_, nth) => `${'x'.repeat(5_000)}/0/${nth}`)
+    await expect(dlq('discard', ...ids, '--reason', 'why not')).rejects.toThrow(/more than the 2097152 bytes/)
+  })
+
   it('asks for a token that can be sent, and does not print the one it has', async () => {
     const token = process.env['TROUPE_ADMIN_TOKEN']
     process.env['TROUPE_ADMIN_TOKEN'] = 'secret\nof two lines'
