@@ -147,6 +147,7 @@ const partition: readonly Mutant[] = [
 ]
 
 const parkedTests = 'packages/runtime/src/parked.test.ts'
+const setAsideTests = 'packages/runtime/src/set-aside-as-specified.test'
 
 /** What is set aside, and tried again. */
 const parking: readonly Mutant[] = [
@@ -174,6 +175,20 @@ const parking: readonly Mutant[] = [
     'what comes behind a parked event that fails again is tried all the same',
     ['runtime/decide', 'if (retry && set.keys.isParked(retry.key.key)) return', 'if (false) return'],
     { rows: [25, 17, 33] },
+  ),
+  plant(
+    'held-key-goes-on',
+    17,
+    'a key that is to be held for a dead letter goes on without it',
+    ['runtime/set-aside', '...(isHolding ? ', '...(isHolding && retry === undefined ? '],
+    { tests: setAsideTests },
+  ),
+  plant(
+    'attempts-handed-down',
+    17,
+    'a follower that fails has the attempts of the one before it behind it',
+    ['runtime/retry-parked', 'attempts: isHead ? work.attempts : 0', 'attempts: work.attempts'],
+    { tests: parkedTests, titled: 'keeps to the order when a follower fails as well' },
   ),
   plant(
     'retry-of-what-has-changed',
@@ -340,6 +355,28 @@ export const postgresMutants: readonly Mutant[] = [
     'a redrive makes the inbox forget an event that was applied at another place',
     ['postgres/aside/redrive', "AND seen.outcome = 'dead-lettered'", ''],
     { tests: contract, titled: 'what was applied stays applied' },
+  ),
+  plant(
+    'redriven-to-the-end',
+    17,
+    'what is redriven is tried behind what came after it for its key',
+    [
+      'postgres/aside/parked-work',
+      'WINDOW earliest AS (ORDER BY asked.place, event.record_offset)',
+      'WINDOW earliest AS (ORDER BY asked.place, event.redrives, event.record_offset)',
+    ],
+    { tests: contract, titled: 'redrive' },
+  ),
+  plant(
+    'held-key-freed-by-another',
+    17,
+    'a key that is held for one dead letter goes on when another one is redriven',
+    [
+      'postgres/aside/redrive',
+      "held.state = 'held' AND held.dead_letter NOT IN (SELECT letter FROM chosen)",
+      'false',
+    ],
+    { tests: contract, titled: 'redrive' },
   ),
   plant(
     'redriven-by-two',
