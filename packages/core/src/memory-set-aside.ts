@@ -37,6 +37,8 @@ export interface MemorySetAside extends ParkingLedger, AsideDesk {
   write(parking: Parking): void
   /** All keys that are parked, as `topic/partition/key`. */
   names(): readonly string[]
+  /** Forgets all that may be forgotten of one kind, however old it is; says how many. */
+  forget(what: 'deadLetters' | 'actions'): number
 }
 
 type Held = { -readonly [Name in keyof StoredParkedKey]: StoredParkedKey[Name] } & {
@@ -138,6 +140,15 @@ export function memorySetAside({
 
   return {
     names: () => [...keys.keys()],
+    forget(what) {
+      if (what === 'actions') return actions.splice(0).length
+      const parked = new Set(
+        [...keys.values()].flatMap((held) => held.records.map(({ record }) => deadLetterIdOf(record))),
+      )
+      const gone = [...letters.values()].filter(({ id, state }) => state !== 'open' && !parked.has(id))
+      for (const { id } of gone) letters.delete(id)
+      return gone.length
+    },
     recall: (asked) =>
       asked.flatMap((place) => {
         const held = keys.get(nameOf(place))

@@ -262,8 +262,10 @@ export interface OutboxPage<One> {
  * What the ledger need not remember for ever. The `inbox` tells that an event came before, at another place
  * in its topic; at its own place the position tells. `answers` tell that a command was decided on.
  * `performed` tells what came of a call to the outside; a row that is old is one that nobody settled.
+ * `deadLetters` are those that were redriven or discarded, and are as old as that is; one that is open, or whose
+ * event is parked again, is never forgotten. `actions` are what operators did.
  */
-export type Forgettable = 'inbox' | 'answers' | 'performed'
+export type Forgettable = 'inbox' | 'answers' | 'performed' | 'deadLetters' | 'actions'
 
 /** A partition as its present owner holds it. */
 export interface Claim extends TopicPartition {

@@ -202,6 +202,8 @@ export function modelLedger(): () => Ledger {
       // Everything is older than nothing; how old it is, nobody here knows.
       forget: (what, olderThanMs) =>
         whileOpen(() => {
+          if (what === 'deadLetters' || what === 'actions')
+            return { forgotten: olderThanMs === 0 ? aside.forget(what) : 0, next: undefined }
           const all = { inbox, answers, performed }[what]
           const forgotten = olderThanMs === 0 ? all.size : 0
           if (olderThanMs === 0) all.clear()

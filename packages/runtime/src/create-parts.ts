@@ -14,7 +14,7 @@ import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
 import { breakerDefaults, type Breakers, createBreakers } from './breaker.ts'
 import { createDecider } from './decider.ts'
-import { retentionHours, type Settings } from './environment.ts'
+import { deadLetterRetentionHoursDefault, retentionHours, type Settings } from './environment.ts'
 import { createFiring } from './firing.ts'
 import { sweepOutbox } from './forget.ts'
 import { deriveId } from './ids.ts'
@@ -290,14 +290,21 @@ function receiverOf(
 }
 
 function retentionOf(settings: Settings, { ledger, log }: Rooms, meter: () => Meter) {
+  const {
+    inboxRetentionHours = retentionHours,
+    answerRetentionHours = retentionHours,
+    deadLetterRetentionHours = deadLetterRetentionHoursDefault,
+  } = settings
   return createRetention({
     ...retentionPace,
     ledger,
     log,
     retentionMs: {
-      inbox: hoursInMs(settings.inboxRetentionHours),
-      answers: hoursInMs(settings.answerRetentionHours),
-      performed: hoursInMs(settings.inboxRetentionHours),
+      inbox: hoursInMs(inboxRetentionHours),
+      answers: hoursInMs(answerRetentionHours),
+      performed: hoursInMs(inboxRetentionHours),
+      deadLetters: hoursInMs(deadLetterRetentionHours),
+      actions: hoursInMs(deadLetterRetentionHours),
     },
     onForgotten: (what, count) => meter().forgot(what, count),
   })
@@ -309,6 +316,6 @@ function retryEveryMsOf({ retry: { delayScale = 1 } = {} }: Settings): number {
 }
 
 /** Undefined: for ever. */
-function hoursInMs(hours = retentionHours): number | undefined {
+function hoursInMs(hours: number): number | undefined {
   return hours === 0 ? undefined : hours * 3_600_000
 }

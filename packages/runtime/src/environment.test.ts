@@ -44,6 +44,7 @@ describe('environment', () => {
         sessionTimeoutMs: 10_000,
         onDataLoss: 'halt',
         inboxRetentionHours: 720,
+        deadLetterRetentionHours: 2160,
         answerRetentionHours: 720,
         checksPurity: false,
         isStoppedWithParent: false,

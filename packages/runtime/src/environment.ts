@@ -65,6 +65,11 @@ export interface Settings extends SecureSettings {
    * that an upstream service may ever be restored from. Default: 720, thirty days.
    */
   readonly inboxRetentionHours?: number | undefined
+  /**
+   * How long dead letters are kept after they were redriven or discarded, and what operators did; 0: for ever.
+   * Open ones are kept until somebody decides. Default: 2160, ninety days.
+   */
+  readonly deadLetterRetentionHours?: number | undefined
   /** How long a command's answer is kept for its idempotency key; 0: for ever. Default: 720. */
   readonly answerRetentionHours?: number | undefined
   /**
@@ -80,6 +85,7 @@ export interface Settings extends SecureSettings {
 
 /** Unless a setting says otherwise. */
 export const retentionHours = 720
+export const deadLetterRetentionHoursDefault = 2160
 
 /** Settings, or what is wrong with them: `run` refuses to start on the latter. */
 export type Environment = { readonly settings: Settings } | { readonly problems: readonly string[] }
@@ -156,6 +162,7 @@ const variables = z.object({
   TROUPE_ON_DATA_LOSS: oneOf('halt', 'skip').default('halt'),
   TROUPE_INBOX_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
   TROUPE_ANSWER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(retentionHours),
+  TROUPE_DEAD_LETTER_RETENTION_HOURS: wholeNumber(0, 1_000_000).default(deadLetterRetentionHoursDefault),
   TROUPE_CHECK_PURITY: oneOf('0', '1').default('0'),
   TROUPE_DEADLINES: deadlines.optional(),
   TROUPE_STOP_WITH_PARENT: oneOf('0', '1').default('0'),
@@ -222,6 +229,7 @@ export function environment(
       onDataLoss: of.TROUPE_ON_DATA_LOSS,
       inboxRetentionHours: of.TROUPE_INBOX_RETENTION_HOURS,
       answerRetentionHours: of.TROUPE_ANSWER_RETENTION_HOURS,
+      deadLetterRetentionHours: of.TROUPE_DEAD_LETTER_RETENTION_HOURS,
       checksPurity: of.TROUPE_CHECK_PURITY === '1',
       deadlinesMs: of.TROUPE_DEADLINES,
       isStoppedWithParent: of.TROUPE_STOP_WITH_PARENT === '1',

@@ -20,7 +20,13 @@ describe('retention', () => {
         },
       },
       log: keepingLog(),
-      retentionMs: { inbox: 10, answers: 20, performed: undefined },
+      retentionMs: {
+        inbox: 10,
+        answers: 20,
+        performed: undefined,
+        deadLetters: undefined,
+        actions: undefined,
+      },
       onForgotten: (what, count) => void counts.set(what, (counts.get(what) ?? 0) + count),
     })
     walking.start()
@@ -51,7 +57,13 @@ describe('retention', () => {
         },
       },
       log: keepingLog(),
-      retentionMs: { inbox: undefined, answers: 1, performed: undefined },
+      retentionMs: {
+        inbox: undefined,
+        answers: 1,
+        performed: undefined,
+        deadLetters: undefined,
+        actions: undefined,
+      },
       onForgotten() {},
     })
     walking.start()

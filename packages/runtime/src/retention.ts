@@ -27,7 +27,7 @@ export interface Retention {
   stop(): void
 }
 
-const kinds: readonly Forgettable[] = ['inbox', 'answers', 'performed']
+const kinds: readonly Forgettable[] = ['inbox', 'answers', 'performed', 'deadLetters', 'actions']
 
 /** Creates it, resting. */
 export function createRetention(options: RetentionOptions): Retention {

@@ -12,7 +12,7 @@ export const discardDeadLetters: Statement<
   name: 'discard-dead-letters',
   text: (schema) => `
     WITH gone AS (
-      UPDATE ${schema}.dead_letter AS letter SET state = 'discarded'
+      UPDATE ${schema}.dead_letter AS letter SET state = 'discarded', closed_at = now()
       WHERE letter.letter = ANY ($3::text[]) AND ${unindexed('letter.state', 'open')}
       RETURNING letter.letter AS name
     ), released AS (

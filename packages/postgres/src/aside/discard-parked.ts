@@ -28,7 +28,7 @@ export const discardParked: Statement<
       WHERE (SELECT count(*) FROM heads) >= 0
       ORDER BY held.topic, held.partition, held.key FOR UPDATE OF held
     ), closed AS (
-      UPDATE ${schema}.dead_letter AS head SET state = 'discarded'
+      UPDATE ${schema}.dead_letter AS head SET state = 'discarded', closed_at = now()
       FROM heads JOIN locked ON locked.dead_letter = heads.letter
       WHERE head.letter = heads.letter AND locked.state = 'held'
       RETURNING 1
@@ -45,9 +45,9 @@ export const discardParked: Statement<
         AND event.record_offset = chosen.record_offset
       RETURNING event.*
     ), kept AS (
-      INSERT INTO ${schema}.dead_letter (letter, state, attempts, redrives, first_failed_at,
+      INSERT INTO ${schema}.dead_letter (letter, state, closed_at, attempts, redrives, first_failed_at,
         reaction, code, message, stack, failure_group, topic, partition, key, ${recordColumns})
-      SELECT format('%s/%s/%s', gone.topic, gone.partition, gone.record_offset), 'discarded',
+      SELECT format('%s/%s/%s', gone.topic, gone.partition, gone.record_offset), 'discarded', now(),
         coalesce(failed.attempts, 0), gone.redrives, coalesce(failed.first_failed_at, now()), failed.reaction,
         coalesce(failed.code, 'TROUPE_STOPPED'), coalesce(failed.message, $2::text), failed.stack,
         coalesce(failed.failure_group, 'discarded'), gone.topic, gone.partition, gone.key,
@@ -58,7 +58,7 @@ export const discardParked: Statement<
       ) AS gone
       LEFT JOIN locked AS failed ON failed.topic = gone.topic AND failed.partition = gone.partition
         AND failed.key = gone.key AND failed.state = 'waiting' AND gone.nth = 1
-      ON CONFLICT (letter) DO UPDATE SET state = 'discarded'
+      ON CONFLICT (letter) DO UPDATE SET state = 'discarded', closed_at = now()
     ), seen AS (
       INSERT INTO ${schema}.inbox (source, id, type, saga, outcome)
       SELECT DISTINCT ON (source, id) source, id, type, saga, 'dead-lettered' FROM gone WHERE id IS NOT NULL

@@ -16,7 +16,7 @@ export const insertDeadLetters: Statement<readonly DeadLetterWrite[], undefined>
         $9::text[], $10::bigint[], $11::text[], ${recordTypes(12)})
       AS given(letter, attempts, first_failed_ms, reaction, code, message, stack, failure_group,
         topic, partition, key, ${recordColumns})
-    ON CONFLICT (letter) DO UPDATE SET state = 'open', attempts = EXCLUDED.attempts, last_failed_at = now(),
+    ON CONFLICT (letter) DO UPDATE SET state = 'open', closed_at = NULL, attempts = EXCLUDED.attempts, last_failed_at = now(),
       reaction = EXCLUDED.reaction, code = EXCLUDED.code, message = EXCLUDED.message, stack = EXCLUDED.stack,
       failure_group = EXCLUDED.failure_group`,
   parameters: (letters) => [

@@ -28,7 +28,7 @@ export const redrive: Statement<
       JOIN unnest($3::text[], $4::bytea[], $5::text[]) AS asked(letter, mended, schema_name) USING (letter)
       WHERE letter.state <> 'redriven' ORDER BY letter.letter FOR UPDATE OF letter
     ), marked AS (
-      UPDATE ${schema}.dead_letter AS letter SET state = 'redriven', redrives = letter.redrives + 1
+      UPDATE ${schema}.dead_letter AS letter SET state = 'redriven', closed_at = now(), redrives = letter.redrives + 1
       FROM chosen WHERE letter.letter = chosen.letter
       RETURNING letter.letter AS name
     ), forgotten AS (

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Forgettable, Ledger } from '@troupe/core'
+import { action, firstPage, letter, ownerOf, parking, place } from './aside-building.ts'
 import { entry, everywhere, migrated, moveOf, request, settlement, twoInstances } from './case-building.ts'
 import type { LedgerCase } from './ledger-contract.ts'
 
@@ -53,6 +54,46 @@ export const forgetCases: readonly LedgerCase[] = [
       const later = await forget(ledger(0), 'inbox', 0)
       assert.equal(mine + theirs + later, 20_001)
       assert.equal((await ledger(0).positionOf(partition))?.next, 7n)
+    },
+  },
+  {
+    title: 'forgets dead letters a while after they were closed, and never one that is open or parked again',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      const letters = [5, 6, 7, 8].map((offset) => letter(offset, `order-${offset}`))
+      await owner.settle(parking([], letters))
+      const [discarded, again, givenUp, reopened] = letters.map(({ id }) => id)
+      await ledger.discardDeadLetters([discarded ?? '', reopened ?? ''], action)
+      await owner.settle(parking([], letters.slice(3)))
+      await ledger.redrive([{ id: again ?? '' }, { id: givenUp ?? '' }], action)
+      await ledger.discardParked([place('order-7')], 'all', action)
+      const kept = async () =>
+        (await ledger.deadLetters({ state: 'any' }, firstPage)).found.map(({ id, state }) => [id, state])
+
+      assert.equal(await forget(ledger, 'deadLetters', 3_600_000), 0)
+      assert.equal((await kept()).length, 4)
+      assert.equal(await forget(ledger, 'deadLetters', 0), 2)
+      assert.deepEqual(await kept(), [
+        [again, 'redriven'],
+        [reopened, 'open'],
+      ])
+      await ledger.discardParked([place('order-6')], 'all', action)
+      assert.equal(await forget(ledger, 'deadLetters', 0), 1)
+      assert.deepEqual(await kept(), [[reopened, 'open']])
+    },
+  },
+  {
+    title: 'forgets what operators did when it is old',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      await owner.settle(parking([], [letter(5, 'order-5')]))
+      await ledger.discardDeadLetters([letter(5).id], action)
+      assert.equal(await forget(ledger, 'actions', 3_600_000), 0)
+      assert.equal((await ledger.operatorActions(firstPage)).found.length, 1)
+      assert.equal(await forget(ledger, 'actions', 0), 1)
+      assert.deepEqual((await ledger.operatorActions(firstPage)).found, [])
     },
   },
 ]

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Log } from '@troupe/core'
 import { Client } from 'pg'
+import { letter, ownerOf, parking } from '../contract/aside-building.ts'
 import {
   entry,
   moveOf,
@@ -153,6 +154,25 @@ describe('migrating a ledger', () => {
     expect(await older.forget('inbox', 0)).toMatchObject({ forgotten: names.length })
     expect(await older.claim(claim)).toMatchObject({ epoch: claim.epoch + 1, next: BigInt(names.length) })
     await older.close()
+  })
+
+  it('counts the age of a dead letter that older code has closed from when it is first looked at', async () => {
+    const store = stores.make()
+    const ledger = store.open()
+    await ledger.migrate()
+    const owner = await ownerOf(ledger)
+    await owner.settle(parking([], [letter(5), letter(6)]))
+    const rows = `${store.schema}.dead_letter`
+    await stores.query(`UPDATE ${rows} SET last_failed_at = '2020-01-01'`)
+    await stores.query(`UPDATE ${rows} SET state = 'discarded' WHERE record_offset = 5`)
+    const hourMs = 3_600_000
+    expect((await ledger.forget('deadLetters', hourMs)).forgotten).toBe(0)
+    await stores.query(`UPDATE ${rows} SET closed_at = closed_at - interval '2 hours'`)
+    expect((await ledger.forget('deadLetters', hourMs)).forgotten).toBe(1)
+    expect(await stores.query(`SELECT record_offset, closed_at FROM ${rows}`)).toEqual([
+      { record_offset: '6', closed_at: null },
+    ])
+    await ledger.close()
   })
 
   it('needs no right to create schemas where somebody made its schema', async () => {

@@ -5,6 +5,7 @@ import { setAside } from './0004-set-aside.ts'
 import { performed } from './0005-performed.ts'
 import { deadlines } from './0006-deadlines.ts'
 import { topicIds } from './0007-topic-ids.ts'
+import { closedAt } from './0008-closed-at.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   performed,
   deadlines,
   topicIds,
+  closedAt,
 ]
