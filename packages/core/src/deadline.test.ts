@@ -165,6 +165,7 @@ describe('a declaration of a deadline', () => {
     ['that begins with what is never emitted', { from: InventoryFailed }],
     ['that waits for nothing', { liftedBy: [] }],
     ['that is lifted by its own event', { liftedBy: [HoldOverdue] }],
+    ['that is lifted by what it begins with', { liftedBy: [InventoryReserved] }],
     ['that is due before it begins', { afterMs: -1 }],
     ['that is due after no number', { afterMs: Number.NaN }],
     ['that is due after a fraction', { afterMs: 0.5 }],

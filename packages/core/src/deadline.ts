@@ -54,6 +54,10 @@ export function deadlineOf<From extends AnyEventType, Overdue extends AnyEventTy
   if (liftedBy.length === 0) {
     refuse(`${name} waits for nothing. Name the answers in \`liftedBy\`, or use \`schedule\`.`)
   }
+  if (liftedBy.includes(from))
+    refuse(
+      `${name} begins with ${from.type} and would be lifted by it at once. Name the answers in \`liftedBy\`.`,
+    )
   if (liftedBy.includes(emit)) refuse(`${name} would be lifted by it. Name the answers in \`liftedBy\`.`)
   return declared
 }
