@@ -6,7 +6,7 @@
 // | looking  | - ; found more: looks again; else: waits | stopped, when the look has ended |
 // | stopped  | nothing                                | nothing  |
 
-import { type Log, messageOf } from '@troupe/core'
+import { type Log, messageOf, retryVerdictOf } from '@troupe/core'
 
 export interface DueLoop {
   start(): void
@@ -24,14 +24,18 @@ export interface DueLoopOptions {
 export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
+  let isFailing = false
 
   async function once(): Promise<void> {
     let isMore = false
     try {
       isMore = await look()
+      isFailing = false
     } catch (error) {
-      // That the database is away is said elsewhere.
-      log.debug({ err: error }, `could not look for what is due: ${messageOf(error)}`)
+      // That the database is away is said elsewhere. All else is said once, until it works again.
+      const level = isFailing || retryVerdictOf(error) === 'wait' ? 'debug' : 'warn'
+      isFailing ||= level === 'warn'
+      log[level]({ err: error }, `could not look for what is due, and looks again: ${messageOf(error)}`)
     }
     later(isMore ? 0 : everyMs)
   }

@@ -77,6 +77,21 @@ describe('firing deadlines', () => {
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['left by another process', 'overdue'])
   })
 
+  it('says once that it cannot, where that is not because the database is away', async () => {
+    const bench = benchFor()
+    const failures = [unreachable(), new Error('value out of range'), new Error('value out of range')]
+    bench.ledger.before = (method) => {
+      const failure = method === 'fire' ? failures.shift() : undefined
+      if (failure) throw failure
+    }
+    await set(bench, record('1'))
+    begin(bench)
+    await until(() => bench.relay.sent.length === 1)
+    expect(bench.log.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      { message: expect.stringMatching(/could not fire .* value out of range/) },
+    ])
+  })
+
   it('publishes what was moved when the answer was lost', async () => {
     const bench = benchFor()
     let isLost = true
