@@ -239,6 +239,24 @@ describe('the admin API', () => {
     })
   })
 
+  it('hands out what is parked for a key in small pages, since an event may be large', async () => {
+    const next = {
+      state: 'waiting',
+      delayMs: 0,
+      attempts: 1,
+      failure: failureOf(new Error('x'), 'book'),
+    } as const
+    const records = Array.from({ length: 25 }, (_, offset) => asideOf(offset, 'a'))
+    desk.write({ keys: [{ ...place, key: 'a', form: 'park', next, records }], deadLetters: [] })
+    const path = '/parked-keys/records?topic=till.events&partition=0&key=a&limit=1000'
+    const first = await get<{ items: readonly unknown[]; next: string }>(path)
+    expect([first.items.length, first.next]).toEqual([20, '19'])
+    expect(await get(`${path}&after=${first.next}`)).toMatchObject({
+      items: Array.from({ length: 5 }, (_, nth) => ({ offset: String(20 + nth) })),
+      next: null,
+    })
+  })
+
   it('shows bytes in a form that a mended event may have them in', async () => {
     bury(1, 'a')
     const path = `/dead-letters/${encodeURIComponent(idOf(1))}`

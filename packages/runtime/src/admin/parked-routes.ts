@@ -2,6 +2,9 @@ import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
 import { readAside } from './read-aside.ts'
 import * as shapes from './shapes.ts'
 
+/** How many records one answer holds, whatever is asked for: each may weigh as much as an event may. */
+const recordsMax = 20
+
 /** What people ask of parked keys, and do to them. */
 export function parkedRoutes({ service, codec, ledger, log }: Desk): readonly AdminRoute[] {
   return [
@@ -23,7 +26,9 @@ export function parkedRoutes({ service, codec, ledger, log }: Desk): readonly Ad
       query: shapes.recordsQuery,
       answer: shapes.pageShape(shapes.parkedRecord),
       async handle({ query }) {
-        const { found, next } = await ledger.parkedRecords(shapes.placeOf(query), shapes.pageOf(query, -1n))
+        const { after, limit } = shapes.pageOf(query, -1n)
+        const page = { after, limit: Math.min(limit, recordsMax) }
+        const { found, next } = await ledger.parkedRecords(shapes.placeOf(query), page)
         const items = await Promise.all(
           found.map(async (one) => shapes.parkedRecordOf(one, await readAside(service, codec, one.record))),
         )

@@ -49,7 +49,7 @@ export const parkedQuery = z.strictObject({
     .string()
     .regex(/^([1-9]\d{0,2}|1000)$/, 'Not a whole number from 1 to 1000')
     .optional()
-    .meta({ description: 'How many at most, 1 to 1000; default 100' }),
+    .meta({ description: 'How many at most, 1 to 1000; default 100. A page may hold fewer: `next` says' }),
 })
 
 export const deadLetterQuery = parkedQuery.extend({
