@@ -156,7 +156,7 @@ describe('The checks', () => {
     ],
     [
       'a version that is ahead of the events: a change without its event',
-      withDocument('payment', 'order-0', (row) => [{ ...row, version: row.version + 1 }]),
+      withDocument('payment', 'order-0', (row) => [{ ...row, version: (row.version ?? 0) + 1 }]),
       ['documents'],
     ],
     [

@@ -44,7 +44,6 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
   const document = (service: string, row: DocumentRow) => ledgers.get(service)?.documents.push(row)
   const taken: TakenRow[] = []
   let held = 0
-  let stockVersion = 0
   for (const [at, kind] of kinds.entries()) {
     const id = `order-${at}`
     const { events, outcome } = kind === 'given up' ? givenUp : expectations[kind]
@@ -98,7 +97,6 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
       ledgers.get('payment')?.steps.push({ saga: id, step: 'chargeCard', state: end })
     if (has('InventoryReserved')) {
       ledgers.get('inventory')?.steps.push({ saga: id, step: 'reserveStock', state: end })
-      stockVersion += has('InventoryReleased') ? 2 : 1
       held += has('InventoryReleased') ? 0 : 2
       const isCancelled = has('ShippingCancelled')
       const state = isCancelled ? 'cancelled' : has('ShippingScheduled') ? 'scheduled' : 'refused'
@@ -107,9 +105,9 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
         ledgers.get('shipping')?.steps.push({ saga: id, step: 'scheduleShipment', state: end })
     }
   }
-  if (stockVersion > 0) {
-    const free = (openingStock.get('book') ?? 0) - held
-    document('inventory', { kind: 'stock', key: 'book', version: stockVersion, state: { free, held } })
+  for (const [sku, opening] of openingStock) {
+    const state = sku === 'book' ? { free: opening - held, held } : { free: opening, held: 0 }
+    document('inventory', { kind: 'stock', key: sku, version: undefined, state })
   }
   return { orders, records, ledgers, poison: [], deadLetters: [], taken }
 }

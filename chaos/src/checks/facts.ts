@@ -64,7 +64,8 @@ export interface InboxRow {
 export interface DocumentRow {
   readonly kind: string
   readonly key: string
-  readonly version: number
+  /** Undefined for a row of a table of the service's own, which counts no versions. */
+  readonly version: number | undefined
   readonly state: Readonly<Record<string, unknown>>
 }
 

@@ -23,6 +23,16 @@ export async function readLedger(databaseUrl: string): Promise<LedgerFacts> {
   })
 }
 
+/** Inventory's own table, each row as if it were a document. */
+export async function readStock(databaseUrl: string): Promise<readonly DocumentRow[]> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ sku: string; free: number; held: number }>(
+      'SELECT sku, free::float8, held::float8 FROM inventory.stock ORDER BY sku',
+    )
+    return rows.map(({ sku, ...state }) => ({ kind: 'stock', key: sku, version: undefined, state }))
+  })
+}
+
 /** What a service has still before it. */
 export interface Progress {
   /** How far it has read, by `topic/partition`. */

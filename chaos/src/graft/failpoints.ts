@@ -21,7 +21,7 @@ const places = {
   },
   'after-outbox-delete': {
     module: 'runtime/settle',
-    anchor: 'options.onSettled?.(work)',
+    anchor: 'await handOver(work, predecessors, options)',
     onlyIf: 'published.length > 0',
   },
   'before-release': { module: 'runtime/partition', anchor: 'await handOver()' },

@@ -220,6 +220,48 @@ const parking: readonly Mutant[] = [
   ),
 ]
 
+const inSql = 'packages/runtime/src/transact.int.test.ts'
+
+/** Reactions that decide in SQL. */
+const transacting: readonly Mutant[] = [
+  plant(
+    'sql-beside-the-ledger',
+    2,
+    'what a reaction did in SQL is committed before its settlement, by itself',
+    [
+      'postgres/tables/table-transaction',
+      'const { calls, receipt } = settleCalls([settlement], schema)',
+      'await answerOf(client, [committing(), beginning()], answerTimeoutMs); const { calls, receipt } = settleCalls([settlement], schema)',
+    ],
+    { tests: inSql, titled: 'is rolled back with its SQL' },
+  ),
+  plant(
+    'sql-of-a-duplicate',
+    8,
+    'SQL is run for what was heard before',
+    [
+      'runtime/decide',
+      'const verdict = retry ? admit(delivery, set) : admit(delivery, set, heard.record)',
+      "const verdict = delivery.bound.reaction.transact ? 'run' : retry ? admit(delivery, set) : admit(delivery, set, heard.record)",
+    ],
+    { tests: inSql, titled: 'is not run for what was heard before' },
+  ),
+  plant(
+    'lost-commit-of-sql-taken-as-failed',
+    3,
+    'a commit of SQL whose answer was lost is taken as not committed',
+    ['runtime/transact', 'doubts.push(work)', 'void 0'],
+    { tests: inSql, titled: 'after the commit, whose answer is lost' },
+  ),
+  plant(
+    'sql-of-a-failure-kept',
+    17,
+    'what an event did in SQL before it failed is committed with its neighbours',
+    ['postgres/tables/table-transaction', '[returning(), releasing()]', '[releasing()]'],
+    { tests: inSql, titled: 'is parked with what follows it of its key' },
+  ),
+]
+
 /** Deadlines that are due. */
 const firing: readonly Mutant[] = [
   plant(
@@ -329,6 +371,7 @@ export const runtimeMutants: readonly Mutant[] = [
   ...settling,
   ...partition,
   ...parking,
+  ...transacting,
   ...firing,
   ...deciding,
 ]

@@ -73,6 +73,15 @@ export function expectDocument<State extends object>(
   )
 }
 
+/** `thenRows(...)`: the tables hold exactly these, in this order. */
+export function expectRows(
+  service: Service,
+  happening: Happening,
+  { actual, expected }: { readonly actual: readonly object[]; readonly expected: readonly object[] },
+): void {
+  equal(`${subject(service, happening)} left other rows than expected`, dataCopy(actual), dataCopy(expected))
+}
+
 /** `thenOutcome(...)`: how the event ended. */
 export function expectEnding(service: Service, happening: Happening, expected: Ending): void {
   refuseFailed(service, happening)

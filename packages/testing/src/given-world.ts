@@ -34,6 +34,8 @@ import {
   type Service,
   stepKey,
   stepOf,
+  type TableTransaction,
+  transactOn,
   TroupeError,
   type Verdict,
   withoutRunning,
@@ -135,6 +137,11 @@ export function admitted(world: World, service: Service, event: Event, given: Ci
 
 /** Takes up an event that was admitted. @throws what the reaction throws */
 export function takeUp({ world, service, delivery, verdict, given }: Turn): Told {
+  if (delivery.bound.reaction.transact && verdict === 'run') {
+    throw new TypeError(
+      `${service.name}.${delivery.bound.name} decides in SQL, which needs a database: await specifyOn(${service.name}).`,
+    )
+  }
   const set = workingSet(world)
   const { timeMs } = given
   if (verdict !== 'run')
@@ -152,6 +159,26 @@ export function takeUp({ world, service, delivery, verdict, given }: Turn): Told
     ? decideTwice({ elsewhere, handler, deciding, inputs: { data: delivery.event.data, ...performed } }, run)
     : run(deciding)
   return told(world, set, changes, { ending: 'applied', timeMs })
+}
+
+/** How long an event's SQL may take in a story. */
+const unitTimeoutMs = 5_000
+
+/** The same where its reaction may decide in SQL: in that transaction, which stays open. @throws what the reaction throws */
+export async function takeUpOn(turn: Turn, transaction: TableTransaction): Promise<Told> {
+  const { world, service, delivery, verdict, given } = turn
+  if (verdict !== 'run' || !delivery.bound.reaction.transact) return takeUp(turn)
+  const set = workingSet(world)
+  const deciding = decidingFor(service, given)
+  const performed = { performed: given.performed?.result, done: doneOf(delivery, set) }
+  const { signal } = new AbortController()
+  const outcome = await transaction.unit(
+    (sql, ending) =>
+      transactOn(delivery, performed, set, { tables: { sql, signal: ending }, deciding, lane }),
+    { name: delivery.bound.name, isGuarded: true, timeoutMs: unitTimeoutMs, signal },
+  )
+  if (!outcome.isDone) throw outcome.error
+  return told(world, set, outcome.result, { ending: 'applied', timeMs: given.timeMs })
 }
 
 /** Takes up one command. @throws what the command throws; TroupeError `TROUPE_IDEMPOTENCY_KEY_REUSED` */

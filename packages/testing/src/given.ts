@@ -102,7 +102,7 @@ interface Setting {
 /** Something that happens to the service: an event or a command, told so that it can be told again. */
 type Telling = (setting: Setting) => { readonly happening: Happening; readonly world: World }
 
-const defaultTimeMs = Date.UTC(2026, 0, 1)
+export const defaultTimeMs = Date.UTC(2026, 0, 1)
 
 /**
  * Opens the stories of one service: pure, synchronous, without a broker or a database, on the same
@@ -218,26 +218,34 @@ function pointAtCaller(assert: () => void, from: (...all: never) => unknown): vo
   }
 }
 
-function tellEvent(draft: EventDraft, { id, saga }: WhenOptions, count: number): Telling {
-  const { eventType, type } = draft
-  const data = deepFreeze(dataCopy(draft.data))
-  const key = eventType.keyOf(data)
+function tellEvent(draft: EventDraft, options: WhenOptions, count: number): Telling {
+  const eventAt = eventOf(draft, options, count)
   return ({ service, world, circumstances }) => {
-    const event: Event = {
-      id: id ?? `event-${count + 1}`,
-      type,
-      source: eventType.owner,
-      timeMs: circumstances.timeMs,
-      key,
-      correlationId: saga ?? key,
-      causationId: undefined,
-      traceparent: undefined,
-      tracestate: undefined,
-      data,
-    }
-    const turn = admitted(world, service, event, circumstances)
-    return attempt(`on ${type}`, world, () => takeUp(turn))
+    const turn = admitted(world, service, eventAt(circumstances.timeMs), circumstances)
+    return attempt(`on ${draft.type}`, world, () => takeUp(turn))
   }
+}
+
+/** The event that a story tells of, with the time at which it comes. */
+export function eventOf(
+  { eventType, type, data: told }: EventDraft,
+  { id, saga }: WhenOptions,
+  count: number,
+): (timeMs: number) => Event {
+  const data = deepFreeze(dataCopy(told))
+  const key = eventType.keyOf(data)
+  return (timeMs) => ({
+    id: id ?? `event-${count + 1}`,
+    type,
+    source: eventType.owner,
+    timeMs,
+    key,
+    correlationId: saga ?? key,
+    causationId: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+    data,
+  })
 }
 
 function tellCommand<Input extends object, Answer>(
@@ -275,7 +283,11 @@ function attempt(
     const { world: after, ...came } = tell()
     return { happening: { what, ...came }, world: after }
   } catch (error) {
-    const nothing = { emitted: [], scheduled: [], lifted: [], answer: undefined }
-    return { happening: { what, ending: 'failed', ...nothing, error }, world }
+    return { happening: failed(what, error), world }
   }
+}
+
+/** What is known of what has thrown. */
+export function failed(what: string, error: unknown): Happening {
+  return { what, ending: 'failed', emitted: [], scheduled: [], lifted: [], answer: undefined, error }
 }

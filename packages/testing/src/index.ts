@@ -6,6 +6,14 @@ export {
   type Unchecked,
   type WhenOptions,
 } from './given.ts'
+export {
+  specifyOn,
+  type SpecifyOnOptions,
+  type TableChecked,
+  type TableScenario,
+  type TableSpecification,
+  type TableUnchecked,
+} from './given-tables.ts'
 export { type ExpectedEvent, type Like, like } from './given-like.ts'
 export { type Expected, type Later, later, type Lifted, lifted } from './given-later.ts'
 export type { Ending } from './given-world.ts'

@@ -1,3 +1,4 @@
 export { inventory } from './inventory.ts'
 export { routes } from './routes.ts'
-export { openingStock, stock, type Stock } from './stock.ts'
+export { openingStock, type Stock } from './stock.ts'
+export { stockOf } from './stock-of.ts'

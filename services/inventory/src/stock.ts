@@ -1,5 +1,3 @@
-import { document } from '@troupe/core'
-
 /** What the shelves hold on the first day. An article that is not in here is out of stock. */
 export const openingStock: ReadonlyMap<string, number> = new Map([
   ['book', 1_000_000],
@@ -15,12 +13,6 @@ export interface Stock {
   readonly held: number
 }
 
-/** One article's stock, by sku. */
-export const stock = document<Stock>({
-  name: 'stock',
-  initial: (sku) => ({ free: openingStock.get(sku) ?? 0, held: 0 }),
-})
-
 export interface Quantity {
   readonly sku: string
   readonly quantity: number
@@ -31,12 +23,4 @@ export function perSku(items: readonly Quantity[]): readonly Quantity[] {
   const sums = new Map<string, number>()
   for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity)
   return [...sums].map(([sku, quantity]) => ({ sku, quantity }))
-}
-
-export function hold({ free, held }: Stock, quantity: number): Stock {
-  return { free: free - quantity, held: held + quantity }
-}
-
-export function release({ free, held }: Stock, quantity: number): Stock {
-  return { free: free + quantity, held: held - quantity }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { type Event, type Reaction, reaction, type Service, service } from '@troupe/core'
-import { inventory, openingStock, stock } from '@troupe-demo/inventory'
+import { openingStock } from '@troupe-demo/inventory'
+import { inventory, stock } from '@troupe-demo/inventory/on-documents'
 import { order, type OrderRequest, orderStatus } from '@troupe-demo/order'
 import { charge, payment } from '@troupe-demo/payment'
 import {

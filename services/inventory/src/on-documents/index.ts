@@ -1,0 +1,2 @@
+export { inventory } from './inventory.ts'
+export { stock } from './stock.ts'
