@@ -7,6 +7,7 @@ import { followKeys } from './aside/follow-keys.ts'
 import { freeKeys } from './aside/free-keys.ts'
 import { insertDeadLetters } from './aside/insert-dead-letters.ts'
 import { insertParkedEvents } from './aside/insert-parked-events.ts'
+import { listOpenDeadLetters } from './aside/list-dead-letters.ts'
 import { listParkedRecords } from './aside/list-parked-records.ts'
 import { parkedWork } from './aside/parked-work.ts'
 import { parkKeys } from './aside/park-keys.ts'
@@ -261,6 +262,8 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
   redrive: (schema) => callOf(redrive, schema, { letters: old.map((id) => ({ id })), action }),
   'retry-parked': (schema) => callOf(retryParked, schema, { keys: places(old), action }),
   'free-keys': (schema) => callOf(freeKeys, schema, places(old)),
+  'list-open-dead-letters': (schema) =>
+    callOf(listOpenDeadLetters, schema, { filter: {}, page: { after: 0n, limit: given } }),
   'list-parked-records': (schema) =>
     callOf(listParkedRecords, schema, {
       key: { ...partition, key: 'old-7' },

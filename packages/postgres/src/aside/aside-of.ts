@@ -6,7 +6,7 @@ import { discardParked } from './discard-parked.ts'
 import { dueKeys } from './due-keys.ts'
 import { pageOf } from './filters.ts'
 import { freeKeys } from './free-keys.ts'
-import { listDeadLetterGroups, listDeadLetters, readDeadLetter } from './list-dead-letters.ts'
+import { listDeadLetterGroupsBy, listDeadLettersBy, readDeadLetter } from './list-dead-letters.ts'
 import { listOperatorActions } from './list-operator-actions.ts'
 import { listParkedKeys } from './list-parked-keys.ts'
 import { listParkedRecords } from './list-parked-records.ts'
@@ -47,9 +47,10 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
       ])
       return count
     },
-    deadLetters: async (filter, page) => pageOf(await rowsOf(listDeadLetters, { filter, page }), page),
+    deadLetters: async (filter, page) =>
+      pageOf(await rowsOf(listDeadLettersBy(filter), { filter, page }), page),
     deadLetter: async (id) => (await rowsOf(readDeadLetter, id))[0],
-    deadLetterGroups: (filter) => rowsOf(listDeadLetterGroups, filter),
+    deadLetterGroups: (filter) => rowsOf(listDeadLetterGroupsBy(filter), filter),
     redrive: (letters, action) => rowsOf(redrive, { letters, action }),
     discardDeadLetters: (ids, action) => rowsOf(discardDeadLetters, { ids, action }),
     operatorActions: async (page) => pageOf(await rowsOf(listOperatorActions, page), page),
