@@ -171,6 +171,13 @@ export const kafkaMutants: readonly Mutant[] = [
     { rows: [6, 24] },
   ),
   plant(
+    'closing-consumer-gets-partitions',
+    14,
+    'a consumer that joins while it is being closed gets partitions that nobody serves',
+    ['kafka/receive', 'session !== this.#session || this.#stopping', 'this.#stopping'],
+    { tests: 'packages/kafka/src/receive.test', titled: 'while it is being closed' },
+  ),
+  plant(
     'fetched-elsewhere-taken',
     7,
     'records are taken from wherever the consumer happens to be',

@@ -46,8 +46,10 @@ describe('a consumer that gets stuck', () => {
       const failures: unknown[] = []
       receiver.onFailure(({ error }) => failures.push(error))
       let isSilent = false
+      // With so little patience, a process that does not get a processor may have been given up before.
+      const before = receiver.state.restarts.stalled
       bench.broker.onRequest(({ api }) => {
-        if (api !== 'Fetch' || receiver.state.restarts.stalled > 0) return undefined
+        if (api !== 'Fetch' || receiver.state.restarts.stalled > before) return undefined
         isSilent = true
         return { kind: 'silence' }
       })
@@ -57,8 +59,7 @@ describe('a consumer that gets stuck', () => {
       await until('three more', () => ledger.records.length === 6)
       expect(ledger.values).toEqual([...numbered('a', 3), ...numbered('b', 3)])
       expect(receiver.state.restarts.crashed).toBe(0)
-      // With so little patience, a process that does not get a processor may be given up once more.
-      expect(receiver.state.restarts.stalled).toBeGreaterThan(0)
+      expect(receiver.state.restarts.stalled).toBeGreaterThan(before)
       expect(failures[0]).toMatchObject({ code: 'TROUPE_CONSUMER_STALLED' })
       const warning = bench.log.lines.find(({ message }) => message === 'lost Kafka; trying again')
       expect(warning?.level).toBe('warn')

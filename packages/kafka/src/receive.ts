@@ -3,7 +3,7 @@ import { bulkhead } from 'cockatiel'
 import { coordinatorRefusal } from './ask-coordinator.ts'
 import { createBackoff } from './backoff.ts'
 import { BufferBudget } from './buffer-budget.ts'
-import { ConsumerSession } from './consumer-session.ts'
+import { ConsumerSession, type SessionListener, type SessionOptions } from './consumer-session.ts'
 import { denialOf } from './denial.ts'
 import { GrowthGate, type Reading } from './growth-gate.ts'
 import { problemOf } from './kafka-error.ts'
@@ -48,13 +48,25 @@ const leavingMaxMs = 30_000
  * @throws TroupeError `TROUPE_SETTING_INVALID` if there is no topic to read.
  */
 export function createReceiver(options: ReceiverOptions): Receiver {
+  return receiverOf(options, (...given) => new ConsumerSession(...given))
+}
+
+/** What a receiver makes of its consumers. */
+export type Session = Pick<
+  ConsumerSession,
+  'feed' | 'memberId' | 'joinedForMs' | 'untilItEnds' | 'end' | 'commitHints' | 'close'
+>
+export type OpenSession = (options: SessionOptions, listener: SessionListener) => Session
+
+/** A receiver whose consumers somebody else makes. */
+export function receiverOf(options: ReceiverOptions, openSession: OpenSession): Receiver {
   if (options.topics.length === 0) {
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
       `The receiver of group ${options.groupId} has no topic to read. Name one, or create no receiver.`,
     )
   }
-  return new GroupReceiver(options)
+  return new GroupReceiver(options, openSession)
 }
 
 /**
@@ -69,7 +81,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
  * 3. A partition has at most one lane that is not released; the next one begins after it, or
  *    when that one has not ended long after it was aborted: its writes are fenced by then.
  * 4. Lanes belong to one consumer. When that crashes, or the watchdog finds it standing still, they are lost,
- *    and the next one claims anew.
+ *    and the next one claims anew. One that joins while it is being closed gets none: nobody would serve them.
  *
  * phase      | start   | joined    | crashed    | stop
  * idle       | joining | -         | -          | stopped
@@ -95,7 +107,8 @@ class GroupReceiver implements Receiver {
   readonly #restarts: Record<RestartReason, number> = { crashed: 0, stalled: 0 }
   readonly #watchdog: Watchdog
   readonly #budget: BufferBudget
-  #session: ConsumerSession | undefined
+  readonly #openSession: OpenSession
+  #session: Session | undefined
   #running: Promise<void> = Promise.resolve()
   #firstJoin: () => void = () => undefined
   #firstDenial: (denial: TroupeError) => void = () => undefined
@@ -104,8 +117,9 @@ class GroupReceiver implements Receiver {
   /** When a stop has to be through, on the clock that never goes back. */
   #deadline = Number.POSITIVE_INFINITY
 
-  constructor(options: ReceiverOptions) {
+  constructor(options: ReceiverOptions, openSession: OpenSession) {
     this.#options = options
+    this.#openSession = openSession
     this.#tuning = tuningOf(options.tuning)
     this.#turns = bulkhead(this.#tuning.partitionsConcurrently, Number.POSITIVE_INFINITY)
     this.#budget = new BufferBudget(this.#tuning.bufferBytesMax, () => {
@@ -195,12 +209,12 @@ class GroupReceiver implements Receiver {
     const backoff = createBackoff({ initialDelayMs: 100, maxDelayMs: 5_000 })
     let memberId: string | undefined
     while (!this.#stopping.signal.aborted) {
-      const session: ConsumerSession = new ConsumerSession(
+      const session: Session = this.#openSession(
         { ...this.#options, tuning: this.#tuning, formerMemberId: memberId },
         {
           joined: (assigned) => this.#joined(session, assigned),
           rebalancing: () => {
-            this.#isRebalancing = true
+            if (session === this.#session) this.#isRebalancing = true
           },
           fetched: () => this.#fetched(),
           lane: (partition) => this.#lanes.get(keyOf(partition)),
@@ -239,7 +253,7 @@ class GroupReceiver implements Receiver {
     })
   }
 
-  async #settleAndLeave(session: ConsumerSession): Promise<void> {
+  async #settleAndLeave(session: Session): Promise<void> {
     const lanes = [...this.#lanes.values()]
     for (const lane of lanes) lane.finish()
     const all = Promise.all(lanes.map((lane) => lane.released))
@@ -290,8 +304,8 @@ class GroupReceiver implements Receiver {
     })
   }
 
-  #joined(session: ConsumerSession, assigned: readonly TopicPartition[]): void {
-    if (this.#stopping.signal.aborted) {
+  #joined(session: Session, assigned: readonly TopicPartition[]): void {
+    if (session !== this.#session || this.#stopping.signal.aborted) {
       for (const partition of assigned) session.feed.pause(partition)
       return
     }
@@ -317,7 +331,7 @@ class GroupReceiver implements Receiver {
   /** Lanes that are lost and not released yet: a lane that follows waits for them. */
   readonly #leaving = new Map<string, Promise<void>>()
 
-  #laneFor(session: ConsumerSession, key: string, partition: TopicPartition): PartitionLane {
+  #laneFor(session: Session, key: string, partition: TopicPartition): PartitionLane {
     return new PartitionLane({
       partition,
       feed: session.feed,
