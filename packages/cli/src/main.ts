@@ -2,13 +2,14 @@ import { isTroupeError, messageOf } from '@troupe/core'
 import { CommanderError } from 'commander'
 import { program } from './program.ts'
 import { endWithReader } from './terminal/lost-reader.ts'
+import { leaveOnceSaid } from './terminal/leave-once-said.ts'
 import { terminalOn } from './terminal/terminal.ts'
 
 const usageError = 2
 const terminal = terminalOn()
 endWithReader(process, (code) => process.exit(code))
 
-process.exitCode = await run()
+leaveOnceSaid(await run(), process, (code) => process.exit(code))
 
 async function run(): Promise<number> {
   let exitCode = 0
