@@ -262,6 +262,44 @@ const transacting: readonly Mutant[] = [
   ),
 ]
 
+const breakerTests = 'packages/runtime/src/breaker.test.ts'
+
+/** Calls that nobody answers. */
+const pausing: readonly Mutant[] = [
+  plant(
+    'paused-is-a-failure',
+    15,
+    'an event whose call was not made, since the breaker is open, has failed',
+    [
+      'runtime/decide',
+      'set.apply(paused(turn, delivery, outcome.error, options))',
+      'set.apply(setAside(turn, outcome.error, options))',
+    ],
+    { rows: [15, 33] },
+  ),
+  plant(
+    'nobody-finds-out',
+    15,
+    'no call is made to find out whether the other side is back',
+    ['runtime/retry-loop', "one === 'none' ? [] : [reaction]", '[]'],
+    { rows: [15, 33] },
+  ),
+  plant(
+    'counted-by-every-process',
+    15,
+    'a process that comes while nobody answers counts attempts of its own',
+    ['runtime/perform', 'breaker.isProven || !options.makesTrials', 'true'],
+    { tests: breakerTests, titled: 'is found anew by each process' },
+  ),
+  plant(
+    'trial-in-a-batch',
+    15,
+    'a batch waits for the call that finds out whether the other side is back',
+    ['runtime/partition', 'makesTrials: false', 'makesTrials: true'],
+    { tests: breakerTests, titled: 'and none in a batch' },
+  ),
+]
+
 /** Deadlines that are due. */
 const firing: readonly Mutant[] = [
   plant(
@@ -372,6 +410,7 @@ export const runtimeMutants: readonly Mutant[] = [
   ...partition,
   ...parking,
   ...transacting,
+  ...pausing,
   ...firing,
   ...deciding,
 ]

@@ -1,4 +1,4 @@
-import { isTroupeError, messageOf, sayable } from './errors.ts'
+import { isTroupeError, messageOf, sayable, type TroupeErrorCode } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
 /** Why an event could not be handled, as it is kept: cut to size, and fit for any database. */
@@ -10,6 +10,21 @@ export interface Failure {
   readonly stack: string | undefined
   /** The same for failures that look the same, whatever events they happened to: `<reaction>-<hash>`. */
   readonly group: string
+}
+
+/** The code of what has not failed, and waits for calls that are not made now. */
+export const callsPausedCode = 'TROUPE_CALLS_PAUSED' satisfies TroupeErrorCode
+
+/** Why an event waits whose reaction's calls are paused: the latest of them failed, `because` of that. */
+export function callsPaused(reaction: string, because: unknown): Failure {
+  const said = `The calls of ${reaction} are paused: none has succeeded of late. The event waits for them; the last one said: ${messageOf(because)}`
+  return {
+    reaction,
+    code: callsPausedCode,
+    message: fitText(said, messageLengthMax),
+    stack: undefined,
+    group: `${reaction}-paused`,
+  }
 }
 
 const messageLengthMax = 2_000

@@ -62,7 +62,7 @@ export type {
   InputOf,
   InputOfAll,
 } from './event-type.ts'
-export { type Failure, failureOf } from './failure.ts'
+export { callsPaused, callsPausedCode, type Failure, failureOf } from './failure.ts'
 export { keyNameOf } from './key-name.ts'
 export type { AsideChange, KeySet } from './key-set.ts'
 export { flawOfJson, freeze, type Json } from './json.ts'
@@ -179,6 +179,7 @@ export {
   type MendedValue,
   type OperatorAction,
   type ParkedKeyWrite,
+  type DueKey,
   type ParkedNext,
   type ParkedTotal,
   type ParkedWork,

@@ -132,7 +132,7 @@ export function memorySetAside({
   }
 
   function freeIfEmpty(held: Held): void {
-    if (held.records.length === 0 && held.state === 'waiting') keys.delete(nameOf(held))
+    if (held.records.length === 0 && held.state !== 'held') keys.delete(nameOf(held))
   }
 
   // A map keeps what was parked first at first.
@@ -166,20 +166,26 @@ export function memorySetAside({
       for (const write of writes) writeKey(write)
       for (const letter of deadLetters) writeLetter(letter)
     },
-    dueKeys: async (partitions, perPartitionMax) =>
+    dueKeys: async (partitions, perPartitionMax, calling) =>
       partitions.flatMap((place) =>
         inOrder()
           .filter((held) => isIn(held, place) && (held.nextAtMs ?? Number.POSITIVE_INFINITY) <= nowMs())
+          .filter((held) => !calling || calling.includes(pausedFor(held) ?? '') || !pausedFor(held))
           .sort((left, right) => (left.nextAtMs ?? 0) - (right.nextAtMs ?? 0))
           .slice(0, perPartitionMax)
-          .map(({ topic, partition, key }) => ({ topic, partition, key })),
+          .map((held) => ({
+            topic: held.topic,
+            partition: held.partition,
+            key: held.key,
+            pausedFor: pausedFor(held),
+          })),
       ),
     async parkedWork(asked, { recordsPerKeyMax, bytesMax }) {
       let bytes = 0
       let isFirst = true
       return asked.flatMap((place) => {
         const held = keys.get(nameOf(place))
-        if (held?.state !== 'waiting') return []
+        if (!held || held.state === 'held') return []
         const records = held.records.slice(0, recordsPerKeyMax).flatMap(({ record, redrives }) => {
           bytes += bytesOf(record)
           const fits = isFirst || bytes <= bytesMax
@@ -202,6 +208,7 @@ export function memorySetAside({
             topic: place.topic,
             partition: place.partition,
             keys: here.length,
+            paused: sum(({ state }) => (state === 'paused' ? 1 : 0)),
             held: sum(({ state }) => (state === 'held' ? 1 : 0)),
             events: sum(({ records }) => records.length),
             bytes: sum(totalBytes),
@@ -215,6 +222,7 @@ export function memorySetAside({
         limit,
         ({ version: _version, records, seq: _seq, ...held }) => ({
           ...held,
+          nextAtMs: held.state === 'paused' ? undefined : held.nextAtMs,
           events: records.length,
           bytes: totalBytes({ records }),
         }),
@@ -387,6 +395,10 @@ function goOn(held: Held, next: Extract<ParkedKeyWrite, { form: 'retry' }>['next
     return
   }
   const { attempts, failure } = next
+  if (next.state === 'paused') {
+    Object.assign(held, { state: 'paused', attempts, failure, nextAtMs: nowMs, deadLetter: undefined })
+    return
+  }
   Object.assign(held, {
     state: next.state,
     attempts,
@@ -396,6 +408,10 @@ function goOn(held: Held, next: Extract<ParkedKeyWrite, { form: 'retry' }>['next
     nextAtMs: next.state === 'waiting' ? nowMs + next.delayMs : undefined,
     deadLetter: next.state === 'held' ? next.deadLetter : undefined,
   })
+}
+
+function pausedFor({ state, failure }: Held): string | undefined {
+  return state === 'paused' ? failure?.reaction : undefined
 }
 
 function discarded({ reason }: OperatorAction) {

@@ -7,9 +7,11 @@
 // |---------|---------------------------------------|---------------------------|--------------------|
 // | (free)  | -                                     | handled; fails: waiting   | redrive: waiting   |
 // | waiting | tried, from the head on; fails: waiting, later; fails for the last time: a dead letter, then free or held; else free | put behind it | retry: its time is now |
+// | paused  | once the calls of its reaction are made again: tried, as above                                                         | put behind it | retry: nothing |
 // | held    | never                                 | put behind it             | redrive or discard of its head, or retry: waiting |
 //
-// Free is what is not stored.
+// Free is what is not stored. An event whose call is not to be made now makes its key paused, from free or waiting:
+// it has not failed.
 
 import type { Failure } from './failure.ts'
 import type { EventName, RawRecord, TopicPartition } from './record.ts'
@@ -36,6 +38,12 @@ export type ParkedNext =
   | {
       readonly state: 'waiting'
       readonly delayMs: number
+      readonly attempts: number
+      readonly failure: Failure
+    }
+  /** Its head waits for the calls of `failure.reaction`: it was not tried, and has failed as often as before. */
+  | {
+      readonly state: 'paused'
       readonly attempts: number
       readonly failure: Failure
     }
@@ -108,8 +116,16 @@ export interface ParkedWork extends RecalledKey {
   })[]
 }
 
+/** A parked key whose time has come. */
+export interface DueKey extends KeyPlace {
+  /** The reaction for whose calls it waits; undefined if it waits for none. */
+  readonly pausedFor: string | undefined
+}
+
 export interface ParkedTotal extends TopicPartition {
   readonly keys: number
+  /** Of the keys, those that wait for calls. */
+  readonly paused: number
   /** Of the keys, those that wait for a person. */
   readonly held: number
   readonly events: number
@@ -126,8 +142,16 @@ export interface ParkedWorkLimits {
 
 /** What the owner of a partition asks of what is parked in it. */
 export interface ParkingLedger {
-  /** Keys of these partitions that wait and whose time has come, the longest due first, so many of each partition. */
-  dueKeys(partitions: readonly TopicPartition[], perPartitionMax: number): Promise<readonly KeyPlace[]>
+  /**
+   * Keys of these partitions that wait and whose time has come, the longest due first, so many of each partition.
+   *
+   * @param calling of those that wait for calls, only the ones of these reactions; left out: all of them
+   */
+  dueKeys(
+    partitions: readonly TopicPartition[],
+    perPartitionMax: number,
+    calling?: readonly string[],
+  ): Promise<readonly DueKey[]>
   /**
    * What is to be tried of these keys; those that are held or free by now are left out. At least one record
    * of the first key, whatever its size.
@@ -181,14 +205,14 @@ export interface AsideList<One> {
 }
 
 export interface StoredParkedKey extends KeyPlace {
-  readonly state: 'waiting' | 'held'
+  readonly state: 'waiting' | 'paused' | 'held'
   readonly events: number
   readonly bytes: number
   readonly sinceMs: number
-  /** Undefined for one that is held. */
+  /** Undefined for one that is held or paused. */
   readonly nextAtMs: number | undefined
   readonly attempts: number
-  /** Of its head; undefined where nothing of the key has failed since it was redriven or released. */
+  /** Of its head, or why it is paused; undefined where nothing of the key has failed since it was redriven or released. */
   readonly failure: Failure | undefined
   readonly firstFailedAtMs: number | undefined
   readonly lastFailedAtMs: number | undefined

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { dueKeys } from './aside/due-keys.ts'
+import { dueKeys, dueKeysCalling } from './aside/due-keys.ts'
 import { followKeys } from './aside/follow-keys.ts'
 import { freeKeys } from './aside/free-keys.ts'
 import { insertDeadLetters } from './aside/insert-dead-letters.ts'
@@ -113,6 +113,8 @@ async function fill({ schema }: Store): Promise<void> {
     // The first hundred are due.
     `parked_key (topic, partition, key, state, version, events, bytes, attempts, next_at) SELECT 'order.events', 0, 'old-' || n, 'waiting', 1, 1, 1, 1, now() + make_interval(secs => (n - ${given}) * 60)`,
     `dead_letter (letter, topic, partition, record_offset, key, headers, timestamp_ms, source, id, bytes, code, message, failure_group, attempts, first_failed_at) SELECT 'old-' || n, 'order.events', 1, n, 'old-' || n, '{}', 0, 'order', 'old-' || n, 1, 'CODE', 'message', 'group', 1, now()`,
+    // Due for a day, and waiting for calls.
+    `parked_key (topic, partition, key, state, version, events, bytes, attempts, next_at, code, reaction) SELECT 'order.events', 0, 'paused-' || n, 'waiting', 1, 1, 1, 0, now() - interval '1 day', 'TROUPE_CALLS_PAUSED', 'charge'`,
     `deadline (saga, name, due_at, id, lane, topic, key_is_text, headers) SELECT 'old-' || n, 'Overdue', now() + make_interval(secs => (n - ${given}) * 60), 'd-' || n, 'commands', 'stock.events', false, '{}'`,
   ])
     await stores.query(`INSERT INTO ${schema}.${table} FROM generate_series(1, ${rows}) AS n`)
@@ -221,6 +223,8 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
       places(old).map((place) => ({ ...place, form: 'follow', records: [] })),
     ),
   'due-keys': (schema) => callOf(dueKeys, schema, { partitions: [partition], perPartitionMax: given }),
+  'due-keys-calling': (schema) =>
+    callOf(dueKeysCalling, schema, { partitions: [partition], perPartitionMax: given, calling: ['refund'] }),
   'parked-work': (schema) =>
     callOf(parkedWork.statement, schema, { keys: places(old), recordsPerKeyMax: 10, bytesMax: 1_000_000 }),
   'retry-keys': (schema) =>

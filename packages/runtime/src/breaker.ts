@@ -3,22 +3,16 @@
 // | state     | a call                                  | it fails                              | it succeeds |
 // |-----------|-----------------------------------------|---------------------------------------|-------------|
 // | closed    | is made                                 | the last of `failuresMax` in a row: open | (same)   |
-// | open      | waits; the first after the pause: half-open, made | -                           | -           |
-// | half-open | waits for the one that is made          | open, with a longer pause             | closed      |
+// | open      | is not made; a trial is, once the pause is over: half-open | -                  | -           |
+// | half-open | is not made                             | open, with a longer pause             | closed      |
 //
 // Invariants
 // 1. While a breaker is not closed, at most one call is under way that was not when it opened.
-// 2. What waits for a breaker has not been tried: it is nobody's failed attempt.
-// 3. Who waits hears of it when his work is called off.
+// 2. Nobody waits here: a call that is not to be made now is refused, and is nobody's failed attempt.
+// 3. How long a pause lasts is measured by a clock that nobody sets. cockatiel's does not count: it takes each
+//    pause for over at once, and is asked only after it.
 
-import {
-  type BoundReaction,
-  type BreakerPolicy,
-  type Log,
-  messageOf,
-  pause,
-  type Service,
-} from '@troupe/core'
+import { type BoundReaction, type BreakerPolicy, type Log, messageOf, type Service } from '@troupe/core'
 import {
   circuitBreaker,
   CircuitState,
@@ -27,39 +21,51 @@ import {
   handleWhen,
   type IBackoff,
   type IBackoffFactory,
-  isBrokenCircuitError,
 } from 'cockatiel'
 import { calledOff, unlessAborted } from './abort.ts'
 
 export type BreakerState = 'closed' | 'half-open' | 'open'
 
+/** What {@link Breaker.run} throws for a call that was not made. */
+export const notMade = new Error('The calls of this reaction are paused.')
+
 export interface Breaker {
   readonly state: BreakerState
+  /** What the call that opened it failed with, or the latest trial since. */
+  readonly because: unknown
   /**
-   * Makes the call as soon as it may be made.
-   *
-   * @throws what the call throws; TroupeError `TROUPE_STOPPED` once `signal` aborts
+   * Whether a call has succeeded since this process began. As long as none has, one that fails says nothing about
+   * its event: a process that comes while the other side is away must not count what others have counted.
    */
-  run<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result>
+  readonly isProven: boolean
+  /**
+   * Makes the call, if it may be made now.
+   *
+   * @param isTrial it may also be made to find out whether the other side is back
+   * @throws what the call throws; {@link notMade}; TroupeError `TROUPE_STOPPED` once `signal` aborts
+   */
+  run<Result>(call: () => Promise<Result>, signal: AbortSignal, isTrial: boolean): Promise<Result>
 }
+
+/** Which calls of a reaction may be made now: all, one to find out, or none. */
+export type CallsAllowed = 'all' | 'one' | 'none'
 
 export interface Breakers {
   of(bound: BoundReaction): Breaker
   /** By reaction; of those that have one. */
   states(): Readonly<Record<string, BreakerState>>
+  /** The same, as what it means for those who want to call. */
+  allowed(): ReadonlyMap<string, CallsAllowed>
 }
 
 export const breakerDefaults: BreakerPolicy = { failuresMax: 5, pauseMs: 1_000, pauseMsMax: 10_000 }
-
-/** So that not always the same call is the first one after a pause. */
-const wakeSpreadMs = 20
 
 /** @param defaults for what a reaction does not declare */
 export function createBreakers(
   { reactions }: Pick<Service, 'reactions'>,
   { defaults, log }: { readonly defaults: BreakerPolicy; readonly log: Log },
 ): Breakers {
-  const breakers = new Map<string, Breaker>()
+  const breakers = new Map<string, Breaker & { readonly allows: CallsAllowed }>()
   for (const { name, reaction } of reactions.values()) {
     if (!reaction.perform || reaction.breaker === false || breakers.has(name)) continue
     breakers.set(name, createBreaker(name, { ...defaults, ...reaction.breaker }, log))
@@ -67,18 +73,21 @@ export function createBreakers(
   return {
     of: ({ name }) => breakers.get(name) ?? none,
     states: () => Object.fromEntries([...breakers].map(([name, { state }]) => [name, state])),
+    allowed: () => new Map([...breakers].map(([name, { allows }]) => [name, allows])),
   }
 }
 
-const none: Breaker = { state: 'closed', run: (call) => call() }
+const none: Breaker = { state: 'closed', because: undefined, isProven: true, run: (call) => call() }
 
 function createBreaker(
   reaction: string,
   { failuresMax, pauseMs, pauseMsMax }: BreakerPolicy,
   log: Log,
-): Breaker {
+): Breaker & { readonly allows: CallsAllowed } {
   let openUntilMs = 0
   let sinceMs = 0
+  let because: unknown
+  let isProven = false
   const pauses = new ExponentialBackoff<unknown>({
     initialDelay: pauseMs,
     maxDelay: Math.max(pauseMs, pauseMsMax),
@@ -87,20 +96,29 @@ function createBreaker(
     handleWhen((error) => !(error instanceof Beside)),
     {
       breaker: new ConsecutiveBreaker(failuresMax),
-      halfOpenAfter: telling(pauses, (ms) => (openUntilMs = Date.now() + ms)),
+      halfOpenAfter: telling(pauses, (ms) => (openUntilMs = performance.now() + ms)),
     },
   )
   breaker.onBreak((reason) => {
-    if (sinceMs === 0) sinceMs = Date.now()
-    const error = 'error' in reason ? reason.error : undefined
+    if (sinceMs === 0) sinceMs = performance.now()
+    because = 'error' in reason ? reason.error : undefined
     log.warn(
-      { reaction, breaker: 'open', failures: failuresMax, pauseMs: openUntilMs - Date.now(), err: error },
-      `the breaker of ${reaction} is open: its calls wait, since the latest ones all failed: ${messageOf(error)}`,
+      {
+        reaction,
+        breaker: 'open',
+        failures: failuresMax,
+        pauseMs: Math.round(openUntilMs - performance.now()),
+        err: because,
+      },
+      `the breaker of ${reaction} is open: its calls are paused, since the latest ones all failed: ${messageOf(because)}`,
     )
   })
   breaker.onHalfOpen(() => log.info({ reaction, breaker: 'half-open' }, `${reaction} tries one call`))
   breaker.onReset(() => {
-    log.info({ reaction, breaker: 'closed', openMs: Date.now() - sinceMs }, `${reaction} calls again`)
+    log.info(
+      { reaction, breaker: 'closed', openMs: Math.round(performance.now() - sinceMs) },
+      `${reaction} calls again`,
+    )
     sinceMs = 0
   })
 
@@ -118,22 +136,36 @@ function createBreaker(
     }
   }
 
+  function allowed(): CallsAllowed {
+    if (breaker.state === CircuitState.Closed) return 'all'
+    return breaker.state === CircuitState.Open && performance.now() >= openUntilMs ? 'one' : 'none'
+  }
+
   return {
     get state() {
       return stateOf(breaker.state)
     },
-    async run(call, signal) {
-      const because = () => calledOff(`perform ${reaction}`)
-      for (;;) {
-        if (signal.aborted) throw because()
-        try {
-          const made = breaker.execute(() => tried(call, signal))
-          return await unlessAborted(made, signal, because)
-        } catch (error) {
-          if (error instanceof Beside) throw error.error
-          if (!isBrokenCircuitError(error)) throw error
-        }
-        await pause(Math.max(0, openUntilMs - Date.now()) + Math.random() * wakeSpreadMs, signal)
+    get because() {
+      return because
+    },
+    get isProven() {
+      return isProven
+    },
+    get allows() {
+      return allowed()
+    },
+    async run(call, signal, isTrial) {
+      const gaveUp = () => calledOff(`perform ${reaction}`)
+      if (signal.aborted) throw gaveUp()
+      const now = allowed()
+      if (now === 'none' || (now === 'one' && !isTrial)) throw notMade
+      try {
+        const made = breaker.execute(() => tried(call, signal))
+        const result = await unlessAborted(made, signal, gaveUp)
+        isProven = true
+        return result
+      } catch (error) {
+        throw error instanceof Beside ? error.error : error
       }
     },
   }
@@ -147,11 +179,11 @@ class Beside {
   }
 }
 
-/** A backoff that tells each of its delays as it begins. */
+/** A backoff that tells each of its delays as it begins, and itself has none. */
 function telling(factory: IBackoffFactory<unknown>, tell: (ms: number) => void): IBackoffFactory<unknown> {
   const told = (backoff: IBackoff<unknown>): IBackoff<unknown> => {
     tell(backoff.duration)
-    return { duration: backoff.duration, next: (context) => told(backoff.next(context)) }
+    return { duration: Number.NEGATIVE_INFINITY, next: (context) => told(backoff.next(context)) }
   }
   return { next: (context) => told(factory.next(context)) }
 }

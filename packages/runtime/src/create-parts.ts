@@ -142,7 +142,14 @@ export function createParts(service: Service, settings: Settings, { log, signal,
       onCounted: (pending) => meter().deadlinesPending(pending),
     }),
     retention: retentionOf(settings, rooms, meter),
-    retries: createRetryLoop({ ledger: rooms.ledger, partitions, everyMs: retryEveryMsOf(settings), log }),
+    retries: createRetryLoop({
+      ledger: rooms.ledger,
+      partitions,
+      breakers,
+      random: Math.random,
+      everyMs: retryEveryMsOf(settings),
+      log,
+    }),
     recounts: createRecountLoop({ partitions, everyMs: 5 * retryEveryMsOf(settings), log }),
   }
 }

@@ -165,8 +165,8 @@ function statusOf(
 
 function parkedIn(partitions: OpenPartitions): Status['parked'] {
   const states = [...partitions.values()].map(({ open }) => open.parked.state)
-  const sum = (of: 'keys' | 'held' | 'events') => states.reduce((all, state) => all + state[of], 0)
-  return { keys: sum('keys'), held: sum('held'), events: sum('events') }
+  const sum = (of: 'keys' | 'paused' | 'held' | 'events') => states.reduce((all, state) => all + state[of], 0)
+  return { keys: sum('keys'), paused: sum('paused'), held: sum('held'), events: sum('events') }
 }
 
 /** Partitions whose position Kafka does not have: their events wait for a person. */

@@ -25,7 +25,7 @@ import {
 } from '@troupe/core'
 import { factsOf, type Heard } from './decode.ts'
 import { type PerformFor, performFor, type PerformOptions } from './perform.ts'
-import { follow, handled, type Retry, setAside, type SetAsideOptions } from './set-aside.ts'
+import { follow, handled, paused, type Retry, setAside, type SetAsideOptions } from './set-aside.ts'
 import type { WorkSpan } from './tracing.ts'
 import type { Transacting } from './transact.ts'
 
@@ -168,7 +168,8 @@ async function decideLater(
     : undefined
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
-  if (outcome?.isDone === false) set.apply(setAside(turn, outcome.error, options))
+  if (outcome?.form === 'failed') set.apply(setAside(turn, outcome.error, options))
+  else if (outcome?.form === 'paused') set.apply(paused(turn, delivery, outcome.error, options))
   else if (delivery.bound.reaction.transact)
     await transact(turn, delivery, { performed: outcome?.performed, done }, set, options)
   else react(turn, delivery, { performed: outcome?.performed, done }, set, options)

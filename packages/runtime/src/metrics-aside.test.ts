@@ -15,8 +15,8 @@ const record = { ...place, offset: 0n, key: null, value: null, headers: {}, time
 
 function open() {
   const states = [
-    { keys: 3, held: 1, events: 5, bytes: 50, oldestMs: 4_000, isFull: false },
-    { keys: 1, held: 0, events: 2, bytes: 20, oldestMs: 9_000, isFull: true },
+    { keys: 4, paused: 1, held: 1, events: 5, bytes: 50, oldestMs: 4_000, isFull: false },
+    { keys: 1, paused: 0, held: 0, events: 2, bytes: 20, oldestMs: 9_000, isFull: true },
   ]
   const partitions = new Map(states.map((state, at) => [`p${at}`, { open: { parked: { state } } }]))
   const aside = measureAside({ service: bank, partitions }, metricNames)
@@ -32,6 +32,7 @@ describe('the metrics of what is set aside', () => {
     const { lines } = open()
     expect(await lines('troupe_parked_keys')).toEqual([
       'troupe_parked_keys{state="waiting"} 3',
+      'troupe_parked_keys{state="paused"} 1',
       'troupe_parked_keys{state="held"} 1',
     ])
     expect(await lines('troupe_parked_events')).toEqual(['troupe_parked_events 7'])
@@ -49,6 +50,7 @@ describe('the metrics of what is set aside', () => {
     aside.settled({
       keys: [
         { ...place, form: 'park', next, records: [] },
+        { ...place, form: 'park', next: { ...next, state: 'paused' }, records: [] },
         { ...place, form: 'retry', version: 1, done: [], next },
       ],
       deadLetters: [
@@ -65,6 +67,7 @@ describe('the metrics of what is set aside', () => {
     expect(await lines('troupe_retries_total')).toEqual([
       'troupe_retries_total{reaction="book",outcome="handled"} 1',
       'troupe_retries_total{reaction="book",outcome="failed"} 0',
+      'troupe_retries_total{reaction="book",outcome="paused"} 0',
       'troupe_retries_total{reaction="book",outcome="dead-lettered"} 0',
     ])
   })

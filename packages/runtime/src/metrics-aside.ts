@@ -14,7 +14,7 @@ type MetricName =
 
 /** What could not be read has no reaction. */
 const unreadable = 'unreadable'
-const outcomes: readonly RetryOutcome[] = ['handled', 'failed', 'dead-lettered']
+const outcomes: readonly RetryOutcome[] = ['handled', 'failed', 'paused', 'dead-lettered']
 
 /** What is parked now, and how often something was parked, tried again, or given up. */
 export function measureAside(
@@ -52,13 +52,17 @@ export function measureAside(
     states().reduce((all, state) => all + of(state), 0)
   const keys = new Gauge({
     name: metricNames.parkedKeys,
-    help: 'Parked keys of the partitions that this process holds: waiting ones are tried again, held ones wait for a person',
+    help: 'Parked keys of the partitions that this process holds: waiting ones are tried again, paused ones once calls are made again, held ones wait for a person',
     labelNames: ['state'],
     registers: [],
     collect() {
       this.set(
         { state: 'waiting' },
-        sum((one) => one.keys - one.held),
+        sum((one) => one.keys - one.paused - one.held),
+      )
+      this.set(
+        { state: 'paused' },
+        sum(({ paused }) => paused),
       )
       this.set(
         { state: 'held' },
@@ -96,7 +100,8 @@ export function measureAside(
     retries,
     settled({ keys, deadLetters: letters }: Parking): void {
       for (const one of keys)
-        if (one.form === 'park') parked.inc({ reaction: one.next.failure.reaction ?? unreadable })
+        if (one.form === 'park' && one.next.state !== 'paused')
+          parked.inc({ reaction: one.next.failure.reaction ?? unreadable })
       for (const { failure } of letters) deadLetters.inc({ reaction: failure.reaction ?? unreadable })
     },
   }

@@ -153,6 +153,21 @@ describe('failure 17: an event that fails', () => {
     expect(outcomesOf(bench)).toEqual(['applied', 'applied', 'applied', 'applied'])
   })
 
+  it('tells whether more of it is due at once: then nobody waits for the next look', async () => {
+    const { bench, partition, pass } = await open()
+    const trick = broken()
+    await partition.take(
+      batchOf(payments(0, [{ trick: 'broken' }, ...Array.from({ length: 29 }, () => ({}))])),
+    )
+    pass(100)
+    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(false)
+    trick.isMended = true
+    pass(200)
+    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(true)
+    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(false)
+    expect(bookedIn(bench)).toHaveLength(30)
+  })
+
   it('keeps to the order when a follower fails as well: what comes behind that waits anew', async () => {
     const { bench, partition, pass } = await open()
     const [first, second] = [broken('first'), broken('second')]
@@ -455,7 +470,7 @@ describe('what is parked', () => {
     const trick = broken()
     await partition.take(batchOf(payments(0, [{ trick: 'broken' }])))
     const partitions = new Map([['counter.events/0', { ...place, open: partition }]])
-    const loop = createRetryLoop({ ledger: bench.ledger, partitions, everyMs: 1, log: bench.log })
+    const loop = createRetryLoop({ ...bench, partitions, everyMs: 1 })
     bench.ledger.calls = []
     loop.start()
     await until(() => bench.ledger.calls.length > 3)

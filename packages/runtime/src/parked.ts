@@ -26,7 +26,7 @@ export interface ParkedLimits {
   readonly bytesMax: number
 }
 
-export type ParkedState = Pick<ParkedTotal, 'keys' | 'held' | 'events' | 'bytes' | 'oldestMs'> & {
+export type ParkedState = Omit<ParkedTotal, keyof TopicPartition> & {
   /** Whether the partition takes nothing new because too much is parked. */
   readonly isFull: boolean
 }
@@ -54,7 +54,7 @@ export function createParked(
   place: TopicPartition,
   { ledger, limits, log }: { readonly ledger: Ledger; readonly limits: ParkedLimits; readonly log: Log },
 ): Parked {
-  let totals: Pick<ParkedTotal, 'keys' | 'held' | 'events' | 'bytes' | 'oldestMs'> = nothing
+  let totals: Omit<ParkedTotal, keyof TopicPartition> = nothing
   let countedAtMs = performance.now()
   let isAnyParked = false
   let isFull = false
@@ -93,18 +93,19 @@ export function createParked(
     },
     noted(parking) {
       if (!parking) return
-      let { keys, held, events, bytes } = totals
+      let { keys, paused, held, events, bytes } = totals
       for (const write of parking.keys) {
         if (write.form === 'retry') continue
         isAnyParked = true
         if (write.form === 'park') keys += 1
         if (write.form === 'park' && write.next.state === 'held') held += 1
+        if (write.form === 'park' && write.next.state === 'paused') paused += 1
         events += write.records.length
         for (const { record } of write.records)
           bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
       }
       if (totals.keys === 0) countedAtMs = performance.now()
-      totals = { ...totals, keys, held, events, bytes }
+      totals = { ...totals, keys, paused, held, events, bytes }
       weigh()
     },
     async count() {
@@ -130,4 +131,4 @@ export function createParked(
   }
 }
 
-const nothing = { keys: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 }
+const nothing = { keys: 0, paused: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 }

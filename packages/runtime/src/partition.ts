@@ -91,8 +91,8 @@ export interface OpenPartition extends PartitionWork {
   readonly parked: Pick<Parked, 'state' | 'inHand'>
   /** Counts what is parked anew. */
   recount(): Promise<void>
-  /** Tries keys again that are due. Never rejects. */
-  retry(keys: readonly KeyPlace[]): Promise<void>
+  /** Tries keys again that are due. Resolves to whether more of them is due at once; never rejects. */
+  retry(keys: readonly KeyPlace[]): Promise<boolean>
 }
 
 /** How long a release waits for Kafka, so that the next owner finds nothing to publish a second time. */
@@ -282,6 +282,7 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       signal,
       outcomes,
       mayWait,
+      makesTrials: false,
     })
     const settling = { ...options, signal, callsOutside: performed.length > 0, onSettled }
     const { inTables } = options

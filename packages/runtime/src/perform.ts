@@ -9,8 +9,9 @@
 // 3. Every attempt of every process carries the same idempotency key, and so do all events that call for one undo.
 // 4. Nobody waits for a call who waits for a document: it is made while its batch holds none, and while no
 //    connection to the database is taken.
-// 5. A call that waits for its reaction's breaker has not been tried, and one that fails while the breaker is
-//    not closed says nothing about its event: neither counts as an attempt.
+// 5. A call that its reaction's breaker does not let through has not been tried, and one that fails while the
+//    breaker is not closed says nothing about its event: neither counts as an attempt, and both events wait. So
+//    does one that is tried again by a process none of whose calls has succeeded yet.
 
 import {
   causeIdOf,
@@ -30,7 +31,7 @@ import {
 } from '@troupe/core'
 import { calledOff, linked, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
-import type { Breakers } from './breaker.ts'
+import { type Breakers, notMade } from './breaker.ts'
 import { delaysOf } from './delays.ts'
 import type { KeptResults } from './kept-results.ts'
 import { mustWait } from './settle.ts'
@@ -52,6 +53,8 @@ export interface PerformOptions {
   readonly signal: AbortSignal
   /** False while others wait for what this batch holds. */
   readonly mayWait: boolean
+  /** Whether its calls may find out if the other side is back: a trial that hangs would hold up its batch. */
+  readonly makesTrials: boolean
 }
 
 /** What a call needs to know besides its event. */
@@ -65,10 +68,11 @@ export interface PerformFor {
   readonly get: PerformContext['get']
 }
 
-/** What came of a call: `attempts` is how often it was made. */
+/** What came of a call. One that is paused has not been made, or tells nothing: the latest ones all failed with `error`. */
 export type Outcome =
-  | { readonly isDone: true; readonly performed: unknown }
-  | { readonly isDone: false; readonly error: unknown; readonly attempts: number }
+  | { readonly form: 'done'; readonly performed: unknown }
+  | { readonly form: 'failed'; readonly error: unknown }
+  | { readonly form: 'paused'; readonly error: unknown }
 
 /** What came of the calls of the deliveries in hand. */
 export type Outcomes = WeakMap<Delivery, Outcome>
@@ -87,13 +91,13 @@ export async function performFor(
 ): Promise<Outcome> {
   const { name, reaction } = delivery.bound
   const { perform } = reaction
-  if (!perform) return { isDone: true, performed: undefined }
+  if (!perform) return { form: 'done', performed: undefined }
   const { deciding, outcomes, performAttemptsMax, signal } = options
   const known = outcomes.get(delivery)
   if (known) return known
   const idempotencyKey = performKeyOf(delivery, deciding)
   const kept = set.performed(idempotencyKey)
-  if (kept) return remember(delivery, { isDone: true, performed: freeze(kept.result) }, options)
+  if (kept) return remember(delivery, { form: 'done', performed: freeze(kept.result) }, options)
   if (!options.mayWait) throw mustWait
   const breaker = options.breakers.of(delivery.bound)
   const waits = delaysOf(delays)
@@ -110,22 +114,24 @@ export async function performFor(
       const performed = await breaker.run(
         () => (span ? span.perform(name, tries, attempt) : attempt()),
         signal,
+        options.makesTrials,
       )
-      outcome = { isDone: true, performed }
+      outcome = fit(delivery, performed)
     } catch (thrown) {
       const error = sayable(thrown)
       if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`, error)
+      if (thrown === notMade) return remember(delivery, { form: 'paused', error: breaker.because }, options)
       if (breaker.state === 'closed') attempts++
       complain(delivery, error, { ...options, attempts, isPaused: breaker.state !== 'closed', span })
-      if (attempts >= performAttemptsMax) outcome = { isDone: false, error, attempts }
+      const isItsOwn = breaker.isProven || !options.makesTrials
+      if (attempts >= performAttemptsMax) outcome = { form: isItsOwn ? 'failed' : 'paused', error }
     }
     if (outcome) {
-      const fitting = fit(delivery, outcome, tries)
-      const result = fitting.isDone ? (fitting.performed as Json | undefined) : undefined
-      if (fitting.isDone) options.keptResults.came({ idempotencyKey, result })
-      return remember(delivery, fitting, options)
+      if (outcome.form === 'done')
+        options.keptResults.came({ idempotencyKey, result: outcome.performed as Json | undefined })
+      return remember(delivery, outcome, options)
     }
-    // Where its calls are paused, the breaker knows for how long.
+    // Where its calls are paused by now, the breaker says so.
     if (breaker.state === 'closed') await pause(waits.nextMs(), signal)
     if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`)
   }
@@ -158,17 +164,15 @@ function remember(delivery: Delivery, outcome: Outcome, { outcomes }: PerformOpt
 }
 
 /** What can be kept, kept; what cannot would be another thing after a crash, so that its event is to blame at once. */
-function fit({ bound, event }: Delivery, outcome: Outcome, attempts: number): Outcome {
-  if (!outcome.isDone) return outcome
-  const { performed } = outcome
+function fit({ bound, event }: Delivery, performed: unknown): Outcome {
   const flaw = performed === undefined ? undefined : flawOf(performed)
-  if (flaw === undefined) return { isDone: true, performed: freeze(performed) }
+  if (flaw === undefined) return { form: 'done', performed: freeze(performed) }
   const error = new TroupeError(
     'TROUPE_PERFORMED_INVALID',
     `${bound.name} performed what cannot be kept as JSON: ${flaw}. Resolve to plain data, or to nothing. The call itself was made.`,
     { details: { reaction: bound.name, event: event.id } },
   )
-  return { isDone: false, error, attempts }
+  return { form: 'failed', error }
 }
 
 /** A getter in it may throw, or a proxy: that is its flaw. */

@@ -37,7 +37,7 @@ import { recallAndTransact, type TablesInUse, type Transacting } from './transac
 
 export interface RetryOptions
   extends SettleOptions,
-    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait' | 'transacting'> {
+    Omit<DecideOptions, 'deciding' | 'signal' | 'outcomes' | 'mayWait' | 'makesTrials' | 'transacting'> {
   readonly deciding: Omit<DecideOptions['deciding'], 'timeMs'>
   readonly now: () => number
   readonly tracing?: Tracing | undefined
@@ -71,26 +71,27 @@ interface Trial {
 }
 
 /**
- * How to try keys again that are due. Never rejects: what could not be tried is due still, and is found by
- * the next look. Keys that are being tried already are passed over.
+ * How to try keys again that are due. Resolves to whether more of them is due at once. Never rejects: what could
+ * not be tried is due still, and is found by the next look. Keys that are being tried already are passed over.
  */
 export function createRetry(
   options: RetryOptions,
   within: RetryWithin,
-): (keys: readonly KeyPlace[]) => Promise<void> {
+): (keys: readonly KeyPlace[]) => Promise<boolean> {
   const { parked } = within
 
-  async function retryAll(due: readonly KeyPlace[]): Promise<void> {
+  async function retryAll(due: readonly KeyPlace[]): Promise<boolean> {
     const keys = parked.takeInHand(due)
     const { signal, unlink } = linked(options.signal, within.released)
+    let isMore = false
     try {
       for (let start = 0; start < keys.length && !signal.aborted; start += keysPerTurn) {
-        await retrySome(keys.slice(start, start + keysPerTurn), signal)
+        if (await retrySome(keys.slice(start, start + keysPerTurn), signal)) isMore = true
       }
       if (keys.length > 0 && !signal.aborted) await within.inTurn(() => parked.count())
     } catch (error) {
       if (isTroupeError(error, 'TROUPE_FENCED')) within.fencing.abort()
-      if (retryVerdictOf(error) === 'let-go' || error === later) return
+      if (retryVerdictOf(error) === 'let-go' || error === later) return false
       options.sparingLog.say(
         'warn',
         'could not retry',
@@ -101,9 +102,10 @@ export function createRetry(
       parked.letGo(keys)
       unlink()
     }
+    return isMore
   }
 
-  async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<void> {
+  async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
     const read = () => options.ledger.parkedWork(keys, limits)
     const work = await options.dependencies.insist('database', 'read what is parked', read, signal)
     const trials: Trial[] = []
@@ -116,9 +118,11 @@ export function createRetry(
     const quiet = trials.filter((trial) => !isCalling(trial))
     const calling = trials.filter(isCalling)
     await settleTrials(quiet, outcomes, signal)
-    if (calling.length === 0) return
-    await callAhead(calling, outcomes, signal)
-    await settleTrials(calling, outcomes, signal)
+    if (calling.length > 0) {
+      await callAhead(calling, outcomes, signal)
+      await settleTrials(calling, outcomes, signal)
+    }
+    return trials.some(isMoreOf)
   }
 
   /** Makes the calls, as far as they are to be made, while the partition goes on. */
@@ -197,7 +201,8 @@ export function createRetry(
   function decidingNow(outcomes: Outcomes, signal: AbortSignal): DecideOptions {
     const deciding = { ...options.deciding, timeMs: options.now() }
     // Tried already, and to be tried again: once is enough each time.
-    return { ...options, deciding, signal, outcomes, mayWait: false, performAttemptsMax: 1 }
+    const once = { mayWait: false, makesTrials: true, performAttemptsMax: 1 }
+    return { ...options, ...once, deciding, signal, outcomes }
   }
 
   function requestOf(
@@ -226,6 +231,16 @@ export function createRetry(
   }
 
   return retryAll
+}
+
+/** Whether all that was tried of a key was handled, and more of it was there. */
+function isMoreOf({ work, turns }: Trial): boolean {
+  const { length } = work.records
+  return (
+    turns.length > 0 &&
+    turns.every(({ retry }) => retry?.outcome === 'handled') &&
+    (length > turns.length || length === limits.recordsPerKeyMax)
+  )
 }
 
 /** Whether it is still as it was read. */

@@ -22,8 +22,16 @@ export interface Status {
   readonly schemas: readonly UnregisteredSchema[]
   /** By reaction that calls the outside; where one is not closed its events wait, and the service is ready. */
   readonly breakers: Readonly<Record<string, BreakerState>>
-  /** What is parked in the partitions of this process: it is tried again, but for `held` keys, and nobody is less ready for it. */
-  readonly parked: { readonly keys: number; readonly held: number; readonly events: number }
+  /**
+   * What is parked in the partitions of this process: it is tried again, but for `held` keys, those that are
+   * `paused` once their calls are made again; nobody is less ready for it.
+   */
+  readonly parked: {
+    readonly keys: number
+    readonly paused: number
+    readonly held: number
+    readonly events: number
+  }
 }
 
 /** How far this process has handled a partition: `next` is the offset it handles next. */

@@ -2,6 +2,7 @@ import {
   afterFailure,
   type AsideRecord,
   type BoundReaction,
+  callsPaused,
   type Changes,
   type Deciding,
   deadLetterIdOf,
@@ -34,7 +35,7 @@ export interface Retry {
   outcome: RetryOutcome | undefined
 }
 
-export type RetryOutcome = 'handled' | 'failed' | 'dead-lettered'
+export type RetryOutcome = 'handled' | 'failed' | 'paused' | 'dead-lettered'
 
 export interface SetAsideOptions {
   readonly service: Service
@@ -70,6 +71,35 @@ export function setAside(turn: Turn, thrown: unknown, options: SetAsideOptions):
   return verdict.form === 'park'
     ? park(turn, error, { attempts, delayMs: verdict.delayMs }, options)
     : deadLetter(turn, error, { attempts, isHolding: verdict.followers === 'hold' }, options)
+}
+
+/**
+ * An event whose call is not to be made now, `because` the latest ones failed with that: its key is parked until
+ * they are made again. It has not failed.
+ */
+export function paused(
+  { heard, span, retry }: Turn,
+  delivery: Delivery,
+  because: unknown,
+  { sparingLog }: Pick<SetAsideOptions, 'sparingLog'>,
+): Changes {
+  const { record } = heard
+  const reaction = delivery.bound.name
+  if (retry) retry.outcome = 'paused'
+  span?.became('parked')
+  sparingLog.say(
+    'info',
+    `paused, ${reaction}`,
+    { ...factsOf(heard, span?.traceId), reaction },
+    `the calls of ${reaction} are paused: the key of an event is parked until they are made again`,
+  )
+  const key = retry?.key ?? placeOf(record)
+  const failure = callsPaused(reaction, because)
+  const next = { state: 'paused', attempts: retry?.attempts ?? 0, failure } as const
+  return {
+    ...nothing,
+    aside: [{ form: 'park', key, next, record: retry ? undefined : asideOf(record, delivery) }],
+  }
 }
 
 /** What comes behind a parked key. */

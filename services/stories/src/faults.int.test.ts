@@ -7,6 +7,7 @@ import { charge, gatewayAt, paymentThrough } from '@troupe-demo/payment'
 import {
   InventoryFailed,
   InventoryReserved,
+  OrderAbandoned,
   OrderCancelled,
   OrderCompleted,
   OrderReceived,
@@ -47,6 +48,15 @@ function processed(orderId: string, quantity: number) {
   })
 }
 
+/** Asks until it is so. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const untilMs = performance.now() + 30_000
+  while (!(await isSo())) {
+    if (performance.now() > untilMs) throw new Error(`Not so within 30 s: ${isSo.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
 describe('when things go wrong', () => {
   let harness: EventTestHarness | undefined
   afterEach(async () => {
@@ -81,6 +91,33 @@ describe('when things go wrong', () => {
     for (const orderId of orderIds) await harness.expectEvent(OrderCompleted, { orderId })
     await harness.expectNoEvent(OrderCompleted)
     expect(await stockOf(harness.service('inventory'), 'book')).toMatchObject({ held: 80 })
+  })
+
+  it('a gateway that is out of order keeps those who need it, and nobody else; then each order is charged once', async () => {
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 30_000, partitions: 1 })
+    const running = harness.service('payment')
+    const orderIds = Array.from({ length: 12 }, (_, n) => `parked-${n}`)
+    // Money is taken, and nobody hears of it.
+    gateway.behave({ is: 'dropping' })
+    for (const orderId of orderIds) await harness.publish(received(orderId))
+    await until(() => running.status().parked.paused === orderIds.length)
+    expect(running.status()).toMatchObject({ isReady: true, breakers: { chargeCard: 'open' } })
+    await harness.publish(OrderAbandoned({ orderId: 'elsewhere', reason: 'no answer' }))
+    for (const orderId of orderIds.slice(0, 4)) await harness.publish(received(orderId))
+    // Passed, and not set aside: it needs no call. Those behind a key that waits do wait.
+    await until(async () => (await running.progress()).some(({ next }) => next === 17n))
+    expect(running.status().parked).toMatchObject({ keys: 12, events: 16 })
+
+    gateway.behave({ is: 'well' })
+    for (const orderId of orderIds) await harness.expectEvent(PaymentProcessed, { orderId })
+    await harness.expectNoEvent(PaymentProcessed)
+    expect(running.status()).toMatchObject({ breakers: { chargeCard: 'closed' }, parked: { keys: 0 } })
+    expect(harness.seen().filter(({ topic }) => topic === 'payment.dlq')).toEqual([])
+    const answer = await fetch(`${gateway.url}/charges?limit=100`)
+    const { items } = (await answer.json()) as { items: { order: string; chargedCents: number }[] }
+    const charged = items.filter(({ order: name }) => name.startsWith('parked-'))
+    expect(charged.map(({ order: name }) => name).toSorted()).toEqual(orderIds.toSorted())
+    expect(new Set(charged.map(({ chargedCents }) => chargedCents))).toEqual(new Set([2_500]))
   })
 
   it('bytes that are no event go to the dead letters untouched, and the partition flows on', async () => {

@@ -54,7 +54,7 @@ export interface ParkedKey {
   readonly topic: string
   readonly partition: number
   readonly key: string
-  readonly state: 'waiting' | 'held'
+  readonly state: 'waiting' | 'paused' | 'held'
   readonly events: number
   readonly bytes: number
   readonly since: string

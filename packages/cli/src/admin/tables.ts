@@ -44,7 +44,7 @@ export function parkedTable(keys: readonly ParkedKey[], terminal: Terminal): str
       String(events),
       state,
       String(attempts),
-      nextAt === null ? 'when told to' : second(nextAt),
+      nextAt === null ? (state === 'paused' ? 'when calls are made' : 'when told to') : second(nextAt),
       failure?.message ?? (deadLetter === null ? 'behind what was redriven' : `held for ${deadLetter}`),
     ]),
     terminal,

@@ -3,7 +3,7 @@ import type { Connections } from '../wire/connections.ts'
 import { type Call, callOf, type Statement } from '../wire/statement.ts'
 import { discardDeadLetters } from './discard-dead-letters.ts'
 import { discardParked } from './discard-parked.ts'
-import { dueKeys } from './due-keys.ts'
+import { dueKeys, dueKeysCalling } from './due-keys.ts'
 import { pageOf } from './filters.ts'
 import { freeKeys } from './free-keys.ts'
 import { listDeadLetterGroupsBy, listDeadLettersBy, readDeadLetter } from './list-dead-letters.ts'
@@ -27,8 +27,11 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
   }
 
   return {
-    dueKeys: async (partitions, perPartitionMax) =>
-      partitions.length === 0 ? [] : await rowsOf(dueKeys, { partitions, perPartitionMax }),
+    async dueKeys(partitions, perPartitionMax, calling) {
+      if (partitions.length === 0) return []
+      const asked = { partitions, perPartitionMax }
+      return calling ? await rowsOf(dueKeysCalling, { ...asked, calling }) : await rowsOf(dueKeys, asked)
+    },
     parkedWork: async (keys, limits) =>
       keys.length === 0 ? [] : parkedWork.together(await rowsOf(parkedWork.statement, { keys, ...limits })),
     parkedTotals: async (partitions) =>

@@ -1,4 +1,11 @@
-import type { AsideRecord, EventFacts, Failure, KeyPlace, RawRecord } from '@troupe/core'
+import {
+  type AsideRecord,
+  callsPausedCode,
+  type EventFacts,
+  type Failure,
+  type KeyPlace,
+  type RawRecord,
+} from '@troupe/core'
 import { headersFrom, storedHeaders } from '../statements/outbox-record.ts'
 import { inboxName } from '../statements/inbox-name.ts'
 import { bigintArray, bytesArray, jsonArray, type Parameter, textArray } from '../wire/parameters.ts'
@@ -95,6 +102,17 @@ export function eventFrom([source, id, type, saga]: Fields): EventFacts | undefi
 
 /** Of a timestamp, as milliseconds since the epoch. */
 export const inMs = (column: string): string => `floor(extract(epoch from ${column}) * 1000)::bigint`
+
+/**
+ * Whether a key waits for calls. Stored as one that waits and is due, so that code from before there were
+ * any tries it: only its failure says more.
+ */
+export const isPaused = (key: string): string =>
+  `(${key}.state = 'waiting' AND ${key}.code IS NOT DISTINCT FROM '${callsPausedCode}')`
+
+/** For whose calls it waits, empty for none: as the index `parked_key_paused` has it. */
+export const pausedFor = (key: string): string =>
+  `(CASE WHEN ${key}.code = '${callsPausedCode}' THEN ${key}.reaction ELSE '' END)`
 
 /** What a key that is tried from its head on, at once, remembers of it: nothing. */
 const anew: readonly (readonly [string, string])[] = [

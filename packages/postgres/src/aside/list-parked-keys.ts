@@ -1,6 +1,6 @@
 import type { AsideFilter, AsidePage, StoredParkedKey } from '@troupe/core'
 import type { Statement } from '../wire/statement.ts'
-import { inMs } from './columns.ts'
+import { inMs, isPaused } from './columns.ts'
 import { conditions, failureFrom, filterParameters, numberOr, pageParameters } from './filters.ts'
 
 export interface Numbered<One> {
@@ -19,7 +19,8 @@ export const listParkedKeys: Statement<
 > = {
   name: 'list-parked-keys',
   text: (schema) => `
-    SELECT seq, topic, partition, key, state, events, bytes, ${inMs('since')}, ${inMs('next_at')}, attempts,
+    SELECT seq, topic, partition, key, CASE WHEN ${isPaused('held')} THEN 'paused' ELSE state END, events, bytes,
+      ${inMs('since')}, CASE WHEN NOT ${isPaused('held')} THEN ${inMs('next_at')} END, attempts,
       ${inMs('first_failed_at')}, ${inMs('last_failed_at')}, dead_letter, reaction, code, message, stack, failure_group
     FROM ${schema}.parked_key AS held
     WHERE ${conditions('held', {

@@ -11,9 +11,10 @@ export const parkKeys: Statement<readonly Park[], undefined> = {
   text: (schema) => `
     INSERT INTO ${schema}.parked_key (topic, partition, key, version, events, bytes, state, next_at, attempts,
       reaction, code, message, stack, failure_group, first_failed_at, last_failed_at, dead_letter)
-    SELECT topic, partition, key, 1, events, bytes, state,
-      CASE WHEN state = 'waiting' THEN now() + make_interval(secs => delay_ms / 1000.0) END, attempts,
-      reaction, code, message, stack, failure_group, now(), now(), dead_letter
+    SELECT topic, partition, key, 1, events, bytes, CASE state WHEN 'paused' THEN 'waiting' ELSE state END,
+      CASE WHEN state <> 'held' THEN now() + make_interval(secs => delay_ms / 1000.0) END, attempts,
+      reaction, code, message, stack, failure_group,
+      CASE WHEN attempts > 0 THEN now() END, CASE WHEN attempts > 0 THEN now() END, dead_letter
     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[],
         $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
       AS given(topic, partition, key, events, bytes, state, delay_ms, attempts,

@@ -43,13 +43,14 @@ export const retryKeys: Statement<readonly Retry[], undefined> = {
         state = CASE given.state WHEN 'held' THEN 'held' ELSE 'waiting' END,
         next_at = CASE given.state
           WHEN 'waiting' THEN now() + make_interval(secs => given.delay_ms / 1000.0)
-          WHEN 'free' THEN now() END,
+          WHEN 'held' THEN NULL ELSE now() END,
         attempts = given.attempts, reaction = given.reaction, code = given.code, message = given.message,
         stack = given.stack, failure_group = given.failure_group, dead_letter = given.dead_letter,
         first_failed_at = CASE
+          WHEN given.state = 'paused' THEN held.first_failed_at
           WHEN given.attempts = 1 THEN now()
           WHEN given.attempts > 1 THEN coalesce(held.first_failed_at, now()) END,
-        last_failed_at = CASE WHEN given.attempts > 0 THEN now() END
+        last_failed_at = CASE WHEN given.state = 'paused' THEN held.last_failed_at WHEN given.attempts > 0 THEN now() END
       FROM given CROSS JOIN taken
       WHERE held.topic = given.topic AND held.partition = given.partition AND held.key = given.key
         AND held.version = given.version

@@ -1,4 +1,4 @@
-import type { ParkedKeyWrite } from '@troupe/core'
+import { callsPausedCode, type ParkedKeyWrite, type ParkedNext } from '@troupe/core'
 import assert from 'node:assert/strict'
 import {
   aside,
@@ -136,6 +136,58 @@ export const parkingCases: readonly LedgerCase[] = [
     },
   },
   {
+    title: 'tells keys that wait for calls from those that have failed, and finds them for whoever may call',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      const waits = { ...failure({ reaction: 'charge', message: 'its calls wait' }), code: callsPausedCode }
+      const pausing = (key: string, offset: number, reaction = 'charge'): ParkedKeyWrite => ({
+        ...place(key),
+        form: 'park',
+        next: { state: 'paused', attempts: 0, failure: { ...waits, reaction } },
+        records: [aside(offset, key)],
+      })
+      await owner.settle(parking([pausing('paused', 5), pausing('other', 6, 'refund'), park('failed', [7])]))
+      const dueFor = async (...calling: string[]) =>
+        (await ledger.dueKeys([partition], 100, calling))
+          .map(({ key, pausedFor }) => `${key} ${pausedFor}`)
+          .toSorted()
+      assert.deepEqual(await dueFor(), ['failed undefined'])
+      assert.deepEqual(await dueFor('charge'), ['failed undefined', 'paused charge'])
+      assert.deepEqual(await dueFor('refund', 'charge'), [
+        'failed undefined',
+        'other refund',
+        'paused charge',
+      ])
+      assert.deepEqual((await dueIn(ledger)).toSorted(), ['failed', 'other', 'paused'])
+      assert.equal((await ledger.dueKeys([partition], 2, ['refund', 'charge'])).length, 2)
+      const [total] = await ledger.parkedTotals([partition])
+      assert.deepEqual([total?.keys, total?.paused, total?.held], [3, 2, 0])
+
+      const keyNow = async (key: string) => (await ledger.parkedKeys({ key }, firstPage)).found[0]
+      const first = await keyNow('paused')
+      assert.deepEqual(
+        [first?.state, first?.attempts, first?.nextAtMs, first?.lastFailedAtMs, first?.failure?.message],
+        ['paused', 0, undefined, undefined, 'its calls wait'],
+      )
+      const becomes = async (key: string, next: ParkedNext) => {
+        const version = (await versionOf(ledger, key)) ?? 0
+        await owner.settle(parking([{ ...place(key), form: 'retry', version, done: [], next }]))
+        return await keyNow(key)
+      }
+      const failedOnce = await becomes('paused', { ...failedAgain(1), delayMs: 0 })
+      assert.deepEqual([failedOnce?.state, failedOnce?.attempts], ['waiting', 1])
+      const again = await becomes('paused', { state: 'paused', attempts: 1, failure: waits })
+      assert.deepEqual(
+        [again?.state, again?.attempts, again?.firstFailedAtMs, again?.lastFailedAtMs],
+        ['paused', 1, failedOnce?.firstFailedAtMs, failedOnce?.lastFailedAtMs],
+      )
+      assert.equal((await ledger.parkedWork([place('paused')], limits))[0]?.attempts, 1)
+      await becomes('paused', { state: 'free' })
+      assert.equal((await keyNow('paused'))?.state, 'waiting')
+    },
+  },
+  {
     title: 'lets go of a key when all of it was handled, together with what that wrote, and not before',
     async holds(open) {
       const ledger = await migrated(open)
@@ -225,7 +277,7 @@ export const parkingCases: readonly LedgerCase[] = [
       const [total, ...rest] = await ledger.parkedTotals([partition, { ...partition, partition: 9 }])
       assert.equal(rest.length, 0)
       const { oldestMs, ...counts } = total ?? assert.fail('nothing is parked')
-      assert.deepEqual(counts, { ...partition, keys: 2, held: 1, events: 2, bytes: 16 })
+      assert.deepEqual(counts, { ...partition, keys: 2, paused: 0, held: 1, events: 2, bytes: 16 })
       assert.ok(oldestMs >= 0 && oldestMs < 3_600_000)
     },
   },

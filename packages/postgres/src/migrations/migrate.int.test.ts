@@ -55,7 +55,7 @@ describe('migrating a ledger', () => {
     const store = stores.make()
     const broken = [...migrations, extra('SELECT no_such_function()')]
     await expect(migrate(settings(store), broken)).rejects.toThrow(
-      new RegExp(`000${newest + 1}-extra.*no_such_function`),
+      new RegExp(`${String(newest + 1).padStart(4, '0')}-extra.*no_such_function`),
     )
     expect(await stores.query('SELECT to_regnamespace($1) AS found', [store.schema])).toEqual([
       { found: null },
@@ -85,7 +85,7 @@ describe('migrating a ledger', () => {
       (reason: unknown) => reason,
     )
     expect(isTroupeError(error, 'TROUPE_LEDGER_ALTERED')).toBe(true)
-    expect(String(error)).toContain(`000${newest + 1}-extra`)
+    expect(String(error)).toContain(`${String(newest + 1).padStart(4, '0')}-extra`)
   })
 
   it('leaves an older instance that runs beside it at work, where it only adds', async () => {

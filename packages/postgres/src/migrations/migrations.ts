@@ -6,6 +6,7 @@ import { performed } from './0005-performed.ts'
 import { deadlines } from './0006-deadlines.ts'
 import { topicIds } from './0007-topic-ids.ts'
 import { closedAt } from './0008-closed-at.ts'
+import { pausedKeys } from './0009-paused-keys.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   deadlines,
   topicIds,
   closedAt,
+  pausedKeys,
 ]

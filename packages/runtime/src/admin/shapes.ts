@@ -135,11 +135,14 @@ export const group = z.object({
 })
 export const parkedKey = z.object({
   ...place,
-  state: z.enum(['waiting', 'held']),
+  state: z.enum(['waiting', 'paused', 'held']),
   events: z.number(),
   bytes: z.number(),
   since: z.string(),
-  nextAt: z.string().nullable().meta({ description: 'When it is tried again; null for one that is held' }),
+  nextAt: z.string().nullable().meta({
+    description:
+      'When it is tried again; null for one that is held, or paused until its calls are made again',
+  }),
   attempts: z.number(),
   failure: failure.nullable(),
   firstFailedAt: z.string().nullable(),

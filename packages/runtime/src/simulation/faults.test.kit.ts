@@ -14,6 +14,8 @@ export interface Faults {
   readonly races: number
   /** Of one call to the outside. */
   readonly outsideFails: number
+  /** Milliseconds for which nobody answers calls to the outside, in one go. */
+  readonly outsideAwayMs: number
   /** Of one batch: it is handed over once more, from an earlier offset. */
   readonly redelivers: number
   /** Per second: a partition gets another owner; the old one is told at once, later, or not at all. */
@@ -45,6 +47,7 @@ export const noFaults: Faults = {
   crashes: 0,
   races: 0,
   outsideFails: 0,
+  outsideAwayMs: 0,
   redelivers: 0,
   moves: 0,
   stalls: 0,

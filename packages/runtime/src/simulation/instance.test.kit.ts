@@ -227,7 +227,17 @@ export function createInstance(
     outboxLimits,
   })
   const partitions = new Map<string, TopicPartition & { readonly open: OpenPartition }>()
-  const retries = createRetryLoop({ ledger, partitions, everyMs: 50, log })
+  // As many as an event's attempts, as it is by default.
+  const defaults = { failuresMax: 2, pauseMs: 10, pauseMsMax: 100 }
+  const breakers = createBreakers(service, { defaults, log })
+  const retries = createRetryLoop({
+    ledger,
+    partitions,
+    breakers,
+    random: () => random.next(),
+    everyMs: 50,
+    log,
+  })
   const partitionOptions: PartitionOptions = {
     ...settling,
     service,
@@ -239,7 +249,7 @@ export function createInstance(
     performsMax: 4,
     performAttemptsMax: 2,
     performTimeoutMs: 1_000,
-    breakers: createBreakers(service, { defaults: { failuresMax: 5, pauseMs: 10, pauseMsMax: 100 }, log }),
+    breakers,
     keptResults,
     blocking: createBlocking({ log, clock: () => time.nowMs, onBlocked() {} }),
     policyOf: policiesOf(service, { delayMs: 20, delayMsMax: 200 }),

@@ -58,6 +58,13 @@ export const scenarios: readonly Scenario[] = [
     brokerAwayMs: 200,
   }),
   scenario(14, 'a process that slept through the loss of its partitions writes nothing', { stalls: 4 }),
+  scenario(15, 'a call that nobody answers waits with its key alone, and is made when somebody does', {
+    outsideAwayMs: 1_000,
+    outsideFails: 0.1,
+    poison: 0.1,
+    crashes: 0.003,
+    moves: 1,
+  }),
   scenario(17, 'what cannot be handled is a dead letter, whoever dies', {
     poison: 0.2,
     stumbles: 0.2,
@@ -85,6 +92,7 @@ export const scenarios: readonly Scenario[] = [
     crashes: 0.003,
     races: 0.05,
     outsideFails: 0.1,
+    outsideAwayMs: 200,
     redelivers: 0.1,
     moves: 1,
     stalls: 1,

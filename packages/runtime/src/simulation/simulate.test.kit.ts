@@ -21,6 +21,12 @@ export interface Run {
   readonly facts: { readonly events: number; readonly duplicates: number; readonly virtualMs: number }
 }
 
+interface Troubles {
+  isTroubled: boolean
+  isBrokerAway: boolean
+  isOutsideAway: boolean
+}
+
 const partitions = 2
 const eventsPerRun = 30
 const commandsPerRun = 4
@@ -33,7 +39,7 @@ export async function simulate(seed: number, faults: Faults, onLine?: (line: str
   const time = installVirtualTime(random)
   try {
     const trace = traceOf(time, onLine)
-    const troubles = { isTroubled: true, isBrokerAway: false }
+    const troubles: Troubles = { isTroubled: true, isBrokerAway: false, isOutsideAway: false }
     const world: World = {
       time,
       random,
@@ -63,7 +69,7 @@ export async function simulate(seed: number, faults: Faults, onLine?: (line: str
   }
 }
 
-async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway: boolean }): Promise<Found> {
+async function play(world: World, troubles: Troubles): Promise<Found> {
   const { time, random, faults } = world
   const log = modelLog(partitions)
   const bankLedger = fakeLedger()
@@ -76,7 +82,8 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   const outside = async (idempotencyKey: string, name: string) => {
     outsideCalls.push({ idempotencyKey, name })
     await time.sleep(world.latencyMs())
-    if (world.isTroubled && random.chance(faults.outsideFails)) throw new Error('nobody answers')
+    const fails = world.isTroubled && random.chance(faults.outsideFails)
+    if (fails || troubles.isOutsideAway) throw new Error('nobody answers')
     await time.sleep(world.latencyMs() * 2)
     return name
   }
@@ -106,6 +113,7 @@ async function play(world: World, troubles: { isTroubled: boolean; isBrokerAway:
   void time.sleep(faultsEndMs).then(() => {
     troubles.isTroubled = false
     troubles.isBrokerAway = false
+    troubles.isOutsideAway = false
     clearInterval(trouble)
     world.trace('no more faults')
   })
@@ -187,7 +195,7 @@ function refusePoison(ledger: FakeLedger, poison: ReadonlyMap<string, string>): 
 
 function makeTrouble(
   { random, faults, trace, time }: World,
-  troubles: { isBrokerAway: boolean },
+  troubles: Troubles,
   groups: readonly Group[],
 ): void {
   const isDue = (perSecond: number) => perSecond > 0 && random.chance((perSecond * tickMs) / 1_000)
@@ -202,6 +210,11 @@ function makeTrouble(
     trace('the broker is away')
     troubles.isBrokerAway = true
     void time.sleep(faults.brokerAwayMs).then(() => (troubles.isBrokerAway = false))
+  }
+  if (faults.outsideAwayMs > 0 && !troubles.isOutsideAway && isDue(2)) {
+    trace('nobody answers outside')
+    troubles.isOutsideAway = true
+    void time.sleep(faults.outsideAwayMs).then(() => (troubles.isOutsideAway = false))
   }
 }
 
