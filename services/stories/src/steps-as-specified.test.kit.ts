@@ -11,7 +11,11 @@
 //
 // Whatever it does, it says so: by one event when it becomes done, by another when it becomes undone, and by none
 // of the two otherwise. An event that comes again, under the id under which it was heard, does nothing at all,
-// whatever state the step is in. One that was set aside is heard when it is redriven, and not before.
+// whatever state the step is in. One that was set aside is heard when it is redriven, and not before; redriven twice, it
+// is heard once.
+//
+// Who is waited for after a step has a deadline: it waits from the moment in which the step becomes done, until one of
+// its answers is heard or time is up. Then, and only then, it is said, once.
 import type { Service } from '@troupe/core'
 
 export type StepState = 'open' | 'done' | 'undone' | 'barred'
@@ -25,6 +29,35 @@ export interface Step {
   readonly done: string
   /** The events by which its undo says that it is undone. */
   readonly undone: readonly string[]
+}
+
+/** A deadline as it is declared. */
+export interface Wait {
+  readonly service: string
+  readonly from: string
+  readonly answers: readonly string[]
+  readonly says: string
+}
+
+/** The deadlines of these services' reactions, read off their declarations. */
+export function waitsOf(services: readonly Service[]): readonly Wait[] {
+  return services.flatMap(({ name, reactions }) =>
+    [...new Set(reactions.values())].flatMap(({ reaction: { deadline } }) =>
+      deadline
+        ? {
+            service: name,
+            from: deadline.from.type,
+            answers: deadline.liftedBy.map(({ type }) => type),
+            says: deadline.emit.type,
+          }
+        : [],
+    ),
+  )
+}
+
+/** Whether it is waited after an event of the saga that was not heard before, and what was said of that. */
+export function waitsAfter(waits: boolean, wait: Wait, event: string, said: readonly string[]): boolean {
+  return said.includes(wait.from) || (waits && !wait.answers.includes(event))
 }
 
 /** The steps of these services, read off their declarations. */

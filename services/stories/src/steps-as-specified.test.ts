@@ -6,13 +6,22 @@ import { order, orderStatus } from '@troupe-demo/order'
 import { charge, payment } from '@troupe-demo/payment'
 import { shipping } from '@troupe-demo/shipping'
 import fc from 'fast-check'
-import { asNew, documentIn, hear, type Remembering, timeMs } from './one-service.test.kit.ts'
+import { asNew, documentIn, hear, meet, type Remembering, timeMs } from './one-service.test.kit.ts'
 import { gatewayAnswer } from './gateway-answer.test.kit.ts'
 import { sampleOf } from './sample-event.test.kit.ts'
-import { type Step, stepAfter, type StepState, stepsOf } from './steps-as-specified.test.kit.ts'
+import {
+  type Step,
+  stepAfter,
+  type StepState,
+  stepsOf,
+  type Wait,
+  waitsAfter,
+  waitsOf,
+} from './steps-as-specified.test.kit.ts'
 
 const services = [order, payment, inventory, shipping]
 const steps = stepsOf(services)
+const waits = waitsOf(services)
 
 /** Three sagas that meet in one article, of which there is one. */
 const orders: Readonly<Record<string, { readonly sku: string; readonly cardToken: string }>> = {
@@ -35,6 +44,8 @@ interface Specified {
   readonly states: Map<string, StepState>
   readonly heard: Set<string>
   readonly aside: Arrival[]
+  /** Sagas in which a deadline waits, by what it would say. */
+  readonly waiting: ReadonlyMap<string, Set<string>>
 }
 
 /** What the services keep. */
@@ -94,7 +105,7 @@ function specify(model: Specified, { service, type, saga, copy }: Arrival): read
   const name = `${service} ${type} ${saga} ${copy}`
   if (model.heard.has(name)) return []
   model.heard.add(name)
-  return steps
+  const said = steps
     .filter((step) => step.service === service)
     .flatMap((step) => {
       const key = `${step.done} ${saga}`
@@ -107,6 +118,16 @@ function specify(model: Specified, { service, type, saga, copy }: Arrival): read
       model.states.set(key, state)
       return says
     })
+  for (const wait of waits.filter((one) => one.service === service)) {
+    const sagas = waitingFor(model, wait)
+    if (waitsAfter(sagas.has(saga), wait, type, said)) sagas.add(saga)
+    else sagas.delete(saga)
+  }
+  return said
+}
+
+function waitingFor({ waiting }: Pick<Specified, 'waiting'>, { says }: Wait): Set<string> {
+  return waiting.get(says) ?? new Set()
 }
 
 /** Whether the step would find what it needs: a good card, a piece that nobody holds. */
@@ -142,12 +163,15 @@ function found({ services: remembered, said }: Real) {
       // It ends once at most, and is what it ended as.
       ends: ends.map(({ type }) => type.slice('Order'.length).toLowerCase()),
       end: state === 'unknown' ? [] : [state],
+      waits: [...remembered.values()].flatMap(({ pending }) =>
+        pending.flatMap((one) => (one.saga === saga ? [one.event.type] : [])),
+      ),
     }
   })
 }
 
 /** Where the specification has them; how an order ends is for the order to decide. */
-function specified({ states }: Specified, at: ReturnType<typeof found>): ReturnType<typeof found> {
+function specified({ states, waiting }: Specified, at: ReturnType<typeof found>): ReturnType<typeof found> {
   const isDone = (event: string, saga: string) => states.get(`${event} ${saga}`) === 'done'
   return Object.entries(orders).map(([saga, { sku }], index) => {
     const held = heldOf({ states }, sku)
@@ -157,6 +181,7 @@ function specified({ states }: Specified, at: ReturnType<typeof found>): ReturnT
       stock: { free: (openingStock.get(sku) ?? 0) - held, held },
       ends: at[index]?.end ?? [],
       end: at[index]?.end ?? [],
+      waits: waits.filter((wait) => waitingFor({ waiting }, wait).has(saga)).map(({ says }) => says),
     }
   })
 }
@@ -202,14 +227,38 @@ function isSetAside(arrival: Arrival): StepCommand {
   }
 }
 
-/** What was set aside first is redriven: it is heard now, under its own id. */
-function isRedriven(): StepCommand {
+/** What was set aside is redriven, whichever comes first: it is heard now, under its own id; and maybe once more. */
+function isRedriven(nth: number, isTwice: boolean): StepCommand {
   return {
     check: ({ aside }) => aside.length > 0,
     run(model, real) {
-      comes(model.aside.splice(0, 1), 0).run(model, real)
+      const redriven = model.aside.splice(nth % model.aside.length, 1)
+      comes(redriven, 0).run(model, real)
+      if (isTwice) comes(redriven, 0).run(model, real)
     },
-    toString: () => 'isRedriven()',
+    toString: () => `isRedriven(${nth}${isTwice ? ', twice' : ''})`,
+  }
+}
+
+/** Time passes: every deadline of the saga that waits is said, and no other. */
+function timeIsUp(saga: string): StepCommand {
+  return {
+    check: () => true,
+    run(model, real) {
+      const said = [...real.services].flatMap(([name, before]) =>
+        before.pending
+          .filter((one) => one.saga === saga)
+          .flatMap((one) => {
+            const { next, says } = meet(real.services.get(name) ?? before, one)
+            real.services.set(name, next)
+            return says.map(({ type }) => type)
+          }),
+      )
+      const due = waits.filter((wait) => waitingFor(model, wait).delete(saga)).map(({ says }) => says)
+      expect(said.toSorted()).toEqual(due.toSorted())
+      agree(model, real)
+    },
+    toString: () => `timeIsUp(${saga})`,
   }
 }
 
@@ -235,20 +284,26 @@ const commands = fc.commands(
       .map((all) => comes(...all)),
     arrival.map((one) => comes([one], 0)),
     arrival.map(isSetAside),
-    fc.constant(isRedriven()),
+    fc.tuple(fc.nat({ max: 5 }), fc.boolean()).map((all) => isRedriven(...all)),
+    fc.constantFrom(...Object.keys(orders)).map(timeIsUp),
   ],
   { maxCommands: 60, size: 'max' },
 )
 
 function begun(): { readonly model: Specified; readonly real: Real } {
   return {
-    model: { states: new Map(), heard: new Set(), aside: [] },
+    model: {
+      states: new Map(),
+      heard: new Set(),
+      aside: [],
+      waiting: new Map(waits.map(({ says }) => [says, new Set()])),
+    },
     real: { services: new Map(), said: [] },
   }
 }
 
 describe('the services of the order story', () => {
-  it('are as the page on steps says, in whatever order events come, twice, lost in a crash, or redriven', () => {
+  it('are as the page on steps says, in whatever order events come, twice, lost in a crash, or redriven, and whenever time is up', () => {
     fc.assert(
       fc.property(commands, (all) => fc.modelRun(begun, all)),
       { numRuns: 150 },
