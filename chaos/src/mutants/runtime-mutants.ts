@@ -523,7 +523,7 @@ export const postgresMutants: readonly Mutant[] = [
     6,
     'what is left in the outbox is published in the order of its ids',
     ['postgres/statements/list-outgoing', 'ORDER BY seq`', 'ORDER BY id`'],
-    { tests: contract },
+    { tests: contract, titled: 'gives records back exactly' },
   ),
   plant(
     'inbox-takes-all',
