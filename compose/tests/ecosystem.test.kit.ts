@@ -107,6 +107,7 @@ export async function createProject(files: readonly string[] = ['docker-compose.
       })
       if (!done) throw new Error(`No order has ended:\n${stderr}`)
       await done
+      if (stdout.trim() === '') throw new Error(`The play ended without a report:\n${stderr.slice(-2_000)}`)
       return JSON.parse(stdout) as PlayReport
     },
     async remove() {
