@@ -390,6 +390,82 @@ describe('a reaction in SQL that fails', () => {
   }, 20_000)
 })
 
+describe('a reaction in SQL that calls the outside', () => {
+  const calls: string[] = []
+  let answer: () => unknown = () => ({ fee: 1 })
+  /** How many of its connections are in a transaction. */
+  let open: (() => Promise<number>) | undefined
+  let openMax = 0
+  const charge = reaction({
+    on: PaidIn,
+    emits: [Held],
+    perform: async ({ data }) => {
+      calls.push(data.account)
+      openMax = Math.max(openMax, (await open?.()) ?? 0)
+      return answer() as { fee: number }
+    },
+    async transact({ data: { account, cents } }, { sql, emit, performed }) {
+      await sql`INSERT INTO entry (account, cents) VALUES (${account}, ${cents + performed.fee})`
+      emit(Held, { account, cents })
+    },
+  })
+  const giveBack = undo(charge, {
+    undoes: Held,
+    on: Withdrawn,
+    emits: [Released],
+    async transact(_event, { done, sql, emit }) {
+      await sql`DELETE FROM entry WHERE account = ${done.account}`
+      emit(Released, done)
+    },
+  })
+  const charging = service({ name: 'bank', reactions: { charge, giveBack }, tables })
+
+  it('has its answer before any transaction is open, once for each event that is to run', async () => {
+    const instance = await fresh({ ...parking, service: charging })
+    open = async () =>
+      (
+        await queryAt(
+          instance.url,
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`,
+        )
+      ).length
+    const at = (offset: number, type: AnyEventType, account: string, id = `e${offset}`) =>
+      recordOf(type, { account, cents: 5 }, { offset, id })
+    const partition = await claim(instance)
+    await partition.take(
+      batchOf([
+        at(0, PaidIn, 'a', 'same'),
+        at(1, PaidIn, 'b'),
+        at(2, PaidIn, 'a', 'same'),
+        at(3, Withdrawn, 'c'),
+        at(4, PaidIn, 'c'),
+        at(5, Withdrawn, 'b'),
+        at(6, PaidIn, 'd'),
+      ]),
+    )
+    expect(calls.toSorted()).toEqual(['a', 'b', 'd'])
+    expect(openMax).toBe(0)
+    expect([
+      await entriesIn(instance),
+      await entriesIn(instance, 'b'),
+      await entriesIn(instance, 'c'),
+    ]).toEqual([[6], [], []])
+    expect(await entriesIn(instance, 'd')).toEqual([6])
+
+    answer = () => Promise.reject(new Error('could not tell'))
+    await partition.take(batchOf([at(7, PaidIn, 'e'), at(8, PaidIn, 'e')]))
+    expect(partition.parked.state).toMatchObject({ keys: 1, events: 2 })
+    answer = () => ({ fee: 2 })
+    await retryDue(instance, partition)
+    await until(async () => {
+      await retryDue(instance, partition)
+      return partition.parked.state.keys === 0
+    })
+    expect(await entriesIn(instance, 'e')).toEqual([7])
+    expect(openMax).toBe(0)
+  })
+})
+
 describe('a step in SQL and its undo', () => {
   const events = (all: readonly (readonly [AnyEventType, string])[], from = 0) =>
     all.map(([type, account], n) => recordOf(type, { account, cents: 5 }, { offset: from + n }))
