@@ -298,6 +298,13 @@ const pausing: readonly Mutant[] = [
     ['runtime/partition', 'makesTrials: false', 'makesTrials: true'],
     { tests: breakerTests, titled: 'and none in a batch' },
   ),
+  plant(
+    'result-gone-with-parking',
+    15,
+    'what a call came to is forgotten when its event is parked',
+    ['runtime/settle', 'work.parking ? options.stillDue?.(set) : undefined', 'undefined'],
+    { tests: 'packages/runtime/src/kept-results.test.ts', titled: 'outlasts the parking' },
+  ),
 ]
 
 /** Deadlines that are due. */

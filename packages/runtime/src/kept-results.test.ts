@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { isTroupeError, reaction, service } from '@troupe/core'
+import { isTroupeError, reaction, retryPolicyDefault, service } from '@troupe/core'
 import { account, batchOf, benchFor, eventType, PaidIn, type Paid, payments, place } from './bank.test.kit.ts'
 import { deferred, fakeLedger, keepingLog, unreachable, until } from './fakes.test.kit.ts'
 import { createKeptResults } from './kept-results.ts'
@@ -7,13 +7,17 @@ import { claimPartition } from './partition.ts'
 
 const Charged = eventType<'Charged', { account: string; receipt: string }>('Charged', 'bank')
 
-function chargingBank(call: (data: Paid, seen: { readonly cents: number }) => unknown) {
+function chargingBank(
+  call: (data: Paid, seen: { readonly cents: number }) => unknown,
+  react: () => void = () => {},
+) {
   const charge = reaction({
     on: PaidIn,
     emits: [Charged],
     reads: ({ data }) => [account(data.account)],
     perform: ({ data }, { get }) => call(data, get(account(data.account))) as Promise<{ receipt: string }>,
     react({ data }, { get, put, emit, performed }) {
+      if (data.trick !== undefined) react()
       const { cents, booked } = get(account(data.account))
       put(account(data.account), { cents: cents + data.cents, booked: [...booked, data.cents] })
       emit(Charged, { account: data.account, receipt: performed.receipt })
@@ -84,6 +88,38 @@ describe('what calls to the outside came to', () => {
     expect(new Set(said)).toEqual(new Set(['for a', 'for b', 'for slow']))
     expect(dying.ledger.performed.size).toBe(0)
   })
+
+  it.each(['works', 'is a dead letter'])(
+    'outlasts the parking of its event, until that %s: the call is made once',
+    async (end) => {
+      const asked: string[] = []
+      let isBroken = true
+      const bank = chargingBank(
+        async ({ account: key }) => {
+          asked.push(key)
+          return { receipt: `for ${key}` }
+        },
+        () => {
+          if (isBroken) throw new Error('not now')
+        },
+      )
+      const policyOf = () => ({ ...retryPolicyDefault, attempts: 3, delayMs: 0 })
+      const bench = benchFor({ service: bank, policyOf })
+      const partition = await claimPartition(place, bench)
+      await partition.take(batchOf(payments(0, [{ account: 'a', trick: 'broken' }, { account: 'b' }])))
+      await until(() => bench.ledger.performed.size === 1)
+      await partition.retry(await bench.ledger.dueKeys([place], 9))
+      expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([1, 1])
+      isBroken = end === 'is a dead letter'
+      // Another process knows it as well.
+      const next = benchFor({ service: bank, policyOf, ledger: bench.ledger })
+      const again = await claimPartition(place, next)
+      await again.retry(await bench.ledger.dueKeys([place], 9))
+      expect(asked).toEqual(['a', 'b'])
+      expect([...bench.ledger.inbox.values()]).toEqual(['applied', isBroken ? 'dead-lettered' : 'applied'])
+      expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([0, 0])
+    },
+  )
 
   it('has to be JSON, or its event is set aside at once and says so', async () => {
     let calls = 0

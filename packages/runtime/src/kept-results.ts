@@ -9,7 +9,7 @@
 // | kept        | (same) | -              | -                       | held              | -       | -         |
 // | held        | (same) | -              | -                       | (same)            | unknown | as it was |
 //
-// `abandon`: nobody here will settle it. What is kept is unknown from now on, what is due once it is kept.
+// `abandon`: nobody here will settle it, or it is needed again since its event was parked. What is kept is unknown from now on, what is due once it is kept.
 //
 // Invariants
 // 1. A result that is not settled `afterMs` after it came is written, together with all others that are due

@@ -50,7 +50,7 @@ import {
 import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
 import { createParked, type Parked, type ParkedLimits } from './parked.ts'
-import { type Outcomes, performKeysOf } from './perform.ts'
+import { type Outcomes, performKeysOf, keysStillDue } from './perform.ts'
 import { createRetry, type RetryOptions } from './retry-parked.ts'
 import { mustWait, nothing, recallAndSettle, settle, type Work } from './settle.ts'
 import { timed } from './stages.ts'
@@ -284,7 +284,8 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       mayWait,
       makesTrials: false,
     })
-    const settling = { ...options, signal, callsOutside: performed.length > 0, onSettled }
+    const stillDue = (set: WorkingSet) => keysStillDue(deliveries, set, deciding)
+    const settling = { ...options, signal, callsOutside: performed.length > 0, stillDue, onSettled }
     const { inTables } = options
     if (!inTables || !turns.some(usesTables)) {
       await recallAndSettle(asked, move, (set, mayWait) => decideAll(turns, set, how(mayWait)), settling)

@@ -158,6 +158,18 @@ export function performKeysOf(
   return deliveries.flatMap((one) => (one.bound.reaction.perform ? [performKeyOf(one, deciding)] : []))
 }
 
+/** Of those that call the outside, the keys of those whose events are not settled by what is in the set. */
+export function keysStillDue(
+  deliveries: readonly Delivery[],
+  set: Pick<WorkingSet, 'hasSeen'>,
+  deciding: Pick<Deciding, 'service' | 'deriveId'>,
+): readonly string[] {
+  return performKeysOf(
+    deliveries.filter(({ event }) => !set.hasSeen(event)),
+    deciding,
+  )
+}
+
 function remember(delivery: Delivery, outcome: Outcome, { outcomes }: PerformOptions): Outcome {
   outcomes.set(delivery, outcome)
   return outcome

@@ -29,7 +29,7 @@ import { linked } from './abort.ts'
 import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn, usesTables } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import type { Parked } from './parked.ts'
-import { type Outcomes, performKeysOf } from './perform.ts'
+import { type Outcomes, performKeysOf, keysStillDue } from './perform.ts'
 import type { RetryOutcome } from './set-aside.ts'
 import { mustWait, recallAndSettle, type SettleOptions } from './settle.ts'
 import type { Tracing } from './tracing.ts'
@@ -181,10 +181,12 @@ export function createRetry(
       await decideAll(tried, set, { ...decidingNow(outcomes, signal), transacting }).catch(notNow)
     }
     const { inTables } = options
+    const deliveries = turns.flatMap(({ heard }) => heard.delivery ?? [])
+    const stillDue = (set: WorkingSet) => keysStillDue(deliveries, set, options.deciding)
     const settling = () =>
       inTables && turns.some(usesTables)
-        ? recallAndTransact(() => request, fence, decide, { ...options, inTables, signal })
-        : recallAndSettle(request, fence, (set) => decide(set), { ...options, signal })
+        ? recallAndTransact(() => request, fence, decide, { ...options, inTables, signal, stillDue })
+        : recallAndSettle(request, fence, (set) => decide(set), { ...options, signal, stillDue })
     try {
       await (tracing ? tracing.batch(fence, spans, settling) : settling())
     } catch (error) {

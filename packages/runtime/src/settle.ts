@@ -39,6 +39,8 @@ export interface SettleOptions {
 export interface CallingOptions {
   readonly callsOutside?: boolean
   readonly keptResults?: KeptResults
+  /** Idempotency keys of calls whose events are not settled by what is in the set: their results are needed again. */
+  readonly stillDue?: (set: WorkingSet) => readonly string[]
 }
 
 /** What is to be written; the ids of published records are added here. */
@@ -105,7 +107,7 @@ export async function recallAndSettle(
       const settling = { position, ...set.writes() }
       const settleOnce = (work: Work) => settle(work, options)
       await timed('settle', onStage, () =>
-        settleResults(settling, settleOnce, { request, recalled, options }),
+        settleResults(settling, settleOnce, { request, recalled, set, options }),
       )
       return
     } catch (error) {
@@ -120,32 +122,41 @@ export async function recallAndSettle(
   }
 }
 
-/** Settles, and lets the ledger forget those results of calls that this makes use of. */
+/**
+ * Settles, and lets the ledger forget those results of calls that this makes use of. Those of events that are
+ * parked are kept: their calls are not made again.
+ */
 export async function settleResults(
   work: Work,
   settleOnce: (work: Work) => Promise<void>,
   {
     request: { performed: keys = [] },
     recalled,
+    set,
     options,
   }: {
     readonly request: RecallRequest
     readonly recalled: Recollection
+    readonly set: WorkingSet
     readonly options: CallingOptions
   },
 ): Promise<void> {
   const { keptResults } = options
   if (keys.length === 0 || !keptResults) return settleOnce(work)
-  const written = await keptResults.hold(keys)
+  const due = new Set(work.parking ? options.stillDue?.(set) : undefined)
+  const used = due.size === 0 ? keys : keys.filter((key) => !due.has(key))
+  const written = await keptResults.hold(used)
   try {
     const performed = new Set([
       ...written,
-      ...(recalled.performed ?? []).map(({ idempotencyKey }) => idempotencyKey),
+      ...(recalled.performed ?? []).flatMap(({ idempotencyKey: key }) => (due.has(key) ? [] : [key])),
     ])
     await settleOnce(performed.size > 0 ? { ...work, performed: [...performed] } : work)
-    keptResults.settled(keys)
+    keptResults.settled(used)
+    // Whoever tries them again asks the ledger.
+    keptResults.abandon([...due])
   } catch (error) {
-    keptResults.release(keys)
+    keptResults.release(used)
     throw error
   }
 }

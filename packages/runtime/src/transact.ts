@@ -124,7 +124,7 @@ async function transactOnce(
     const settleOnce = (work: Work) =>
       transaction.state === 'new' ? settle(work, options) : commit(transaction, work, doubts, options)
     const work = { position, ...set.writes() }
-    await timed('settle', onStage, () => settleResults(work, settleOnce, { request, recalled, options }))
+    await timed('settle', onStage, () => settleResults(work, settleOnce, { request, recalled, set, options }))
   } catch (error) {
     // It was on its way still when its fate was looked up, and has come first.
     if (isRefusal(error) && (await isCommitted(doubts, position, options))) return
