@@ -6,7 +6,7 @@ const places = {
   'after-claim': { module: 'runtime/partition', anchor: 'for (const lane of [laneOf(claim), commandLane])' },
   'after-receive': { module: 'runtime/partition', anchor: 'await handleAll(batch, signal)' },
   'before-perform': { module: 'runtime/perform', anchor: 'const performed = await' },
-  'after-perform': { module: 'runtime/perform', anchor: 'outcome = { isDone: true, performed }' },
+  'after-perform': { module: 'runtime/perform', anchor: 'outcome = fit(delivery, performed)' },
   'before-settle': { module: 'runtime/settle', anchor: 'return (await ledger.settle(' },
   'after-commit': { module: 'runtime/settle', anchor: 'relay.confirmDeleted(published)' },
   'before-answer': { module: 'runtime/decider', anchor: 'for (const end of ends)' },
