@@ -70,6 +70,8 @@ export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,
   type ClaimedTopic,
+  type Held,
+  type TakenClaim,
   type Codec,
   commandLane,
   type DeadlineDue,

@@ -277,6 +277,22 @@ export interface Claim extends TopicPartition {
   readonly topicId?: string
 }
 
+/** A partition in an owner's hands. */
+export type Held = Pick<Claim, 'topic' | 'partition' | 'epoch'>
+
+/** A claim, and what the ones before it came to. */
+export interface TakenClaim extends Claim {
+  /** Absent in the good case: the owner before let go of it, or had it for long. */
+  readonly unrest?: {
+    /** How often in a row it was claimed within minutes, though nobody had let go of it; this claim included. */
+    readonly claims: number
+    /** How many of these in a row found the same position. */
+    readonly claimsHere: number
+    /** The record that was in hand alone when an owner died. */
+    readonly suspect?: bigint
+  }
+}
+
 /** What the owner of a partition knows of its topic, when it claims. */
 export interface ClaimedTopic {
   /** Kafka's; left out where the brokers give topics none. Kept where none is known, or no offset is stored yet. */
@@ -303,7 +319,18 @@ export interface Ledger extends ParkingLedger, AsideDesk {
   /** Brings the database to this code's form. @throws TroupeError `TROUPE_LEDGER_NEWER` if it is ahead. */
   migrate(): Promise<void>
   /** Takes a partition over from whoever held it. What the claim says of its topic is what was kept, not what was given. */
-  claim(partition: TopicPartition, topic?: ClaimedTopic): Promise<Claim>
+  claim(partition: TopicPartition, topic?: ClaimedTopic): Promise<TakenClaim>
+  /**
+   * Notes that the owner is about to handle this record, and nothing else.
+   * @returns by how many owners in a row that was noted of it without having been taken back, this one included
+   * @throws TroupeError `TROUPE_FENCED` if another owner has claimed the partition
+   */
+  suspect(held: Held, offset: bigint): Promise<number>
+  /**
+   * Takes that back: whoever handled it lives. Without a record: the owner lets go of the partition, and whoever
+   * claims it next finds no unrest.
+   */
+  acquit(held: Held, offset: bigint | undefined): Promise<void>
   /** One round trip. */
   recall(request: RecallRequest): Promise<Recollection>
   /**

@@ -12,6 +12,7 @@ import {
   TroupeError,
   type TroupeErrorCode,
 } from '@troupe/core'
+import { memoryClaims } from '@troupe/core/memory-claims'
 import { memorySetAside } from '@troupe/core/memory-set-aside'
 
 /**
@@ -29,6 +30,7 @@ export function modelLedger(): () => Ledger {
   const performed = new Map<string, StoredResult>()
   const deadlines = new Map<string, { readonly dueMs: number; readonly record: OutgoingRecord }>()
   const schemas = new Map<string, StoredSchema>()
+  const claims = memoryClaims()
   const aside = memorySetAside({
     nowMs: Date.now,
     inbox: {
@@ -59,7 +61,18 @@ export function modelLedger(): () => Ledger {
           const epoch = (before?.epoch ?? 0) + 1
           const claim = { topic, partition, epoch, next, ...(topicId === undefined ? {} : { topicId }) }
           positions.set(name(topic, partition), claim)
-          return claim
+          return { ...claim, ...claims.claimed(claim, startsOver) }
+        }),
+      suspect: (held, offset) =>
+        whileOpen(() => {
+          if (positions.get(name(held.topic, held.partition))?.epoch !== held.epoch)
+            throw refused('TROUPE_FENCED', 'another owner')
+          return claims.suspect(held, offset)
+        }),
+      acquit: (held, offset) =>
+        whileOpen(() => {
+          const stored = positions.get(name(held.topic, held.partition))
+          if (offset !== undefined || stored?.epoch === held.epoch) claims.acquit(held, offset)
         }),
       recall: (request) =>
         whileOpen(() => {

@@ -38,6 +38,7 @@ import { movePosition } from './statements/move-position.ts'
 import { readDocument } from './statements/read-document.ts'
 import { readPosition } from './statements/read-position.ts'
 import { recall } from './statements/recall.ts'
+import { acquit, suspect } from './statements/suspect.ts'
 import { setDeadlines } from './statements/set-deadlines.ts'
 import { updateDocuments } from './statements/update-documents.ts'
 import { updateSteps } from './statements/update-steps.ts'
@@ -141,6 +142,8 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
       }),
     ),
   'claim-position': (schema) => callOf(claimPosition, schema, { ...partition, found: { id: undefined } }),
+  suspect: (schema) => callOf(suspect, schema, { ...partition, epoch: 1, offset: 1n }),
+  acquit: (schema) => callOf(acquit, schema, { ...partition, epoch: 1, offset: undefined }),
   'read-position': (schema) => callOf(readPosition, schema, partition),
   'move-position': (schema) =>
     callOf(movePosition, schema, { ...partition, epoch: 1, from: undefined, to: 1n }),

@@ -37,6 +37,7 @@ import { listSchemas } from './statements/list-schemas.ts'
 import { ping } from './statements/ping.ts'
 import { readDocument } from './statements/read-document.ts'
 import { readPosition } from './statements/read-position.ts'
+import { acquit, suspect } from './statements/suspect.ts'
 import { recall as recallStatement, type Recalled } from './statements/recall.ts'
 import { openConnections } from './wire/connections.ts'
 import { callOf, type Statement } from './wire/statement.ts'
@@ -128,6 +129,16 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       if (!row) throw new Error(`Claiming ${topic}[${partition}] returned no row.`)
       return { topic, partition, ...row }
     },
+    async suspect(held, offset) {
+      const [times] = await rowsOf(suspect, { ...held, offset })
+      if (times === undefined)
+        throw new TroupeError(
+          'TROUPE_FENCED',
+          `${held.topic}[${held.partition}] has another owner now; its work goes on there.`,
+        )
+      return times
+    },
+    acquit: async (held, offset) => void (await rowsOf(acquit, { ...held, offset })),
     recall,
     async keepPerformed(results) {
       // In one order, so that two who keep the same results cannot wait for each other.

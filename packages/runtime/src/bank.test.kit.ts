@@ -18,6 +18,7 @@ import { createBreakers } from './breaker.ts'
 import { createDependencies } from './dependencies.ts'
 import { type FakeLedger, fakeLedger, type FakeRelay, fakeRelay, keepingLog } from './fakes.test.kit.ts'
 import { deriveId } from './ids.ts'
+import { oneAtATime } from './caution.ts'
 import { createKeptResults } from './kept-results.ts'
 import { createLocks } from './locks.ts'
 import type { PartitionOptions } from './partition.ts'
@@ -213,6 +214,7 @@ export function benchFor(change: Partial<PartitionOptions> = {}): Bench {
     policyOf: oneAttempt,
     random: () => 0,
     parkedLimits: { eventsMax: 1_000, bytesMax: 1_000_000 },
+    aloneInTurn: oneAtATime(),
     batchEventsMax: 500,
     performsMax: 64,
     performAttemptsMax: 3,

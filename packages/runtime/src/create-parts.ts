@@ -13,6 +13,7 @@ import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
 import { breakerDefaults, type Breakers, createBreakers } from './breaker.ts'
+import { oneAtATime } from './caution.ts'
 import { createDecider } from './decider.ts'
 import { deadLetterRetentionHoursDefault, retentionHours, type Settings } from './environment.ts'
 import { createFiring } from './firing.ts'
@@ -242,6 +243,7 @@ function receiverOf(
     clock: () => performance.now(),
     onBlocked: (reaction, seconds) => meter().blocked(reaction, seconds),
   })
+  const aloneInTurn = oneAtATime()
   const assign = async (place: TopicPartition, found: ClaimedTopic) => {
     const open = await claimPartition(
       place,
@@ -263,6 +265,7 @@ function receiverOf(
         policyOf,
         random: Math.random,
         parkedLimits,
+        aloneInTurn,
         onRetried: (reaction, outcome) => meter().retried(reaction, outcome),
         passedKeptAfterMs,
         stopping,

@@ -68,6 +68,7 @@ export function ecosystem(name: string, { perform, says, hears }: EcosystemOptio
     perform: ({ data }, context) => perform?.(data, context) ?? Promise.resolve(''),
     react({ data }, { get, put, emit }) {
       if (data.trick === 'throw') throw new Error('could not tell')
+      if (data.trick === 'memory') takeAllMemory()
       put(account(data.account), { booked: [...get(account(data.account)).booked, data.number] })
       emit(Booked, { account: data.account, number: data.number })
       if (says !== undefined) emit(More, { account: data.account, number: data.number })
@@ -81,6 +82,11 @@ export function ecosystem(name: string, { perform, says, hears }: EcosystemOptio
     reactions: { book: perform ? book : { ...pure, perform: undefined } },
   })
   return { PaidIn, Booked, account, payIn, counter, bank }
+}
+
+/** Ends the process, out of memory. */
+function takeAllMemory(): never {
+  for (const taken: object[] = []; ; ) taken.push(Array.from({ length: 100_000 }, (_, n) => ({ n })))
 }
 
 /** A stack whose parts can be stopped and started again where they were. */

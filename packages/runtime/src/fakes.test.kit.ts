@@ -1,5 +1,6 @@
 // What the tests of this room share: a ledger and a relay in memory, whose every step a test can hold up or
 // make fail. Not part of the package.
+import { memoryClaims } from '@troupe/core/memory-claims'
 import {
   type Claim,
   documentName,
@@ -77,6 +78,7 @@ export function fakeLedger(): FakeLedger {
   const deadlines: FakeLedger['deadlines'] = new Map()
   const positions = new Map<string, Claim>()
   const performed = new Map<string, StoredResult>()
+  const claims = memoryClaims()
   const settled: Settlement[] = []
   const kept: StoredSchema[] = []
   const pair = (...names: string[]) => JSON.stringify(names)
@@ -181,7 +183,18 @@ export function fakeLedger(): FakeLedger {
       const held = positions.get(laneOf(place))
       const claim: Claim = { ...place, epoch: (held?.epoch ?? 0) + 1, next: held?.next }
       positions.set(laneOf(place), claim)
-      return claim
+      return { ...claim, ...claims.claimed(claim) }
+    },
+    async suspect(held, offset) {
+      await enter('suspect')
+      if (positions.get(laneOf(held))?.epoch !== held.epoch)
+        throw new TroupeError('TROUPE_FENCED', 'Another owner has the partition.')
+      return claims.suspect(held, offset)
+    },
+    async acquit(held, offset) {
+      await enter('acquit')
+      if (offset !== undefined || positions.get(laneOf(held))?.epoch === held.epoch)
+        claims.acquit(held, offset)
     },
     async recall(request) {
       await enter('recall')

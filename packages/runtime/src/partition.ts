@@ -17,7 +17,6 @@
 // 5. Nothing passes what is parked of its key: while anything is parked, each batch asks which of its keys are.
 
 import {
-  type Claim,
   type ClaimedTopic,
   commandLane,
   type Delivery,
@@ -30,6 +29,7 @@ import {
   type RecallRequest,
   recallFor,
   retryVerdictOf,
+  type TakenClaim,
   type TopicPartition,
   TroupeError,
   workingSet,
@@ -38,6 +38,7 @@ import {
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
 import { awaitSchemas } from './await-schemas.ts'
+import { type Caution, createCaution, type InTurn } from './caution.ts'
 import {
   callsOutside,
   decideAll,
@@ -67,6 +68,8 @@ export interface PartitionOptions extends RetryOptions {
   /** How much may be parked before the partition takes nothing new. */
   readonly parkedLimits: ParkedLimits
   readonly onPassedOver?: (why: PassedOver, record: RawRecord) => void
+  /** For what is handled with this process to itself; the same for all its partitions. */
+  readonly aloneInTurn: InTurn
   /** Told how long a batch took, from its handing over to its last commit. */
   readonly onTook?: (seconds: number) => void
   /** Told how far the partition has been handled, each time that it moves. */
@@ -82,6 +85,11 @@ interface InHand {
   readonly signal: AbortSignal
   readonly outcomes: Outcomes
   readonly spans: ReadonlyMap<Heard, WorkSpan> | undefined
+}
+
+type Batch = ReceivedBatch & {
+  /** Why its only record is not to be handled, nor even decoded. */
+  readonly lethal?: TroupeError | undefined
 }
 
 /** A partition in hand, and what is parked in it. */
@@ -122,10 +130,20 @@ export async function claimPartition(
   const parked = createParked({ topic, partition }, { ledger, limits: options.parkedLimits, log })
   // After the claim: nobody else parks anything in it any more.
   await dependencies.insist('database', 'count what is parked', () => parked.count(), signal)
-  return openPartition(claim, parked, options)
+  const caution = createCaution(claim, { ...options, inTurn: options.aloneInTurn })
+  return openPartition(claim, { parked, caution }, options)
 }
 
-function openPartition(claim: Claim, parked: Parked, options: PartitionOptions): OpenPartition {
+interface Tools {
+  readonly parked: Parked
+  readonly caution: Caution
+}
+
+function openPartition(
+  claim: TakenClaim,
+  { parked, caution }: Tools,
+  options: PartitionOptions,
+): OpenPartition {
   const { topic, partition, epoch } = claim
   const releasing = new AbortController()
   const fencing = new AbortController()
@@ -144,7 +162,26 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
     return mine
   }
 
-  async function take(batch: ReceivedBatch): Promise<void> {
+  /** Its first records one by one, as long as there is need, and then what is left of it. */
+  async function takeWithCare(batch: ReceivedBatch): Promise<void> {
+    const { records } = batch
+    let taken = 0
+    for (; caution.isNeededFor('batches') && taken < records.length; taken += 1) {
+      const [record, next] = [records[taken], records[taken + 1]]
+      if (!record || (stored !== undefined && record.offset < stored)) continue
+      const { offset } = record
+      const one = { ...batch, from: offset, to: next?.offset ?? batch.to, records: [record] }
+      await caution.alone({ what: 'batches', offset }, batch.signal, (lethal) =>
+        inTurn(takeOf({ ...one, lethal })),
+      )
+    }
+    const from = records[taken]?.offset ?? batch.to
+    await inTurn(takeOf(taken === 0 ? batch : { ...batch, from, records: records.slice(taken) }))
+  }
+
+  const takeOf = (batch: Batch) => () => take(batch)
+
+  async function take(batch: Batch): Promise<void> {
     if (isReleased) throw new TroupeError('TROUPE_FENCED', `${topic}[${partition}] was let go of.`)
     const { signal, unlink } = linked(batch.signal, options.signal)
     const beganMs = performance.now()
@@ -167,7 +204,7 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
     }
   }
 
-  async function handleAll(batch: ReceivedBatch, signal: AbortSignal): Promise<void> {
+  async function handleAll(batch: Batch, signal: AbortSignal): Promise<void> {
     const due = stored ?? batch.from
     const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
     const [oldest] = fresh
@@ -177,9 +214,10 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
         isProof: false,
         isFatal: (error) => isTroupeError(error, 'TROUPE_SCHEMA_AWAITED'),
       })
-    const heard = await timed('decode', options.onStage, () =>
-      withSchemas('decode a batch', decoding, signal),
-    )
+    const { lethal } = batch
+    const heard = lethal
+      ? fresh.map((record): Heard => ({ record, failure: lethal }))
+      : await timed('decode', options.onStage, () => withSchemas('decode a batch', decoding, signal))
     const outcomes: Outcomes = new WeakMap()
     const whole = chunksOf(heard, options.batchEventsMax)
     const chunks = options.inTables ? whole.flatMap(cutBeforeCalls) : whole
@@ -385,9 +423,9 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
   return {
     next: claim.next,
     parked,
-    retry: createRetry(options, { parked, inTurn, fence, released: releasing.signal, fencing }),
+    retry: createRetry(options, { parked, caution, inTurn, fence, released: releasing.signal, fencing }),
     topicId: claim.topicId,
-    take: (batch) => inTurn(() => take(batch)),
+    take: takeWithCare,
     recount: () => inTurn(() => (isReleased ? Promise.resolve() : parked.count())),
     room,
     fenced: fencing.signal,
@@ -398,6 +436,7 @@ function openPartition(claim: Claim, parked: Parked, options: PartitionOptions):
       clearTimeout(keepTimer)
       await underWay
       await handOver()
+      await caution.release()
       options.onReleased()
     },
   }

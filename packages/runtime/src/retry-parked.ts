@@ -14,6 +14,7 @@ import {
   type KeyPlace,
   messageOf,
   type ParkedWork,
+  type ParkedWorkLimits,
   type PositionMove,
   type RawRecord,
   type RecallRequest,
@@ -26,6 +27,7 @@ import {
   workingSet,
 } from '@troupe/core'
 import { linked } from './abort.ts'
+import type { Caution } from './caution.ts'
 import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn, usesTables } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import type { Parked } from './parked.ts'
@@ -50,6 +52,7 @@ export interface RetryOptions
 /** What the partition lends to whoever tries again. */
 export interface RetryWithin {
   readonly parked: Parked
+  readonly caution: Caution
   /** One thing at a time is done with a partition. */
   inTurn(work: () => Promise<void>): Promise<void>
   /** The fence: the position where it is. Undefined once the partition is let go of. */
@@ -85,8 +88,11 @@ export function createRetry(
     const { signal, unlink } = linked(options.signal, within.released)
     let isMore = false
     try {
-      for (let start = 0; start < keys.length && !signal.aborted; start += keysPerTurn) {
-        if (await retrySome(keys.slice(start, start + keysPerTurn), signal)) isMore = true
+      for (let start = 0; start < keys.length && !signal.aborted; ) {
+        const isAlone = within.caution.isNeededFor('parked')
+        const some = keys.slice(start, start + (isAlone ? 1 : keysPerTurn))
+        if (await (isAlone ? retryAlone(some, signal) : retrySome(some, signal))) isMore = true
+        start += some.length
       }
       if (keys.length > 0 && !signal.aborted) await within.inTurn(() => parked.count())
     } catch (error) {
@@ -105,9 +111,35 @@ export function createRetry(
     return isMore
   }
 
+  /** Only the heads: what is behind them is due at once, and found by the next look. */
+  async function retryAlone(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
+    let isMore = false
+    for (const work of await workOf(keys, signal, { ...limits, recordsPerKeyMax: 1 })) {
+      const [head] = work.records
+      const tryIt = async (lethal?: TroupeError) => {
+        if (lethal && head) await settleTrials([lethalTrial(work, head, lethal)], new WeakMap(), signal)
+        else if (await tryWork([work], signal)) isMore = true
+      }
+      if (head) await within.caution.alone({ what: 'parked', offset: head.offset }, signal, tryIt)
+      else await tryIt()
+    }
+    return isMore
+  }
+
   async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
-    const read = () => options.ledger.parkedWork(keys, limits)
-    const work = await options.dependencies.insist('database', 'read what is parked', read, signal)
+    return tryWork(await workOf(keys, signal, limits), signal)
+  }
+
+  function workOf(
+    keys: readonly KeyPlace[],
+    signal: AbortSignal,
+    bounds: ParkedWorkLimits,
+  ): Promise<readonly ParkedWork[]> {
+    const read = () => options.ledger.parkedWork(keys, bounds)
+    return options.dependencies.insist('database', 'read what is parked', read, signal)
+  }
+
+  async function tryWork(work: readonly ParkedWork[], signal: AbortSignal): Promise<boolean> {
     const trials: Trial[] = []
     for (const one of work) {
       const trial = await trialOf(one, options)
@@ -260,7 +292,7 @@ function notNow(error: unknown): never {
 /** Undefined if it has to wait: for a schema, or for the registry. */
 async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial | undefined> {
   const turns: Turn[] = []
-  for (const [place, record] of work.records.entries()) {
+  for (const record of work.records) {
     let heard: Heard | undefined
     try {
       ;[heard] = await decode(options.service, options.codec, [record], () => {})
@@ -270,19 +302,7 @@ async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial |
     }
     // Some version of the service heard it, and owes it: a person has to say what becomes of it.
     heard ??= { record, failure: notHeard(record, options.service) }
-    const isHead = place === 0
-    const turn: Turn = {
-      heard,
-      reads: [],
-      span: undefined,
-      retry: {
-        key: placeOf(work),
-        attempts: isHead ? work.attempts : 0,
-        firstFailedAtMs: isHead ? work.firstFailedAtMs : undefined,
-        redrives: record.redrives,
-        outcome: undefined,
-      },
-    }
+    const turn = turnOf(work, record, heard)
     // A call to the outside is alone.
     if (callsOutside(turn)) {
       if (turns.length === 0) turns.push(turn)
@@ -300,6 +320,27 @@ function notHeard({ topic, headers }: RawRecord, { name }: Service): TroupeError
     'TROUPE_EVENT_NOT_HEARD',
     `This version of ${name} does not hear ${typeHeaderOf(headers) ?? 'the event'} of ${topic}, which another one had parked. Redrive it with a version that does, or discard it.`,
   )
+}
+
+/** Its head is not tried any more, nor even decoded. */
+function lethalTrial(work: ParkedWork, head: ParkedWork['records'][number], lethal: TroupeError): Trial {
+  return { work, turns: [turnOf(work, head, { record: head, failure: lethal })] }
+}
+
+function turnOf(work: ParkedWork, record: ParkedWork['records'][number], heard: Heard): Turn {
+  const isHead = record === work.records[0]
+  return {
+    heard,
+    reads: [],
+    span: undefined,
+    retry: {
+      key: placeOf(work),
+      attempts: isHead ? work.attempts : 0,
+      firstFailedAtMs: isHead ? work.firstFailedAtMs : undefined,
+      redrives: record.redrives,
+      outcome: undefined,
+    },
+  }
 }
 
 function placeOf({ topic, partition, key }: KeyPlace): KeyPlace {

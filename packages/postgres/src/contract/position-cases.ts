@@ -28,6 +28,45 @@ export const positionCases: readonly LedgerCase[] = [
     },
   },
   {
+    title: 'tells how often in a row a partition was claimed that nobody let go of, and found where it was',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const first = await ledger.claim(partition)
+      assert.equal(first.unrest, undefined)
+      assert.deepEqual((await ledger.claim(partition)).unrest, { claims: 2, claimsHere: 2 })
+      const third = await ledger.claim(partition)
+      assert.deepEqual(third.unrest, { claims: 3, claimsHere: 3 })
+      await ledger.settle(settlement({ position: moveOf(third, 10n) }))
+      const fourth = await ledger.claim(partition)
+      assert.deepEqual(fourth.unrest, { claims: 4, claimsHere: 1 })
+      await ledger.acquit(first, undefined)
+      assert.deepEqual((await ledger.claim(partition)).unrest, { claims: 5, claimsHere: 2 })
+      await ledger.acquit(await ledger.claim(partition), undefined)
+      assert.equal((await ledger.claim(partition)).unrest, undefined)
+    },
+  },
+  {
+    title: 'counts how often in a row one record was in hand alone when its owner died',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const first = await ledger.claim(partition)
+      assert.equal(await ledger.suspect(first, 7n), 1)
+      const second = await ledger.claim(partition)
+      assert.equal(second.unrest?.suspect, 7n)
+      assert.equal(await ledger.suspect(second, 7n), 2)
+      // The answer may have been lost.
+      assert.equal(await ledger.suspect(second, 7n), 2)
+      await refusal(ledger.suspect(first, 7n), 'TROUPE_FENCED')
+      assert.equal(await ledger.suspect(second, 8n), 1)
+      // Another one is in hand by now.
+      await ledger.acquit(second, 7n)
+      assert.equal((await ledger.claim(partition)).unrest?.suspect, 8n)
+      // Whoever survived it says so, even if the partition was taken from him meanwhile.
+      await ledger.acquit(second, 8n)
+      assert.equal((await ledger.claim(partition)).unrest, undefined)
+    },
+  },
+  {
     title: 'gives every one of many claims at once an epoch of its own',
     async holds(open) {
       const ledger = await twoInstances(open)

@@ -7,6 +7,7 @@ import { deadlines } from './0006-deadlines.ts'
 import { topicIds } from './0007-topic-ids.ts'
 import { closedAt } from './0008-closed-at.ts'
 import { pausedKeys } from './0009-paused-keys.ts'
+import { restlessClaims } from './0010-restless-claims.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   topicIds,
   closedAt,
   pausedKeys,
+  restlessClaims,
 ]

@@ -1,34 +1,61 @@
-import type { ClaimedTopic, TopicPartition } from '@troupe/core'
+import type { ClaimedTopic, TakenClaim, TopicPartition } from '@troupe/core'
 import { text } from '../wire/parameters.ts'
-import type { Statement } from '../wire/statement.ts'
+import type { Fields, Statement } from '../wire/statement.ts'
 import { type PositionRow, positionRow } from './read-position.ts'
+
+/** Claims that come one after the other sooner than this, though nobody let go, are those of owners who died. */
+const restlessMinutes = 10
+
+type ClaimRow = PositionRow & Pick<TakenClaim, 'unrest'>
 
 interface ClaimInput extends TopicPartition {
   readonly found: ClaimedTopic
 }
 
+const isRestless = `NOT $4::bool AND held.claimed_at > now() - interval '${restlessMinutes} minutes'`
+
 /**
  * Takes a partition over: the epoch goes up, so that whoever held it before is fenced. Waits for a settle that
  * holds the row. The id of a topic is kept with the first claim that knows it, and belongs to the offset from
- * then on.
+ * then on. Counts how often in a row it was claimed without having been let go of.
  */
-export const claimPosition: Statement<ClaimInput, PositionRow> = {
+export const claimPosition: Statement<ClaimInput, ClaimRow> = {
   name: 'claim-position',
   text: (schema) => `
-    INSERT INTO ${schema}.position AS held (topic, partition, epoch, topic_id) VALUES ($1::text, $2::int, 1, $3::text)
+    INSERT INTO ${schema}.position AS held (topic, partition, epoch, topic_id, claimed_at, claims, claims_here)
+    VALUES ($1::text, $2::int, 1, $3::text, now(), 1, 1)
     ON CONFLICT (topic, partition) DO UPDATE SET
       epoch = held.epoch + 1,
       next_offset = CASE WHEN $4::bool THEN NULL ELSE held.next_offset END,
       topic_id = CASE
         WHEN $4::bool OR held.topic_id IS NULL OR held.next_offset IS NULL THEN coalesce($3::text, held.topic_id)
         ELSE held.topic_id
-      END
-    RETURNING epoch, next_offset, topic_id`,
+      END,
+      claimed_at = now(),
+      claimed_offset = CASE WHEN NOT $4::bool THEN held.next_offset END,
+      claims = CASE WHEN ${isRestless} THEN held.claims + 1 ELSE 1 END,
+      claims_here = CASE
+        WHEN ${isRestless} AND held.next_offset IS NOT DISTINCT FROM held.claimed_offset THEN held.claims_here + 1
+        ELSE 1
+      END,
+      suspect = CASE WHEN NOT $4::bool THEN held.suspect END,
+      suspected = CASE WHEN NOT $4::bool THEN held.suspected ELSE 0 END
+    RETURNING epoch, next_offset, topic_id, claims, claims_here, suspect`,
   parameters: ({ topic, partition, found: { id, startsOver = false } }) => [
     text(topic, 'topic'),
     String(partition),
     id === undefined ? null : text(id, 'id of the topic'),
     String(startsOver),
   ],
-  row: positionRow,
+  row: claimRow,
+}
+
+function claimRow([epoch, next, topicId, claims, claimsHere, suspect]: Fields): ClaimRow {
+  const position = positionRow([epoch ?? null, next ?? null, topicId ?? null])
+  if (Number(claims) <= 1 && typeof suspect !== 'string') return position
+  const unrest = { claims: Number(claims), claimsHere: Number(claimsHere) }
+  return {
+    ...position,
+    unrest: typeof suspect === 'string' ? { ...unrest, suspect: BigInt(suspect) } : unrest,
+  }
 }

@@ -24,6 +24,7 @@ import { unreachable } from '../fakes.test.kit.ts'
 import { createFiring } from '../firing.ts'
 import { forgetPublished, sweepOutbox } from '../forget.ts'
 import { deriveId } from '../ids.ts'
+import { oneAtATime } from '../caution.ts'
 import { createKeptResults } from '../kept-results.ts'
 import { createLookout, publishLeftovers } from '../leftovers.ts'
 import { createLocks } from '../locks.ts'
@@ -257,6 +258,7 @@ export function createInstance(
     parkedLimits: { eventsMax: 1_000, bytesMax: 1_000_000 },
     passedKeptAfterMs: 100,
     stopping: stopping.signal,
+    aloneInTurn: oneAtATime(),
     onReached() {},
     onReleased() {},
   }
@@ -270,6 +272,8 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
   return {
     ...ledger,
     claim: (partition, found) => call('claim', () => ledger.claim(partition, found)),
+    suspect: (...asked) => call('suspect', () => ledger.suspect(...asked)),
+    acquit: (...asked) => call('acquit', () => ledger.acquit(...asked)),
     recall: (request) => call('recall', () => ledger.recall(request)),
     keepPerformed: (results) => call('keepPerformed', () => ledger.keepPerformed(results)),
     settle: (settlement) =>
