@@ -279,7 +279,7 @@ describe('The checks', () => {
       'a duplicate that says something else',
       withRecords((records) => [
         ...records,
-        { ...(records[2] as PublishedRecord), offset: 100n, fingerprint: 'else' },
+        { ...(records[2] as PublishedRecord), offset: 100n, said: 'else' },
       ]),
       ['twins'],
     ],

@@ -59,6 +59,7 @@ export function factsOf(...kinds: readonly (OrderKind | 'given up')[]): Facts {
         partition: 0,
         offset: BigInt(records.length),
         fingerprint: record.id,
+        said: record.id,
         ...(type === 'PaymentProcessed' || type === 'PaymentRefunded' ? { cents: 500 } : {}),
         ...(type === 'InventoryReserved' || type === 'InventoryReleased' ? { pieces: { book: 2 } } : {}),
       })

@@ -86,8 +86,10 @@ export interface PublishedRecord {
   readonly key: string
   readonly saga: string
   readonly causationId: string | undefined
-  /** A hash of key, value and headers: two records of one id must say the same. */
+  /** A hash of key, value and headers. */
   readonly fingerprint: string
+  /** A hash of the value: two records of one id must say the same, though not at the same time. */
+  readonly said: string
   /** Of events that speak of money. */
   readonly cents?: number
   /** Of events that speak of stock: pieces by article. */

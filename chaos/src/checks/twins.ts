@@ -10,7 +10,7 @@ export function* twins({ duplicates, eventsById }: Evidence): Generator<string> 
       first.key === again.key &&
       first.topic === again.topic &&
       first.partition === again.partition &&
-      first.fingerprint === again.fingerprint
+      first.said === again.said
     if (!isSame)
       yield `${first.type} ${first.id} at ${placeOf(first)} was published again, otherwise, at ${placeOf(again)}.`
   }

@@ -142,6 +142,9 @@ function createReading(registryUrl: string) {
       saga: envelope.correlationId,
       causationId: envelope.causationId,
       fingerprint: fingerprintOf(message),
+      said: createHash('sha1')
+        .update(value ?? '')
+        .digest('base64url'),
       ...(await amountsOf(codec, types.get(envelope.type), value)),
     })
   }
