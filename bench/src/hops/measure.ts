@@ -9,7 +9,7 @@ import type { Solo } from './solo.ts'
 /** What {@link measureHops} asks for, of a contender that does about so many hops a second. */
 export function hopSizes(
   perSecond: number,
-): Readonly<Record<'warm-up' | 'hops' | 'rounds' | 'warm-up-seconds' | 'seconds', Size>> {
+): Readonly<Record<'warm-up' | 'hops' | 'rounds' | 'warm-up-seconds' | 'seconds' | 'same-load', Size>> {
   return {
     'warm-up': { full: 4 * perSecond, quick: 200, what: 'hops before, for V8 to compile' },
     hops: { full: 4 * perSecond, quick: 200, what: 'hops in each round' },
@@ -20,12 +20,14 @@ export function hopSizes(
       what: 'seconds at half the load before, as batches are smaller there',
     },
     seconds: { full: 15, quick: 2, what: 'seconds at half the load' },
+    'same-load': { full: 500, quick: 50, what: 'hops a second that every contender is given as well' },
   }
 }
 
 /**
  * How many hops a second one instance does when they pile up before it, and how long a hop takes at half
- * that load: from when its event was due to be published to when the answer was read.
+ * that load, and at a load that is the same for all: from when its event was due to be published to when the
+ * answer was read.
  */
 export async function measureHops(
   { note, problem, size }: Scene,
@@ -47,6 +49,10 @@ export async function measureHops(
   const half = await paced(rig, child, perSecond / 2, size('seconds'))
   const spentAtHalf = spentBetween(before, readAll(cast))
   const { p50, p95, p99, max } = percentilesOf(half.flat())
+
+  await paced(rig, child, size('same-load'), size('warm-up-seconds'))
+  note(`warm at ${size('same-load')} a second`)
+  const same = percentilesOf((await paced(rig, child, size('same-load'), size('seconds'))).flat())
   if (rig.strays() > 0) problem(`${name}: ${rig.strays()} answers came twice, or to orders that nobody sent`)
   return {
     'hops at saturation': { value: perSecond, unit: 'hops/s', ...aimOf(aims.perSecond) },
@@ -57,6 +63,9 @@ export async function measureHops(
     'max at half load': { value: max, unit: 'ms' },
     // Far below the p99 of all: a few stalls. As high: a queue that stands.
     'p99 of the median second': { value: medianOf(half.map((one) => percentilesOf(one).p99)), unit: 'ms' },
+    'same load': { value: size('same-load'), unit: 'hops/s' },
+    'p50 at the same load': { value: same.p50, unit: 'ms' },
+    'p99 at the same load': { value: same.p99, unit: 'ms' },
     ...cpuFigures(sumOf(rounds.map(({ spent }) => spent)), {
       by: size('hops') * size('rounds'),
       suffix: 'CPU per hop',

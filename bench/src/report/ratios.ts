@@ -21,6 +21,11 @@ const pairs: Readonly<Record<string, Pair>> = {
     against: ['baseline', 'p99 at half load'],
     aim: { atMost: 1 },
   },
+  'p99 at the same load, to the baseline': {
+    ofTroupe: ['hops', 'p99 at the same load'],
+    against: ['baseline', 'p99 at the same load'],
+    aim: { atMost: 1 },
+  },
   'CPU per hop, to the baseline': {
     ofTroupe: ['hops', 'all CPU per hop'],
     against: ['baseline', 'all CPU per hop'],
