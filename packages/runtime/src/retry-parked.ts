@@ -111,14 +111,15 @@ export function createRetry(
     return isMore
   }
 
-  /** Only the heads: what is behind them is due at once, and found by the next look. */
+  /** Only the heads: what is behind one that does not stay is due at once. */
   async function retryAlone(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
     let isMore = false
     for (const work of await workOf(keys, signal, { ...limits, recordsPerKeyMax: 1 })) {
       const [head] = work.records
       const tryIt = async (lethal?: TroupeError) => {
-        if (lethal && head) await settleTrials([lethalTrial(work, head, lethal)], new WeakMap(), signal)
-        else if (await tryWork([work], signal)) isMore = true
+        const trials = lethal && head ? [lethalTrial(work, head, lethal)] : await tryWork([work], signal)
+        if (lethal) await settleTrials(trials, new WeakMap(), signal)
+        if (trials.some(hasLeft)) isMore = true
       }
       if (head) await within.caution.alone({ what: 'parked', offset: head.offset }, signal, tryIt)
       else await tryIt()
@@ -127,7 +128,7 @@ export function createRetry(
   }
 
   async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
-    return tryWork(await workOf(keys, signal, limits), signal)
+    return (await tryWork(await workOf(keys, signal, limits), signal)).some(isMoreOf)
   }
 
   function workOf(
@@ -139,7 +140,7 @@ export function createRetry(
     return options.dependencies.insist('database', 'read what is parked', read, signal)
   }
 
-  async function tryWork(work: readonly ParkedWork[], signal: AbortSignal): Promise<boolean> {
+  async function tryWork(work: readonly ParkedWork[], signal: AbortSignal): Promise<readonly Trial[]> {
     const trials: Trial[] = []
     for (const one of work) {
       const trial = await trialOf(one, options)
@@ -154,7 +155,7 @@ export function createRetry(
       await callAhead(calling, outcomes, signal)
       await settleTrials(calling, outcomes, signal)
     }
-    return trials.some(isMoreOf)
+    return trials
   }
 
   /** Makes the calls, as far as they are to be made, while the partition goes on. */
@@ -275,6 +276,12 @@ function isMoreOf({ work, turns }: Trial): boolean {
     turns.every(({ retry }) => retry?.outcome === 'handled') &&
     (length > turns.length || length === limits.recordsPerKeyMax)
   )
+}
+
+/** Whether the head of its key, which alone was tried, waits no longer. */
+function hasLeft({ turns: [head] }: Trial): boolean {
+  const outcome = head?.retry?.outcome
+  return outcome === 'handled' || outcome === 'dead-lettered'
 }
 
 /** Whether it is still as it was read. */

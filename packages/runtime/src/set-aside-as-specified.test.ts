@@ -113,13 +113,18 @@ function mendsFirst(key: string): Command {
   )
 }
 
+/** As the loop does it: again at once, as long as there is more. */
+async function isTriedBy({ partition }: Pick<Real, 'partition'>, key: string): Promise<void> {
+  while (await partition.retry([{ ...place, key }]));
+}
+
 function tried(key: string, isAnswerLost: boolean): Command {
   return happens(
     `tried ${key}${isAnswerLost ? ', answer lost' : ''}`,
     (page) => page.isTried(key),
     async (real) => {
       real.isAnswerLost = isAnswerLost
-      await real.partition.retry([{ ...place, key }])
+      await isTriedBy(real, key)
       real.isAnswerLost = false
     },
     ({ keys: parked }) => parked.has(key),
@@ -165,7 +170,7 @@ function redriven(nth: number, operators: 1 | 2): Command {
     async ({ bench: { ledger }, partition, isWatchful }, id) => {
       const all = Array.from({ length: operators }, () => ledger.redrive([{ id }], who))
       const names = (await Promise.all(all)).flat()
-      if (!isWatchful) await partition.retry([{ ...place, key }])
+      if (!isWatchful) await isTriedBy({ partition }, key)
       return names
     },
   )
