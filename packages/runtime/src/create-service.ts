@@ -50,8 +50,9 @@ export function createService(
   let admin: HttpServer | undefined
 
   async function listen(): Promise<void> {
-    const { metrics, tracing, codec, ledger } = parts
-    if (settings.admin) admin = await serveAdmin({ service, codec, ledger, log }, settings.admin)
+    const { metrics, tracing, codec, ledger, retries } = parts
+    const desk = { service, codec, ledger, log, onDue: () => retries.wake() }
+    if (settings.admin) admin = await serveAdmin(desk, settings.admin)
     if (!settings.http) return
     const isTraced = tracing !== undefined
     http = await serveHttp(running, settings.http, { log, metrics, isTraced, ...(routes ? { routes } : {}) })

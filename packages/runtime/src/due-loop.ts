@@ -1,15 +1,17 @@
 // Looks for what is due, as long as a service runs.
 //
-// | state    | the timer                              | stop     |
-// |----------|----------------------------------------|----------|
-// | waiting  | looking                                | stopped  |
-// | looking  | - ; found more: looks again; else: waits | stopped, when the look has ended |
-// | stopped  | nothing                                | nothing  |
+// | state    | the timer, or `wake`                             | stop     |
+// |----------|--------------------------------------------------|----------|
+// | waiting  | looking                                          | stopped  |
+// | looking  | found more, or woken: looks again; else: waits   | stopped, when the look has ended |
+// | stopped  | nothing                                          | nothing  |
 
 import { type Log, messageOf, retryVerdictOf } from '@troupe/core'
 
 export interface DueLoop {
   start(): void
+  /** Somebody knows that there is more: looks at once, or again when the look that is being made has ended. */
+  wake(): void
   stop(): void
 }
 
@@ -25,9 +27,13 @@ export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   let isFailing = false
+  let isLooking = false
+  let isWoken = false
 
   async function once(): Promise<void> {
     let isMore = false
+    isLooking = true
+    isWoken = false
     try {
       isMore = await look()
       isFailing = false
@@ -37,7 +43,8 @@ export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
       isFailing ||= level === 'warn'
       log[level]({ err: error }, `could not look for what is due, and looks again: ${messageOf(error)}`)
     }
-    later(isMore ? 0 : everyMs)
+    isLooking = false
+    later(isMore || isWoken ? 0 : everyMs)
   }
 
   function later(ms: number): void {
@@ -47,6 +54,13 @@ export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
   return {
     start() {
       if (timer === undefined) later(everyMs)
+    },
+    wake() {
+      if (isLooking) isWoken = true
+      else if (timer !== undefined) {
+        clearTimeout(timer)
+        later(0)
+      }
     },
     stop() {
       isStopped = true

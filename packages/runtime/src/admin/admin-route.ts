@@ -7,6 +7,8 @@ export interface Desk {
   readonly codec: Codec
   readonly ledger: AsideDesk
   readonly log: Log
+  /** Told when something is due at once that was not: this instance need not wait for its next look. */
+  readonly onDue: () => void
 }
 
 /** One route: what it takes and gives is checked, and described, by the same schemas. */

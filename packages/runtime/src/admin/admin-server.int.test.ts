@@ -54,11 +54,13 @@ const place = { topic: 'till.events', partition: 0 }
 let reading: Paid | undefined
 let desk: ReturnType<typeof memorySetAside>
 let server: HttpServer
+let timesDue = 0
 beforeEach(async () => {
   reading = undefined
+  timesDue = 0
   desk = memorySetAside({ nowMs: () => 60_000, inbox: { forgetDeadLetter() {}, addDeadLetter() {} } })
   server = await serveAdmin(
-    { service: bank, codec, ledger: desk, log: keepingLog() },
+    { service: bank, codec, ledger: desk, log: keepingLog(), onDue: () => void (timesDue += 1) },
     { host: '127.0.0.1', port: 0, token },
   )
 })

@@ -10,7 +10,7 @@ function topicIn(id: string): string {
 }
 
 /** What people ask of dead letters, and do to them. */
-export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonly AdminRoute[] {
+export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): readonly AdminRoute[] {
   return [
     adminRoute({
       method: 'GET',
@@ -57,6 +57,7 @@ export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonl
           ids.map((id) => ({ id })),
           action,
         )
+        onDue()
         log.info({ ...action, count: redriven.length }, 'dead letters were redriven')
         return { redriven: [...redriven] }
       },
@@ -80,6 +81,7 @@ export function deadLetterRoutes({ service, codec, ledger, log }: Desk): readonl
           data,
         })
         const redriven = await ledger.redrive([{ id, mended }], action)
+        onDue()
         log.info({ ...action, letter: id, count: redriven.length }, 'a dead letter was mended and redriven')
         return { redriven: [...redriven] }
       },

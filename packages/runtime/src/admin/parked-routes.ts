@@ -6,7 +6,7 @@ import * as shapes from './shapes.ts'
 const recordsMax = 20
 
 /** What people ask of parked keys, and do to them. */
-export function parkedRoutes({ service, codec, ledger, log }: Desk): readonly AdminRoute[] {
+export function parkedRoutes({ service, codec, ledger, log, onDue }: Desk): readonly AdminRoute[] {
   return [
     adminRoute({
       method: 'GET',
@@ -43,6 +43,7 @@ export function parkedRoutes({ service, codec, ledger, log }: Desk): readonly Ad
       answer: shapes.retried,
       async handle({ body: { keys, ...action } }) {
         const count = await ledger.retryParked(keys, action)
+        onDue()
         log.info({ ...action, count }, 'parked keys are tried now')
         return { keys: count }
       },
