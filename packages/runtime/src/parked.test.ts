@@ -6,6 +6,7 @@ import {
   retryPolicyDefault,
   type RetryPolicy,
   service,
+  TroupeError,
   undo,
 } from '@troupe/core'
 import {
@@ -16,6 +17,7 @@ import {
   benchFor,
   Booked,
   eventType,
+  jsonCodec,
   payments,
   place,
   recordOf,
@@ -380,6 +382,42 @@ describe('what is parked', () => {
     await bench.ledger.redrive(found, { by: 'ada', reason: 'rolled forward' })
     await retryDue(bench, newer)
     expect(bookedIn(bench)).toEqual([0, 1])
+  })
+
+  it('redriven while its schema is gone waits for it, is a dead letter again as it came, and is handled once it is back', async () => {
+    const trouble: { code?: 'TROUPE_SCHEMA_AWAITED' | 'TROUPE_SCHEMA_ID_UNKNOWN' } = {}
+    const codec: typeof jsonCodec = {
+      ...jsonCodec,
+      decode(type, bytes) {
+        if (trouble.code && String.fromCharCode(...bytes).includes('"a"'))
+          throw new TroupeError(trouble.code, 'The registry has no schema 7.')
+        return jsonCodec.decode(type, bytes)
+      },
+    }
+    const { bench, partition } = await open({ ...withPolicy(), codec })
+    const redrive = () => bench.ledger.redrive([{ id: 'counter.events/0/0' }], { by: 'ada', reason: 'back?' })
+    trouble.code = 'TROUPE_SCHEMA_ID_UNKNOWN'
+    await partition.take(batchOf(payments(0, [{}])))
+    const came = lettersOf(bench).map(({ value }) => value)
+    expect(came).toHaveLength(1)
+
+    trouble.code = 'TROUPE_SCHEMA_AWAITED'
+    await redrive()
+    await retryDue(bench, partition)
+    await partition.take(batchOf(payments(1, [{ account: 'b' }])))
+    expect([bookedIn(bench), bookedIn(bench, 'b')]).toEqual([[], [1]])
+    expect(bench.ledger.parkedNow()).toEqual(['counter.events/0/a'])
+
+    trouble.code = 'TROUPE_SCHEMA_ID_UNKNOWN'
+    expect(await retryDue(bench, partition)).toBe(1)
+    expect(lettersOf(bench).map(({ value }) => value)).toEqual([...came, ...came])
+    expect(bench.ledger.parkedNow()).toEqual([])
+
+    delete trouble.code
+    expect(await redrive()).toHaveLength(1)
+    await retryDue(bench, partition)
+    expect(await redrive()).toEqual([])
+    expect(bookedIn(bench)).toEqual([0])
   })
 
   it('is handed out in bounded parts, however much there is', async () => {
