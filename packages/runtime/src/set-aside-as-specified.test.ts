@@ -244,7 +244,8 @@ const commands = fc.commands(
   { maxCommands: 50, size: 'max' },
 )
 
-it('failure 17: what fails is parked, given up, redriven and discarded as the page on that says, whatever comes in between', async () => {
+/** Holds the runtime against the page in many stories. @returns how often what happened */
+async function compare(params: fc.Parameters<[number, boolean, boolean, Iterable<Command>]>) {
   const tally: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(
@@ -264,9 +265,18 @@ it('failure 17: what fails is parked, given up, redriven and discarded as the pa
         await fc.asyncModelRun(() => ({ model, real }), all)
       },
     ),
-    { numRuns: 40 },
+    params,
   )
-  // A run in which one of them hardly happens proves little.
+  return tally
+}
+
+it('failure 17: what fails is parked, given up, redriven and discarded as the page on that says, whatever comes in between', async () => {
+  await compare({ numRuns: 40 })
+})
+
+it('tells stories in which everything happens that is on the page', async () => {
+  // Stories in which one of them hardly happens prove little. Always the same ones: by chance it may be few.
+  const tally = await compare({ numRuns: 20, seed: 17 })
   expect(Object.entries(tally).filter(([, times]) => times <= 3)).toEqual([])
   expect(Object.keys(tally)).toHaveLength(11)
 })
