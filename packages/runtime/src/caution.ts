@@ -17,18 +17,7 @@
 
 import { type Ledger, type Log, messageOf, type TakenClaim, TroupeError } from '@troupe/core'
 import type { Dependencies } from './dependencies.ts'
-
-/** Does one thing after the other, whatever became of the one before. */
-export type InTurn = (work: () => Promise<void>) => Promise<void>
-
-export function oneAtATime(): InTurn {
-  let underWay: Promise<void> = Promise.resolve()
-  return (work) => {
-    const mine = underWay.then(work)
-    underWay = mine.catch(() => {})
-    return mine
-  }
-}
+import type { InTurn } from './one-at-a-time.ts'
 
 /** From the topic, or parked and due. */
 export type CautiousOf = 'batches' | 'parked'

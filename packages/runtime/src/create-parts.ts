@@ -13,7 +13,7 @@ import { createReceiver, createRelay, type Receiver, type Relay } from '@troupe/
 import { watchBackPressure } from './back-pressure.ts'
 import { createBlocking } from './blocking.ts'
 import { breakerDefaults, type Breakers, createBreakers } from './breaker.ts'
-import { oneAtATime } from './caution.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { createDecider } from './decider.ts'
 import { deadLetterRetentionHoursDefault, retentionHours, type Settings } from './environment.ts'
 import { createFiring } from './firing.ts'

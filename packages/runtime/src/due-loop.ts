@@ -6,7 +6,8 @@
 // | looking  | found more, or woken: looks again; else: waits   | stopped, when the look has ended |
 // | stopped  | nothing                                          | nothing  |
 
-import { type Log, messageOf, retryVerdictOf } from '@troupe/core'
+import type { Log } from '@troupe/core'
+import { createLookTrouble } from './look-trouble.ts'
 
 export interface DueLoop {
   start(): void
@@ -26,7 +27,7 @@ export interface DueLoopOptions {
 export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
-  let isFailing = false
+  const trouble = createLookTrouble(log, 'look for what is due')
   let isLooking = false
   let isWoken = false
 
@@ -36,12 +37,9 @@ export function createDueLoop({ look, everyMs, log }: DueLoopOptions): DueLoop {
     isWoken = false
     try {
       isMore = await look()
-      isFailing = false
+      trouble.over()
     } catch (error) {
-      // That the database is away is said elsewhere. All else is said once, until it works again.
-      const level = isFailing || retryVerdictOf(error) === 'wait' ? 'debug' : 'warn'
-      isFailing ||= level === 'warn'
-      log[level]({ err: error }, `could not look for what is due, and looks again: ${messageOf(error)}`)
+      trouble.tell(error)
     }
     isLooking = false
     later(isMore || isWoken ? 0 : everyMs)

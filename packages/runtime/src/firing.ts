@@ -14,9 +14,10 @@
 // | idle    | asks what is due; a page of it is published; then looks again when the next is due, within `everyMs` |
 // | unsure  | the last answer was lost: drains the lane first, then as idle               |
 
-import { commandLane, isTroupeError, messageOf, type PendingDeadlines, retryVerdictOf } from '@troupe/core'
+import { commandLane, isTroupeError, messageOf, type PendingDeadlines } from '@troupe/core'
 import { isDoneBefore } from './abort.ts'
 import { publishLeftovers, type LeftoversOptions } from './leftovers.ts'
+import { createLookTrouble } from './look-trouble.ts'
 import { publishThrough } from './settle.ts'
 
 export interface FiringOptions extends LeftoversOptions {
@@ -45,7 +46,7 @@ export function createFiring(options: FiringOptions): Firing {
   let looking: Promise<void> = Promise.resolve()
   let isStopped = false
   let isUnsure = false
-  let isFailing = false
+  const trouble = createLookTrouble(log, 'fire deadlines that are due')
   let countInMs = 0
 
   /** Returns how long to wait. */
@@ -55,7 +56,7 @@ export function createFiring(options: FiringOptions): Firing {
       if (isUnsure) await publishLeftovers(commandLane, options)
       isUnsure = false
       const { records, nextMs = everyMs } = await ledger.fire()
-      isFailing = false
+      trouble.over()
       for (const { lateMs } of records) onFired(lateMs)
       if (records.length > 0) {
         log.debug({ events: records.length }, 'deadlines are due')
@@ -67,13 +68,7 @@ export function createFiring(options: FiringOptions): Firing {
       }
       return Math.min(everyMs, Math.max(pauseMsMin, Math.ceil(nextMs)))
     } catch (error) {
-      // That the database is away is said elsewhere. All else is said once, until it works again.
-      const level = isFailing || retryVerdictOf(error) === 'wait' ? 'debug' : 'warn'
-      isFailing ||= level === 'warn'
-      log[level](
-        { err: error },
-        `could not fire deadlines that are due, and looks again: ${messageOf(error)}`,
-      )
+      trouble.tell(error)
       isUnsure ||= isTroupeError(error, 'TROUPE_DATABASE_UNREACHABLE')
       return everyMs
     }

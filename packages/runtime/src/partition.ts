@@ -38,7 +38,7 @@ import {
 import type { PartitionWork, ReceivedBatch } from '@troupe/kafka'
 import { isDoneBefore, linked } from './abort.ts'
 import { awaitSchemas } from './await-schemas.ts'
-import { type Caution, createCaution, type InTurn } from './caution.ts'
+import { type Caution, createCaution } from './caution.ts'
 import {
   callsOutside,
   decideAll,
@@ -50,6 +50,7 @@ import {
 } from './decide.ts'
 import { decode, type Heard, type PassedOver } from './decode.ts'
 import { publishLeftovers } from './leftovers.ts'
+import { type InTurn, oneAtATime } from './one-at-a-time.ts'
 import { createParked, type Parked, type ParkedLimits } from './parked.ts'
 import { type Outcomes, performKeysOf, keysStillDue } from './perform.ts'
 import { createRetry, type RetryOptions } from './retry-parked.ts'
@@ -152,15 +153,8 @@ function openPartition(
   let isReleased = false
   let isFenced = false
   let keepTimer: NodeJS.Timeout | undefined
-  let underWay: Promise<void> = Promise.resolve()
+  const inTurn = oneAtATime()
   options.onReached(reached)
-
-  /** One after the other, whatever became of the one before. */
-  function inTurn(work: () => Promise<void>): Promise<void> {
-    const mine = underWay.then(work)
-    underWay = mine.catch(() => {})
-    return mine
-  }
 
   /** Its first records one by one, as long as there is need, and then what is left of it. */
   async function takeWithCare(batch: ReceivedBatch): Promise<void> {
@@ -434,7 +428,8 @@ function openPartition(
       isReleased = true
       releasing.abort()
       clearTimeout(keepTimer)
-      await underWay
+      // What is under way ends first.
+      await inTurn(async () => {})
       await handOver()
       await caution.release()
       options.onReleased()
