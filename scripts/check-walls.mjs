@@ -92,6 +92,7 @@ const walls = [
       '@troupe/tracing',
       '@troupe-demo/schemas',
       'zod',
+      'undici',
       'type fastify',
       'node:fs',
     ],

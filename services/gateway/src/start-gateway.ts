@@ -8,6 +8,7 @@
 //
 // What cannot be read is answered with 400, a key that is used for something else with 422.
 
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Behaviour, behaviourOf, readBehaviour } from './behaviour.ts'
@@ -152,15 +153,16 @@ function sayAgain(response: ServerResponse, status: number, body: object): void 
   )
 }
 
-/** Undefined for what is no JSON, and for what is too large. */
+/** Undefined for what is no JSON, and for what is too large. Rejects if it breaks off. */
 async function jsonOf(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     // Read to its end all the same, so that the connection can be used again; but not kept.
     if (bytes <= bodyBytesMax) chunks.push(chunk)
-  }
+  })
+  await once(request, 'end')
   if (bytes > bodyBytesMax) return undefined
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'))

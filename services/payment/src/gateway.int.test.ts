@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { type GatewayServer, startGateway } from '@troupe-demo/gateway'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type Gateway, gatewayAt, gatewayOf } from './gateway.ts'
 
 let server: GatewayServer
@@ -31,7 +34,7 @@ describe('the gateway, as payment asks it', () => {
 
   it.each([
     ['is out of order', { is: 'failing' } as const, /answered 503 to a charge: out of order/],
-    ['hangs up', { is: 'dropping' } as const, /fetch failed/],
+    ['hangs up', { is: 'dropping' } as const, /other side closed/],
   ])('that %s leaves payment in doubt', async (what, behaviour, message) => {
     server.behave(behaviour)
     await expect(gateway.charge(asked, call(what.replaceAll(' ', '-')))).rejects.toThrow(message)
@@ -42,6 +45,34 @@ describe('the gateway, as payment asks it', () => {
     server.behave({ is: 'slow', ms: 60_000 })
     await expect(gateway.charge(asked, call('e', AbortSignal.timeout(20)))).rejects.toThrow(/timeout|aborted/)
     server.behave({ is: 'well' })
+  })
+})
+
+describe('somebody in the gateway’s place', () => {
+  it.each<[string, RequestListener, RegExp]>([
+    [
+      'sends payment elsewhere',
+      (_, response) => response.writeHead(307, { location: `${server.url}/charges` }).end(),
+      /answered 307 to a charge/,
+    ],
+    [
+      'says more than an answer has',
+      (_, response) => response.writeHead(201).end('x'.repeat(20_000)),
+      /size/,
+    ],
+    [
+      'says what is no JSON',
+      (_, response) => response.writeHead(201).end('<ok/>'),
+      /answered 201 to a charge/,
+    ],
+  ])('who %s leaves payment in doubt', async (what, answer, message) => {
+    const impostor = createServer(answer).listen(0, '127.0.0.1')
+    await once(impostor, 'listening')
+    const { port } = impostor.address() as AddressInfo
+    const asking = gatewayAt(`http://127.0.0.1:${port}`).charge(asked, call(what.replaceAll(' ', '-')))
+    await expect(asking).rejects.toThrow(message)
+    impostor.closeAllConnections()
+    impostor.close()
   })
 })
 
