@@ -17,9 +17,9 @@ export function castOf(pids: Readonly<Record<string, number | undefined>>, postg
 }
 
 /** Every process of an ecosystem. */
-export function ecosystemCast({ services, stack }: Ecosystem): Cast {
+export function ecosystemCast({ services, gateway, stack }: Ecosystem): Cast {
   const pids = Object.fromEntries([...services].map(([name, { pid }]) => [name, pid]))
-  return castOf(pids, stack.postgres.pid)
+  return castOf({ ...pids, gateway: gateway?.pid }, stack.postgres.pid)
 }
 
 export type Readings = ReadonlyMap<string, Reading>
