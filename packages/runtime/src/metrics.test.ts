@@ -1,11 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
-import { type InboxEntry, type OutgoingRecord, service } from '@troupe/core'
+import { type InboxEntry, type OutgoingRecord, reaction, service } from '@troupe/core'
 import type { ReceiverState, RelayState } from '@troupe/kafka'
+import { PaidIn } from './bank.test.kit.ts'
 import { createDependencies } from './dependencies.ts'
 import { keepingLog } from './fakes.test.kit.ts'
 import { createMetrics } from './metrics.ts'
 
-const payment = service({ name: 'payment', reactions: {} })
+const chargePayment = reaction({ on: PaidIn, emits: [], react: () => undefined })
+const payment = service({ name: 'payment', reactions: { chargePayment } })
+const alertsFile = new URL('../../../compose/prometheus/troupe.rules.yml', import.meta.url)
 
 function entry(type: string, outcome: InboxEntry['outcome']): InboxEntry {
   return { source: 'order', id: `${type}-${outcome}`, type, saga: 's', outcome }
@@ -81,25 +85,36 @@ describe('the metrics of a service', () => {
   it('count what became of events, by type, also of those that cannot be read', async () => {
     const { metrics, lines } = open()
     expect(await lines('troupe_events_handled_total')).toEqual([
+      'troupe_events_handled_total{service="payment",type="PaidIn",outcome="dead-lettered"} 0',
       'troupe_events_handled_total{service="payment",type="unknown",outcome="dead-lettered"} 0',
     ])
     for (const _ of [1, 2]) {
       metrics.meter.settled({
-        inbox: [entry('OrderReceived', 'applied'), entry('OrderReceived', 'dead-lettered')],
+        inbox: [entry('PaidIn', 'applied'), entry('PaidIn', 'dead-lettered')],
         outbox: [record('payment.dlq'), record('payment.dlq'), record('payment.events')],
       })
     }
     metrics.meter.settled({ inbox: [entry('InventoryFailed', 'barred')], outbox: [] })
     expect(await lines('troupe_events_handled_total')).toEqual([
+      'troupe_events_handled_total{service="payment",type="PaidIn",outcome="dead-lettered"} 2',
+      'troupe_events_handled_total{service="payment",type="PaidIn",outcome="applied"} 2',
       'troupe_events_handled_total{service="payment",type="unknown",outcome="dead-lettered"} 2',
-      'troupe_events_handled_total{service="payment",type="OrderReceived",outcome="applied"} 2',
-      'troupe_events_handled_total{service="payment",type="OrderReceived",outcome="dead-lettered"} 2',
       'troupe_events_handled_total{service="payment",type="InventoryFailed",outcome="barred"} 1',
     ])
     // Reading them changes nothing.
     expect(await lines('troupe_events_handled_total{service="payment",type="InventoryFailed"')).toHaveLength(
       1,
     )
+  })
+
+  it('are there from the start where an alert looks for growth, since a series that begins with 1 has not grown', async () => {
+    const grown = [...readFileSync(alertsFile, 'utf8').matchAll(/increase\((\w+)/g)].map(([, name]) =>
+      String(name),
+    )
+    expect(grown.length).toBeGreaterThan(2)
+    const { lines } = open()
+    const counted = await Promise.all(grown.map((name) => lines(name)))
+    expect(grown.filter((_, at) => counted[at]?.length === 0)).toEqual([])
   })
 
   it('tell the lag under the names of Kafka, and the phases of partitions', async () => {
@@ -168,9 +183,9 @@ describe('the metrics of a service', () => {
 
   it('are kept apart from those of another service in the same process', async () => {
     const [one, other] = [open(), open()]
-    one.metrics.meter.settled({ inbox: [entry('OrderReceived', 'applied')], outbox: [] })
-    expect(await one.lines('troupe_events_handled_total')).toHaveLength(2)
-    expect(await other.lines('troupe_events_handled_total')).toHaveLength(1)
+    one.metrics.meter.settled({ inbox: [entry('PaidIn', 'applied')], outbox: [] })
+    expect(await one.lines('troupe_events_handled_total')).toHaveLength(3)
+    expect(await other.lines('troupe_events_handled_total')).toHaveLength(2)
     expect(await other.lines('process_cpu_seconds_total')).toHaveLength(1)
   })
 

@@ -133,6 +133,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: ['reaction'],
     registers: [],
   })
+  for (const { name: reaction } of new Set(service.reactions.values())) blockedSeconds.inc({ reaction }, 0)
   const forgotten = new Counter({
     name: metricNames.forgotten,
     help: 'Rows that the ledger has forgotten because they are older than their retention',
@@ -215,7 +216,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
  * grown, and an alert for growth would miss it.
  */
 function withoutDeadLetters({ hears }: Service): Map<string, Map<string, number>> {
-  const types = [...hears.map(({ name }) => name), unknownType]
+  const types = [...hears.map(({ type }) => type), unknownType]
   return new Map(types.map((type) => [type, new Map([['dead-lettered', 0]])]))
 }
 
