@@ -44,7 +44,7 @@ describe('A service that ends, or is cut off, in the middle of its work', () => 
     expect(verdict.violations).toEqual([])
   })
 
-  it('failure 6: in the middle of publishing, publishes the rest in order', () => {
+  it('failure 6: with some of its events published and the next not yet sent, publishes the rest in order', () => {
     expect(stage.logOf('payment-1')).toContain('failpoint before-publish:kill@3')
     expect(verdict.violations).toEqual([])
   })

@@ -78,7 +78,7 @@ describe('harnesses', () => {
     expect(openHandles()).toBeLessThanOrEqual(before)
   }, 30_000)
 
-  it('that cannot start say why, and leave nothing behind', async () => {
+  it('failure 19: whose schemas do not agree are refused at the start, which says so and leaves nothing behind', async () => {
     const before = openHandles()
     // Two services that say different things under one name cannot both register it.
     const Other = avroEvent<'Greeted', { name: string; count: string }>({
