@@ -4,6 +4,7 @@ import {
   type BoundReaction,
   type Codec,
   type Delivery,
+  type Envelope,
   envelopeOf,
   eventOf,
   freeze,
@@ -96,13 +97,7 @@ function fullNameOf({ schema: { name, namespace } }: AnyEventType): string {
 function read(codec: Codec, record: RawRecord, { eventType, bound }: Hearing): Heard | Promise<Heard> {
   const heardWith = (data: object): Heard => {
     try {
-      const { headers, topic, partition, offset, timestampMs } = record
-      const key = record.key === null ? null : decoder.decode(record.key)
-      const envelope = envelopeOf(
-        headers,
-        { topic, partition, offset: String(offset), key, timestampMs },
-        { type: eventType.type, key: () => eventType.keyOf(data) },
-      )
+      const envelope = envelopeIn(record, eventType, data)
       // Frozen: a batch may be decided more than once, and each time on the same events.
       const event = Object.freeze(eventOf(envelope, freeze(data)))
       return { record, delivery: { form: 'event', event, bound } }
@@ -117,6 +112,17 @@ function read(codec: Codec, record: RawRecord, { eventType, bound }: Hearing): H
   } catch (error) {
     return failed(record, error)
   }
+}
+
+/** @throws TroupeError `TROUPE_ENVELOPE_INVALID` */
+export function envelopeIn(record: RawRecord, eventType: AnyEventType, data: object): Envelope {
+  const { headers, topic, partition, offset, timestampMs } = record
+  const key = record.key === null ? null : decoder.decode(record.key)
+  return envelopeOf(
+    headers,
+    { topic, partition, offset: String(offset), key, timestampMs },
+    { type: eventType.type, key: () => eventType.keyOf(data) },
+  )
 }
 
 /** Only what can never be decoded becomes a failure; the rest is the caller's to wait for. */

@@ -89,6 +89,7 @@ describe('the admin API', () => {
         '/dead-letters/discard',
         '/dead-letters/redrive',
         '/dead-letters/{id}',
+        '/dead-letters/{id}/check',
         '/dead-letters/{id}/redrive',
         '/parked-keys',
         '/parked-keys/discard',
@@ -179,6 +180,43 @@ describe('the admin API', () => {
     expect(await get(`/dead-letters/${encodeURIComponent(idOf(1))}`)).toMatchObject({
       state: 'redriven',
       data: { cents: 'many' },
+    })
+  })
+
+  it('mends what nobody could decode, as the event that its headers name and of the key that it has', async () => {
+    const { event: _, ...unread } = asideOf(1, 'b', 'garbage')
+    const failure = failureOf(new Error('its schema is gone'), undefined)
+    const letter = { id: idOf(1), key: 'b', failure, attempts: 1, firstFailedAtMs: 1 }
+    desk.write({ keys: [], deadLetters: [{ ...letter, ...unread, event: undefined }] })
+    const path = `/dead-letters/${encodeURIComponent(idOf(1))}`
+    for (const verb of ['check', 'redrive']) {
+      const by = verb === 'redrive' ? action : {}
+      const other = await post(`${path}/${verb}`, { data: { account: 'other', cents: 1 }, ...by })
+      expect([verb, other]).toEqual([
+        verb,
+        {
+          status: 422,
+          body: expect.objectContaining({ detail: expect.stringMatching(/"other", .* of "b"/) }),
+        },
+      ])
+    }
+    const data = { account: 'b', cents: 1 }
+    expect(await post(`${path}/check`, { data })).toEqual({
+      status: 200,
+      body: {
+        state: 'open',
+        was: null,
+        unreadable: expect.stringContaining('JSON'),
+        data: { ...data, receipt: null },
+      },
+    })
+    expect([await idsAt('/dead-letters'), await get('/actions')]).toEqual([
+      [idOf(1)],
+      { items: [], next: null },
+    ])
+    expect((await post(`${path}/redrive`, { data, ...action })).body).toEqual({ redriven: [idOf(1)] })
+    expect(await get('/parked-keys/records?topic=till.events&partition=0&key=b')).toMatchObject({
+      items: [{ data, unreadable: null }],
     })
   })
 
@@ -298,6 +336,21 @@ describe('the admin API', () => {
   it.each<[string, string, object | undefined, number, RegExp]>([
     ['a key that none can have', '/dead-letters?key=%00', undefined, 400, /key: Holds a NUL/],
     ['a page beyond the last', '/dead-letters?after=9223372036854775808', undefined, 400, /after/],
+    ['a page that is no number', '/dead-letters?after=zzz', undefined, 400, /after: Not a decimal number/],
+    [
+      'what is no id, and does nothing to the others',
+      '/dead-letters/redrive',
+      { ids: ['till.events/0/1', 'nope'], ...action },
+      400,
+      /"nope" is no id of a dead letter\. Ids are topic\/partition\/offset, .* Nothing was done/,
+    ],
+    [
+      'what is no id to be given up',
+      '/dead-letters/discard',
+      { ids: ['a/b'], ...action },
+      400,
+      /"a\/b" is no id/,
+    ],
     ['half a letter', '/dead-letters/discard', { ids: ['x'], by: 'ada', reason: '\ud800' }, 400, /reason/],
     ['an unknown filter', '/dead-letters?colour=red', undefined, 400, /colour/],
     ['a time that is none', '/dead-letters?from=yesterday', undefined, 400, /from/],
@@ -317,7 +370,14 @@ describe('the admin API', () => {
       /hears nothing of gone\.events .* nor 1 others .* Nothing was done/,
     ],
     ['no reason', '/dead-letters/redrive', { ids: ['x'], by: 'ada' }, 400, /reason/],
-    ['nobody', '/dead-letters/redrive', { ids: ['x'], by: '', reason: 'why' }, 400, /by/],
+    [
+      'a blank reason',
+      '/dead-letters/redrive',
+      { ids: ['x'], by: 'ada', reason: ' ' },
+      400,
+      /reason: Say why/,
+    ],
+    ['nobody', '/dead-letters/redrive', { ids: ['x'], by: '', reason: 'why' }, 400, /by: Say who/],
     ['no names', '/dead-letters/redrive', { ids: [], ...action }, 400, /ids/],
     [
       'too many names',

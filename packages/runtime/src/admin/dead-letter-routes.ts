@@ -1,12 +1,26 @@
 import type { RawRecord } from '@troupe/core'
 import { problem } from '../problem.ts'
 import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
-import { mend, readAside } from './read-aside.ts'
+import { checkMended, mend, type Mending, readAside } from './read-aside.ts'
 import * as shapes from './shapes.ts'
 
 /** `topic/partition/offset`; topics have no slashes. */
 function topicIn(id: string): string {
   return id.slice(0, Math.max(0, id.indexOf('/')))
+}
+
+/** What the list shows as ids, and nobody has written otherwise. */
+const idForm = /^[^/]+\/\d+\/\d+(~\d+)?$/
+const idsAre = 'Ids are topic/partition/offset, as the list shows them'
+
+/** A name that is none is a slip of whoever wrote it. */
+function refuseStrange(ids: readonly string[]): void {
+  const strange = ids.find((id) => !idForm.test(id))
+  if (strange === undefined) return
+  throw problem({
+    status: 400,
+    detail: `"${strange}" is no id of a dead letter. ${idsAre}, such as order.events/0/4711. Nothing was done.`,
+  })
 }
 
 /** What people ask of dead letters, and do to them. */
@@ -52,6 +66,7 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       body: shapes.letterIds,
       answer: shapes.redriven,
       async handle({ body: { ids, ...action } }) {
+        refuseStrange(ids)
         refuseUnheard(ids)
         const redriven = await ledger.redrive(
           ids.map((id) => ({ id })),
@@ -71,19 +86,25 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       body: shapes.mendedData,
       answer: shapes.redriven,
       async handle({ path: { id }, body: { data, ...action } }) {
-        const { topic, event, record } = await letterOr404(id)
-        const { data: was } = await read(record)
-        const mended = await mend(service, codec, {
-          id,
-          topic,
-          type: event?.type,
-          was: typeof was === 'object' && was !== null ? was : undefined,
-          data,
-        })
+        const mended = await mend(service, codec, await mendingOf(id, data))
         const redriven = await ledger.redrive([{ id, mended }], action)
         onDue()
         log.info({ ...action, letter: id, count: redriven.length }, 'a dead letter was mended and redriven')
         return { redriven: [...redriven] }
+      },
+    }),
+    adminRoute({
+      method: 'POST',
+      url: '/dead-letters/:id/check',
+      summary: 'Says what one would be redriven with, or why not; changes nothing',
+      path: shapes.letterPath,
+      body: shapes.dataToCheck,
+      answer: shapes.checkedData,
+      async handle({ path: { id }, body: { data } }) {
+        const mending = await mendingOf(id, data)
+        const { shown } = checkMended(service, mending)
+        const { data: was, unreadable } = mending.was
+        return { state: mending.letter.state, was, unreadable, data: shown }
       },
     }),
     adminRoute({
@@ -93,6 +114,7 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       body: shapes.letterIds,
       answer: shapes.discarded,
       async handle({ body: { ids, ...action } }) {
+        refuseStrange(ids)
         const discarded = await ledger.discardDeadLetters(ids, action)
         log.info({ ...action, count: discarded.length }, 'dead letters were discarded')
         return { discarded: [...discarded] }
@@ -115,6 +137,11 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
     return readAside(service, codec, record)
   }
 
+  async function mendingOf(id: string, data: object): Promise<Mending> {
+    const letter = await letterOr404(id)
+    return { letter, was: await read(letter.record), data }
+  }
+
   /** What is parked of a topic that nobody of this service reads would never be tried. */
   function refuseUnheard(ids: readonly string[]): void {
     const topics = new Set(service.hears.map(({ topic }) => topic))
@@ -132,7 +159,7 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
     if (stored) return stored
     throw problem({
       status: 404,
-      detail: `${service.name} has no dead letter ${id}. Ids are topic/partition/offset, as the list shows them.`,
+      detail: `${service.name} has no dead letter ${id}. ${idsAre}.`,
     })
   }
 }

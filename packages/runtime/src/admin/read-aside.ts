@@ -1,12 +1,16 @@
 import {
   type AnyEventType,
   type Codec,
+  headerNames,
+  keyNameOf,
   type MendedValue,
   messageOf,
   type RawRecord,
   type Service,
+  type StoredDeadLetter,
+  typeHeaderOf,
 } from '@troupe/core'
-import { decode } from '../decode.ts'
+import { decode, envelopeIn } from '../decode.ts'
 import { problem } from '../problem.ts'
 import type { Reading } from './shapes.ts'
 
@@ -56,31 +60,34 @@ function complete(eventType: AnyEventType, data: object): object {
 }
 
 /**
- * Writes data as the event that a dead letter holds, checked against the schema that this service hears it by.
+ * Checks data against the schema that this service hears a dead letter's event by.
  *
- * @throws a 422 problem if the service does not hear the event, if the data is of another key, or with the
- *   field's path if the schema refuses it
+ * @returns the data as the event will have it, defaults filled in
+ * @throws a 422 problem if the service does not hear the event, if the data is of another key, if the record
+ *   could not be read with this data either, or with the field's path if the schema refuses it
  */
-export async function mend(
-  service: Service,
-  codec: Codec,
-  { id, topic, type, was, data }: Mending,
-): Promise<MendedValue> {
-  const eventType = typeHeard(service, topic, type)
-  if (!eventType) {
-    throw problem({
-      status: 422,
-      detail: `${service.name} hears no ${type ?? 'event of unknown type'} of ${topic}, so there is no schema to check the data of ${id} against. Redrive it as it is, or discard it.`,
-    })
-  }
+export function checkMended(service: Service, { letter, was, data }: Mending): Checked {
+  const { id, record } = letter
+  const eventType = typeHeard(service, letter, was)
   const completed = refusing(() => complete(eventType, data))
-  const [before, after] = [was === undefined ? undefined : eventType.keyOf(was), eventType.keyOf(completed)]
-  if (before !== undefined && before !== after) {
-    throw problem({
-      status: 422,
-      detail: `The data is of the key "${after}", and ${id} of "${before}". A mended event stays in the order of its key: leave the key as it was.`,
-    })
-  }
+  refuseAnotherKey(eventType, completed, { letter, was })
+  refusing(
+    () => envelopeIn(record, eventType, completed),
+    (why) => `With this data, ${id} could not be read either: ${why} Data mends no header. Discard it.`,
+  )
+  return { eventType, completed, shown: plain(completed) }
+}
+
+export interface Checked {
+  readonly eventType: AnyEventType
+  readonly completed: object
+  /** As JSON can say it. */
+  readonly shown: unknown
+}
+
+/** Writes data as the event that a dead letter holds. @throws as {@link checkMended} */
+export async function mend(service: Service, codec: Codec, mending: Mending): Promise<MendedValue> {
+  const { eventType, completed } = checkMended(service, mending)
   await codec.register([eventType])
   return {
     value: refusing(() => codec.encode(eventType, completed)),
@@ -89,22 +96,53 @@ export async function mend(
 }
 
 export interface Mending {
-  readonly id: string
-  readonly topic: string
-  readonly type: string | undefined
-  /** The data as it came, where it could be read. */
-  readonly was: object | undefined
+  readonly letter: StoredDeadLetter
+  /** What could be read of it. */
+  readonly was: Reading
   readonly data: object
 }
 
-function typeHeard(service: Service, topic: string, type: string | undefined): AnyEventType | undefined {
-  return service.hears.find((one) => one.type === type && one.topic === topic)
+/** Where its bytes say nothing, the headers may. */
+function typeHeard(
+  { name, hears }: Service,
+  { id, topic, event, record }: StoredDeadLetter,
+  { unreadable: why }: Reading,
+): AnyEventType {
+  const type = event?.type ?? typeHeaderOf(record.headers)
+  const heard = hears.find((one) => one.type === type && one.topic === topic)
+  if (heard) return heard
+  throw problem({
+    status: 422,
+    detail:
+      type === undefined
+        ? `Nothing says which event ${id} is: it has no ${headerNames.type} header, and its bytes say nothing: ${why ?? 'their schema is none that is heard.'} So there is no schema to check the data against. Redrive it as it is, once it can be read, or discard it.`
+        : `${name} hears no ${type} of ${topic}, so there is no schema to check the data of ${id} against. Redrive it as it is, or discard it.`,
+  })
 }
 
-function refusing<T>(make: () => T): T {
+/** What was of one key stays in the order of it: of the key in the data that came, or of the record's. */
+function refuseAnotherKey(
+  eventType: AnyEventType,
+  completed: object,
+  { letter: { id, key, record }, was: { data: was } }: Pick<Mending, 'letter' | 'was'>,
+): void {
+  const after = eventType.keyOf(completed)
+  const before = typeof was === 'object' && was !== null ? eventType.keyOf(was) : undefined
+  if (after === before) return
+  const isOfNoKey = record.key === null || record.key.length === 0
+  if (isOfNoKey ? before === undefined : keyNameOf({ ...record, key: encoder.encode(after) }) === key) return
+  throw problem({
+    status: 422,
+    detail: `The data is of the key "${after}", and ${id} of "${before ?? key}". A mended event stays in the order of its key: leave the key as it was.`,
+  })
+}
+
+const encoder = new TextEncoder()
+
+function refusing<T>(make: () => T, detailOf: (why: string) => string = (why) => why): T {
   try {
     return make()
   } catch (error) {
-    throw problem({ status: 422, detail: messageOf(error) })
+    throw problem({ status: 422, detail: detailOf(messageOf(error)) })
   }
 }

@@ -23,7 +23,8 @@ const key = text.max(nameLengthMax)
 const offsetMax = 2n ** 63n - 1n
 const offset = z
   .string()
-  .regex(/^\d{1,19}$/, 'Not a decimal number')
+  // Checks go on after one that failed, unless it says otherwise: BigInt throws at what is no number.
+  .regex(/^\d{1,19}$/, { error: 'Not a decimal number', abort: true })
   .refine((digits) => BigInt(digits) <= offsetMax, 'More than 64 bits hold')
 const time = z.iso.datetime({ offset: true }).meta({ description: 'ISO 8601, such as 2026-05-01T12:00:00Z' })
 const partition = z
@@ -59,10 +60,15 @@ export const deadLetterQuery = parkedQuery.extend({
 export const groupQuery = deadLetterQuery.omit({ after: true, limit: true })
 export const pageQuery = parkedQuery.pick({ after: true, limit: true })
 
+/** Something of more than blanks. */
+function said(wanted: string) {
+  return text.trim().min(1, `${wanted}: this is blank`)
+}
+
 /** Kept beside what was done. */
 const who = {
-  by: text.min(1).max(200).meta({ description: 'Who does it' }),
-  reason: text.min(1).max(2_000).meta({ description: 'Why: kept in the audit table' }),
+  by: said('Say who does this').max(200).meta({ description: 'Who does it' }),
+  reason: said('Say why this is done').max(2_000).meta({ description: 'Why: kept in the audit table' }),
 }
 const keyPlace = z.strictObject({ topic: name, partition: z.number().int().min(0), key })
 
@@ -70,12 +76,12 @@ export const letterPath = z.object({
   id: name.meta({ description: 'Id of a dead letter: topic/partition/offset' }),
 })
 export const letterIds = z.strictObject({ ids: z.array(name).min(1).max(namesMax), ...who })
-export const mendedData = z.strictObject({
+export const dataToCheck = z.strictObject({
   data: z
     .record(z.string(), z.unknown())
     .meta({ description: 'The event\'s data, whole, as it should have been; bytes as {"base64": "…"}' }),
-  ...who,
 })
+export const mendedData = dataToCheck.extend(who)
 export const keyPlaces = z.strictObject({ keys: z.array(keyPlace).min(1).max(namesMax), ...who })
 export const keysToDiscard = keyPlaces.extend({
   what: z
@@ -122,6 +128,12 @@ const record = z.object({
     description: 'The event as its schema reads it, bytes as {"base64": "…"}; null if it cannot be read',
   }),
   unreadable: z.string().nullable().meta({ description: 'Why it cannot be read' }),
+})
+export const checkedData = z.object({
+  state: letter.shape.state,
+  was: z.unknown().meta({ description: 'The data as it came; null if it cannot be read' }),
+  unreadable: record.shape.unreadable,
+  data: z.unknown().meta({ description: 'The data as the event will have it, defaults filled in' }),
 })
 export const letterWhole = letter.extend(record.shape)
 export const group = z.object({
