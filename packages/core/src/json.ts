@@ -71,6 +71,8 @@ export function freeze<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   if (!Array.isArray(value) && !isPlain(value)) return value
   Object.freeze(value)
-  for (const inner of Array.isArray(value) ? value : Object.values(value)) freeze(inner)
+  // By place and by name: iterating over what is of many shapes makes an object for each step.
+  if (Array.isArray(value)) for (let at = 0; at < value.length; at += 1) freeze(value[at])
+  else for (const name of Object.keys(value)) freeze((value as Record<string, unknown>)[name])
   return value
 }

@@ -34,22 +34,39 @@ export function settleCalls(
   const add = <Row>(statement: Statement<readonly Row[], undefined>, rows: readonly Row[]) => {
     if (rows.length > 0) calls.push(callOf(statement, schema, rows))
   }
-  const stepsByName = inOrder(steps, ({ saga, step }) => [saga, step])
+  const stepsByName = inOrder(
+    steps,
+    ({ saga }) => saga,
+    ({ step }) => step,
+  )
   const documentsByName = inOrder<(typeof documents)[number] | (typeof documentsRead)[number]>(
     [...documents, ...documentsRead],
-    ({ kind, key }) => [kind, key],
+    ({ kind }) => kind,
+    ({ key }) => key,
   )
 
   const positions = settlements.flatMap(({ position }) => position ?? [])
-  for (const position of inOrder(positions, ({ topic, partition }) => [topic, String(partition)]))
+  for (const position of inOrder(
+    positions,
+    ({ topic }) => topic,
+    ({ partition }) => String(partition),
+  ))
     calls.push(callOf(movePosition, schema, position))
   add(
     insertInbox,
-    inOrder(inbox, ({ source, id }) => [source, id]),
+    inOrder(
+      inbox,
+      ({ source }) => source,
+      ({ id }) => id,
+    ),
   )
   add(
     insertAnswers,
-    inOrder(answers, ({ command, idempotencyKey }) => [command, idempotencyKey]),
+    inOrder(
+      answers,
+      ({ command }) => command,
+      ({ idempotencyKey }) => idempotencyKey,
+    ),
   )
   add(
     insertSteps,
@@ -70,7 +87,11 @@ export function settleCalls(
     stored.flatMap((one) => ('state' in one ? [one] : [])),
   )
   if (deadlines.length > 0) {
-    const deadlinesByName = inOrder(deadlines, ({ saga, name }) => [saga, name])
+    const deadlinesByName = inOrder(
+      deadlines,
+      ({ saga }) => saga,
+      ({ name }) => name,
+    )
     add(
       setDeadlines,
       deadlinesByName.filter((one): one is DeadlineSet => one.set !== undefined),
@@ -82,11 +103,11 @@ export function settleCalls(
   }
   add(
     deletePerformed,
-    inOrder(performed ?? [], (key) => [key, '']),
+    inOrder(performed ?? [], (key) => key),
   )
   add(
     deleteOutbox,
-    inOrder(published, (id) => [id, '']),
+    inOrder(published, (id) => id),
   )
   const inserting = outbox.length > 0 ? callOf(insertOutbox, schema, outbox) : undefined
   if (inserting) calls.push(inserting)
@@ -152,12 +173,19 @@ export function mayShare(settlement: Settlement, others: readonly Settlement[]):
   )
 }
 
-function inOrder<Row>(rows: readonly Row[], nameOf: (row: Row) => readonly [string, string]): Row[] {
-  return rows.toSorted((left, right) => {
-    const [leftFirst, leftSecond] = nameOf(left)
-    const [rightFirst, rightSecond] = nameOf(right)
-    return compare(leftFirst, rightFirst) || compare(leftSecond, rightSecond)
-  })
+/** By a first name and then a second one, if there is: no pair is made for each comparison. */
+function inOrder<Row>(
+  rows: readonly Row[],
+  firstOf: (row: Row) => string,
+  secondOf: (row: Row) => string = noName,
+): Row[] {
+  return rows.toSorted(
+    (left, right) => compare(firstOf(left), firstOf(right)) || compare(secondOf(left), secondOf(right)),
+  )
+}
+
+function noName(): string {
+  return ''
 }
 
 /** By UTF-16 units: which order it is does not matter, as long as every process has the same. */

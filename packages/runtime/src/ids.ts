@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import type { DeriveId } from '@troupe/core'
 import { v7 } from 'uuid'
 
-/** The beginning of the first UUID of version 7 or 8: its time, or what was handed down of another one's. */
-const beginning = /([0-9a-f]{8}-[0-9a-f]{4})-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
+/** The first UUID of version 7 or 8: it begins with its time, or with what was handed down of another one's. */
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
+const beginningLength = 13
 
 /**
  * Derives a UUID (version 8, RFC 9562) from parts: the same parts, the same id, in every process and at every
@@ -19,8 +20,8 @@ export const deriveId: DeriveId = (...parts) => {
 
 function beginningOf(parts: readonly string[]): string | undefined {
   for (const part of parts) {
-    const found = beginning.exec(part)?.[1]
-    if (found !== undefined) return found
+    const at = part.search(uuid)
+    if (at >= 0) return part.slice(at, at + beginningLength)
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 import type { OutgoingRecord } from '@troupe/core'
 import { bytesArray, jsonArray, textArray } from '../wire/parameters.ts'
 import type { Statement } from '../wire/statement.ts'
-import { keyBytes, keyIsText, storedHeaders } from './outbox-record.ts'
+import { keyIsText, storedHeaders } from './outbox-record.ts'
 
 /**
  * Records to be published, numbered in the order given. Answers with the ids of those that were written for
@@ -42,7 +42,7 @@ export function recordParameters(records: readonly OutgoingRecord[]): Buffer[] {
       records.map(({ topic }) => topic),
       'topic',
     ),
-    bytesArray(records.map(({ key }) => keyBytes(key))),
+    bytesArray(records.map(({ key }) => key)),
     textArray(
       records.map(({ key }) => String(keyIsText(key))),
       'key',

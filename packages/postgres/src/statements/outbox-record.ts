@@ -6,10 +6,6 @@ import type { HeaderValue, RecordHeaders } from '@troupe/core'
 type StoredValue = string | { readonly base64: string }
 type StoredHeaders = Record<string, StoredValue | readonly StoredValue[]>
 
-export function keyBytes(key: string | Uint8Array | null): Uint8Array | null {
-  return typeof key === 'string' ? Buffer.from(key) : key
-}
-
 export function keyIsText(key: string | Uint8Array | null): boolean {
   return typeof key === 'string'
 }
@@ -19,6 +15,8 @@ export function keyOf(bytes: Buffer | null, isText: boolean): string | Uint8Arra
 }
 
 export function storedHeaders(headers: RecordHeaders): StoredHeaders {
+  // As those of every event that Troupe emits.
+  if (isAllText(headers)) return headers
   const stored: [string, StoredValue | StoredValue[]][] = []
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) stored.push([name, isMany(value) ? value.map(storedValue) : storedValue(value)])
@@ -32,6 +30,14 @@ export function headersFrom(stored: string): RecordHeaders {
   return Object.fromEntries(
     entries.map(([name, value]) => [name, isMany(value) ? value.map(valueFrom) : valueFrom(value)]),
   )
+}
+
+function isAllText(headers: RecordHeaders): headers is Record<string, string> {
+  for (const name in headers) {
+    const value = headers[name]
+    if (value !== undefined && typeof value !== 'string') return false
+  }
+  return true
 }
 
 function storedValue(value: HeaderValue): StoredValue {
