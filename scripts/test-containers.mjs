@@ -22,7 +22,7 @@ const files = [
   'services/stories/src/balance.int.test.ts',
   'services/stories/src/traces.int.test.ts',
   'packages/testing/src/harness.int.test.ts',
-  'packages/testing/src/readme.int.test.ts',
+  'packages/testing/src/snippets.int.test.ts',
   'packages/testing/src/stack/shared-stack.int.test.ts',
   'packages/testing/src/testcontainers/start-real-stack.container.test.ts',
   'packages/testing/src/testcontainers/interrupted.container.test.ts',

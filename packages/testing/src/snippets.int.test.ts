@@ -90,7 +90,7 @@ it('the README shows these snippets, and no others', () => {
   const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
   const shown = [...textOf('../README.md').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, snippet]) => snippet)
   const here = [
-    ...textOf('./readme.int.test.ts').matchAll(/^\/\/ (?:given|harness).*\n([\s\S]*?)^\/\/ end$/gm),
+    ...textOf('./snippets.int.test.ts').matchAll(/^\/\/ (?:given|harness).*\n([\s\S]*?)^\/\/ end$/gm),
   ].map(([, snippet]) => snippet)
   expect(shown).toEqual(here)
 })
