@@ -42,7 +42,7 @@ const waiter = service({ name: 'waiter', reactions: { seat } })
 
 const started: EventTestHarness[] = []
 async function start(options: HarnessOptions): Promise<EventTestHarness> {
-  const harness = await EventTestHarness.start({ timeoutMs: 15_000, ...options })
+  const harness = await EventTestHarness.start({ timeoutMs: 60_000, ...options })
   started.push(harness)
   return harness
 }
@@ -72,11 +72,11 @@ describe('harnesses', () => {
     expect(one.stop()).toBe(stopping)
     await Promise.all([stopping, other.stop()])
     if (pid !== undefined) expect(existsSync(`/proc/${pid}/stat`)).toBe(false)
-    const untilMs = performance.now() + 5_000
+    const untilMs = performance.now() + 60_000
     while (openHandles() > before && performance.now() < untilMs)
       await new Promise((go) => setTimeout(go, 20))
     expect(openHandles()).toBeLessThanOrEqual(before)
-  }, 30_000)
+  })
 
   it('failure 19: whose schemas do not agree are refused at the start, which says so and leaves nothing behind', async () => {
     const before = openHandles()
@@ -101,11 +101,11 @@ describe('harnesses', () => {
     await expect(start({ services, stack: 'embedded' })).rejects.toMatchObject({
       code: 'TROUPE_SCHEMA_INCOMPATIBLE',
     })
-    const untilMs = performance.now() + 10_000
+    const untilMs = performance.now() + 60_000
     while (openHandles() > before && performance.now() < untilMs)
       await new Promise((go) => setTimeout(go, 20))
     expect(openHandles()).toBeLessThanOrEqual(before)
-  }, 40_000)
+  })
 })
 
 describe('a harness', () => {
@@ -118,6 +118,11 @@ describe('a harness', () => {
     expect(greeted).toMatchObject({ causationId: 'same', correlationId: 'Ada', data: { count: 2 } })
     await harness.atRest()
     await harness.expectNoEvent(Greeted, { name: 'Ada' })
+    // Kafka may hold an event twice: it is one event, of two records.
+    await harness.expectEvent(Knocked, { name: 'Ada' })
+    await harness.expectNoEvent(Knocked, { name: 'Ada' })
+    expect(harness.events().filter(({ id }) => id === 'same')).toHaveLength(1)
+    expect(harness.seen().filter(({ event }) => event?.id === 'same')).toHaveLength(2)
     expect(await harness.service('host').read(guest('Ada'))).toEqual({ greeted: 2 })
     expect(harness.seen().filter(({ topic }) => topic === 'host.dlq')).toMatchObject([
       { description: 'a dead letter on host.dlq: Knocked, because: nobody is there' },
@@ -142,7 +147,7 @@ describe('a harness', () => {
       harness.publishRaw({ topic: Knocked.topic, key: 'x', headers: {}, value: randomBytes(2_000_000) }),
     ).rejects.toMatchObject({ code: 'TROUPE_EVENT_TOO_LARGE' })
     expect(() => Knocked({ ...large, count: 1.5 })).toThrow(/count/)
-  }, 30_000)
+  })
 
   it('says who is behind when there is no rest', async () => {
     // A registry that others use is not stopped.
@@ -155,8 +160,10 @@ describe('a harness', () => {
       headers: { ce_specversion: '1.0', ce_id: '1', ce_type: 'Knocked', ce_source: 'door' },
       value: Buffer.from([0, 0, 0, 0, 99, 1]),
     })
-    await expect(harness.atRest({ timeoutMs: 300 })).rejects.toThrow(
-      /Still not at rest after 300 ms: .*host is at 0 of 1 in door\.events\/\d/,
-    )
-  }, 30_000)
+    const problem = () => harness.atRest({ timeoutMs: 1_000 }).then(() => 'at rest', String)
+    let said = await problem()
+    // On a machine that does much else, nobody may have answered by then.
+    while (said.includes('nobody has answered yet')) said = await problem()
+    expect(said).toMatch(/Still not at rest after 1000 ms: .*host is at 0 of 1 in door\.events\/\d/)
+  })
 })

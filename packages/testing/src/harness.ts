@@ -92,9 +92,9 @@ export interface EventTestHarness {
   ): Promise<void>
   /** Resolves when every running service has handled every event and published every answer to it. */
   atRest(options?: ExpectOptions): Promise<void>
-  /** Every event so far, in the order in which it was read. */
+  /** Every event so far, in the order in which it was read; what Kafka holds twice under one id, once. */
   events(): readonly EventOf<AnyEventType>[]
-  /** The same with dead letters and foreign records, each described in a line. */
+  /** Every record so far, dead letters, foreign ones and repetitions too, each described in a line. */
   seen(): readonly Seen[]
   /** A running service, to decide commands and read documents. */
   service(name: string): RunningService
@@ -198,7 +198,7 @@ async function startOn(
       expectations.noEvent(type, part)
     },
     atRest: ({ timeoutMs: within } = {}) => atRest(within),
-    events: () => recorder.seen().flatMap(({ event }) => (event ? [event] : [])),
+    events: () => recorder.events(),
     seen: () => recorder.seen(),
     service: (name) => company.get(name),
     stopService: (name) => company.stopOne(name),

@@ -1,7 +1,8 @@
 // Everything that happened on the topics of a harness, in the order in which it was read.
 //
 // Invariants
-// 1. An event is handed out by `take` once: two expectations of the same kind need two events.
+// 1. An event is handed out by `take` once: two expectations of the same kind need two events. One that Kafka
+//    holds twice under one id, as it may, is one event.
 // 2. Waiters are asked again whenever something new was read; nothing is polled.
 
 import {
@@ -32,6 +33,8 @@ export interface Recorder {
   record(records: readonly RawRecord[]): Promise<void>
   /** Everything read so far. */
   seen(): readonly Seen[]
+  /** Every event among it, once, where it was read first. */
+  events(): readonly Event[]
   /** The first event that nobody took yet and that `isWanted`. */
   take(isWanted: (event: Event) => boolean): Event | undefined
   /** Resolves when something more has been read. */
@@ -42,21 +45,31 @@ export interface Recorder {
 export function createRecorder(types: readonly AnyEventType[], codec: Codec): Recorder {
   const byName = new Map(types.map((type) => [`${type.topic}/${type.type}`, type]))
   const all: Seen[] = []
-  const taken = new Set<Seen>()
+  const events = new Map<string, Event>()
+  const taken = new Set<Event>()
   let waiters: (() => void)[] = []
 
   return {
     async record(records) {
-      for (const record of records) all.push(await look(record, byName, codec))
+      for (const record of records) {
+        const seen = await look(record, byName, codec)
+        all.push(seen)
+        const name = seen.event && JSON.stringify([seen.event.source, seen.event.id])
+        if (seen.event && name !== undefined && !events.has(name)) events.set(name, seen.event)
+      }
       const woken = waiters
       waiters = []
       for (const wake of woken) wake()
     },
     seen: () => all,
+    events: () => [...events.values()],
     take(isWanted) {
-      const found = all.find((one) => one.event && !taken.has(one) && isWanted(one.event))
-      if (found) taken.add(found)
-      return found?.event
+      for (const event of events.values()) {
+        if (taken.has(event) || !isWanted(event)) continue
+        taken.add(event)
+        return event
+      }
+      return undefined
     },
     more: () => new Promise((resolve) => waiters.push(resolve)),
   }
