@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -127,11 +127,21 @@ export function lines(text: string): readonly string[] {
   return text.split('\n').filter((line) => line.trim() !== '')
 }
 
+/** Below the ports that systems take by themselves, which come and go all the time. */
+const portRange = { first: 15_000, last: 31_000 }
+
+/** A port of this machine on which nobody listens: for what must be found at the same place after a restart. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = portRange.first + Math.floor(Math.random() * (portRange.last - portRange.first))
+    const server = createServer()
+    const isFree = new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!(await isFree)) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

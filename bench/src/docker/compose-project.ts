@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { docker, type DockerOptions, freePort } from './docker.ts'
+import { freePort } from '@troupe/embedded'
+import { docker, type DockerOptions } from './docker.ts'
 
 /** A compose project of a benchmark's own: containers, volumes, networks, images and ports are nobody else's. */
 export interface ComposeProject {

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 /** The repository: what compose files and images are made of. */
@@ -51,13 +50,4 @@ export async function composeProblem(): Promise<string | undefined> {
     const said = (error as Error).message.trim().split('\n').at(-1)
     return `docker compose cannot be used (${said}). Start a Docker engine, 25 or newer.`
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,9 +1,9 @@
+import { freePort } from '@troupe/embedded'
 import { join } from 'node:path'
 import type { ChildExit } from '../processes/child.ts'
 import { createPart, type Part } from '../processes/part.ts'
 import { namingPort } from '../proxy/kafka-addresses.ts'
 import { type Proxy, startProxy } from '../proxy/proxy.ts'
-import { freePort } from './free-port.ts'
 
 export type LinkName = 'kafka' | 'registry' | 'database'
 

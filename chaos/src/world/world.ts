@@ -6,7 +6,7 @@
 // 2. What a process said goes to `<folder>/logs/<name>.log`, all starts of it one after the other.
 // 3. Nothing outlives `close`, nor this process.
 
-import { queryAt } from '@troupe/embedded'
+import { freePort, queryAt } from '@troupe/embedded'
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -14,7 +14,6 @@ import type { Misbehaviour } from '../faults/schedule.ts'
 import type { ChildExit } from '../processes/child.ts'
 import { compiled } from '../processes/compiled.ts'
 import { createPart, type Part } from '../processes/part.ts'
-import { freePort } from './free-port.ts'
 import { createInstance, type Instance, type InstanceSettings } from './instance.ts'
 
 export interface WorldOptions {

@@ -1,4 +1,5 @@
 export { EmbeddedError, type EmbeddedErrorCode } from './embedded-error.ts'
+export { freePort } from './free-port.ts'
 export { BrokerError, type BrokerErrorCode } from './kafka/broker-error.ts'
 export {
   startBroker,

@@ -89,7 +89,7 @@ describe('a producer and a consumer group', () => {
     const messages = Array.from({ length: 1000 }, (_, at) => ({ key: `${at}`, value: 'x'.repeat(200) }))
     for (let round = 0; round < 50; round += 1) await producer.send({ topic: 't', messages, acks: 1 })
     const { seen } = await listenTo(target, 't')
-    await until('50,000 messages', () => seen.length === 50_000, 20_000)
+    await until('50,000 messages', () => seen.length === 50_000)
     expect(new Set(seen.map(({ partition, offset }) => `${partition}/${offset}`)).size).toBe(50_000)
   })
 })

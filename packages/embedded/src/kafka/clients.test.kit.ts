@@ -95,7 +95,7 @@ export async function listenTo(
 }
 
 /** Waits until a fact holds; fails loudly, with what was the case, when it never does. */
-export async function until<T>(what: string, check: () => T, withinMs = 10_000): Promise<T> {
+export async function until<T>(what: string, check: () => T, withinMs = 60_000): Promise<T> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const value = check()

@@ -95,9 +95,9 @@ function startParent(options: { dir?: string; fsync?: boolean }): Parent {
 }
 
 async function until(isSo: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 15_000
+  const deadline = performance.now() + 60_000
   while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`still not so after 15 s: ${what}`)
+    if (performance.now() > deadline) throw new Error(`still not so after 60 s: ${what}`)
     await new Promise((resolve) => {
       setTimeout(resolve, 20)
     })

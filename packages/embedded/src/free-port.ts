@@ -5,7 +5,10 @@ import { createServer } from 'node:net'
 const first = 15_000
 const last = 31_000
 
-/** A port of this machine on which nobody listens: for what must be found at the same place after a restart. */
+/**
+ * A port of this machine on which nobody listens: for what has to be found at the same place after a restart.
+ * Nobody else is given it by chance meanwhile, as a port that the system chose itself (`port: 0`) may be.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = first + Math.floor(Math.random() * (last - first))
