@@ -90,65 +90,63 @@ async function drive(scheduler: fc.Scheduler, onStep: () => void): Promise<void>
 describe('what a service says of one key', () => {
   it('failure 26: reaches Kafka in the order of the commits, duplicates left out, whoever publishes and dies', async () => {
     const tally = { duplicates: 0, deaths: 0, takenOver: 0 }
-    await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.array(life, { minLength: 2, maxLength: 4 }),
-        async (scheduler, lives) => {
-          const world: World = { ledger: benchFor().ledger, log: [], committed: [], scheduler }
-          world.ledger.afterSettle = ({ outbox }) => void world.committed.push(...outbox)
-          const processes = lives.map(() => processIn(world))
-          const lanes = lives.map((_, index) => laneOf({ topic: 'counter.events', partition: index }))
-          const living = lives.map(async ({ says }, index) => {
-            const bench = processes[index] as Bench
-            const place = { topic: 'counter.events', partition: index }
-            const { epoch } = await bench.ledger.claim(place)
-            let from: bigint | undefined
-            for (const [turn, keys] of says.entries()) {
-              const outbox = keys.map((key, at) =>
-                recordOf(`${index}/${turn}/${at}`, key, lanes[index] ?? ''),
-              )
-              const to = BigInt(turn + 1)
-              await settle({ ...nothing, position: { ...place, epoch, from, to }, outbox }, bench)
-              from = to
-            }
-          })
-          for (const one of living) one.catch(() => {})
-          let steps = 0
-          await drive(scheduler, () => {
-            steps += 1
-            for (const [index, { diesAfter }] of lives.entries()) {
-              if (steps !== diesAfter) continue
-              const bench = processes[index]
-              bench?.relay.die()
-              bench?.callOff.abort()
-              tally.deaths += 1
-            }
-          })
-          // Who died hears nothing any more.
-          await Promise.all(living.filter((_, index) => processes[index]?.callOff.signal.aborted === false))
-          // Whoever claims the lanes next, in any order, and the lookout after it.
-          const heir = processIn(world)
-          const drain = (async () => {
-            for (const lane of lanes.toReversed()) await publishLeftovers(lane, heir)
-          })()
-          await drive(scheduler, () => {})
-          await drain
-
-          const seen = new Set<string>()
-          const firsts = world.log.filter(({ id }) => !seen.has(id) && seen.add(id))
-          for (const key of ['a', 'b', 'c']) {
-            const ids = (records: readonly OutgoingRecord[]) =>
-              records.filter((one) => one.key === key).map(({ id }) => id)
-            expect(ids(firsts)).toEqual(ids(world.committed))
+    const property = fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(life, { minLength: 2, maxLength: 4 }),
+      async (scheduler, lives) => {
+        const world: World = { ledger: benchFor().ledger, log: [], committed: [], scheduler }
+        world.ledger.afterSettle = ({ outbox }) => void world.committed.push(...outbox)
+        const processes = lives.map(() => processIn(world))
+        const lanes = lives.map((_, index) => laneOf({ topic: 'counter.events', partition: index }))
+        const living = lives.map(async ({ says }, index) => {
+          const bench = processes[index] as Bench
+          const place = { topic: 'counter.events', partition: index }
+          const { epoch } = await bench.ledger.claim(place)
+          let from: bigint | undefined
+          for (const [turn, keys] of says.entries()) {
+            const outbox = keys.map((key, at) => recordOf(`${index}/${turn}/${at}`, key, lanes[index] ?? ''))
+            const to = BigInt(turn + 1)
+            await settle({ ...nothing, position: { ...place, epoch, from, to }, outbox }, bench)
+            from = to
           }
-          tally.duplicates += world.log.length - firsts.length
-          tally.takenOver += firsts.length > 0 && heir.relay.sent.length > 0 ? 1 : 0
-        },
-      ),
-      { numRuns: 200 },
+        })
+        for (const one of living) one.catch(() => {})
+        let steps = 0
+        await drive(scheduler, () => {
+          steps += 1
+          for (const [index, { diesAfter }] of lives.entries()) {
+            if (steps !== diesAfter) continue
+            const bench = processes[index]
+            bench?.relay.die()
+            bench?.callOff.abort()
+            tally.deaths += 1
+          }
+        })
+        // Who died hears nothing any more.
+        await Promise.all(living.filter((_, index) => processes[index]?.callOff.signal.aborted === false))
+        // Whoever claims the lanes next, in any order, and the lookout after it.
+        const heir = processIn(world)
+        const drain = (async () => {
+          for (const lane of lanes.toReversed()) await publishLeftovers(lane, heir)
+        })()
+        await drive(scheduler, () => {})
+        await drain
+
+        const seen = new Set<string>()
+        const firsts = world.log.filter(({ id }) => !seen.has(id) && seen.add(id))
+        for (const key of ['a', 'b', 'c']) {
+          const ids = (records: readonly OutgoingRecord[]) =>
+            records.filter((one) => one.key === key).map(({ id }) => id)
+          expect(ids(firsts)).toEqual(ids(world.committed))
+        }
+        tally.duplicates += world.log.length - firsts.length
+        tally.takenOver += firsts.length > 0 && heir.relay.sent.length > 0 ? 1 : 0
+      },
     )
-    // A run in which nothing happens proves nothing.
+    await fc.assert(property, { numRuns: 200 })
+    // Runs in which nothing happens prove nothing. Always the same ones are asked: by chance it may be little.
+    Object.assign(tally, { duplicates: 0, deaths: 0, takenOver: 0 })
+    await fc.assert(property, { numRuns: 100, seed: 17 })
     expect(tally.duplicates).toBeGreaterThan(25)
     expect(tally.deaths).toBeGreaterThan(25)
     expect(tally.takenOver).toBeGreaterThan(20)
