@@ -44,7 +44,8 @@ const config: Config = {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@troupe/source', 'node', 'node-addons'] },
   ...(stack === 'testcontainers' ? sharedStack : {}),
-  testTimeout: stack === 'embedded' ? 30_000 : 120_000,
+  // For what hangs, on a machine that does much else: what a test waits for has a limit of its own, which says what it was.
+  testTimeout: stack === 'embedded' ? 180_000 : 300_000,
 }
 
 export default config

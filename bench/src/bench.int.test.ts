@@ -5,7 +5,7 @@ import { allCases } from './cases/all.ts'
 import type { BenchDocument } from './report/document.ts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const benchMs = 300_000
+const benchMs = 900_000
 const ofTheStory = ['stack', 'order', 'payment', 'inventory', 'shipping', 'postgresql', 'all']
 const hopFigures = ['hops at saturation', 'half load', 'p50 at half load', 'p99 at half load']
 const figuresWanted: Readonly<Record<string, readonly string[]>> = {

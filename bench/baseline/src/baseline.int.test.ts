@@ -121,4 +121,4 @@ it('charges every order once and says so under one id, although it comes twice a
            (select count(*)::int from unreadable) as unreadable`)
   await database.end()
   expect(rows).toEqual([{ charged: (orders * 9) / 10, declined: orders / 10, unpublished: 0, unreadable: 1 }])
-}, 60_000)
+})

@@ -17,7 +17,7 @@ import { createWorld, type World, type WorldOptions } from '../world/world.ts'
 /** `CHAOS_LONG=1` runs the rows as long as they are meant to; else they are shortened for the suite. */
 export const isLong = process.env['CHAOS_LONG'] === '1'
 /** For one row, on a machine that does much else. */
-export const rowTimeoutMs = isLong ? 600_000 : 180_000
+export const rowTimeoutMs = isLong ? 600_000 : 300_000
 
 /** One world for the rows of a file. Orders of every row stay: each ends with the checks over all of them. */
 export interface Stage {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { laneOf, type OutgoingRecord, type RawRecord } from '@troupe/core'
-import { MemoryLedger, outgoing, textOf, until, withBroker } from './kafka.test.kit.ts'
+import { laneOf, type OutgoingRecord } from '@troupe/core'
+import { firsts, MemoryLedger, outgoing, textOf, until, withBroker } from './kafka.test.kit.ts'
 import { createRelay } from './relay.ts'
 
 const topics = ['order.events']
@@ -10,18 +10,6 @@ const tuning = { metadataMaxAgeMs: 50, heartbeatIntervalMs: 50 }
 /** One event of every key, numbered. */
 function round(number: number): OutgoingRecord[] {
   return keys.map((key) => outgoing(`${key}/${number}`, { key, value: Buffer.from(String(number)) }))
-}
-
-/**
- * What a service would apply: a broker that does not lead a new partition yet has a request repeated, and
- * then the same events come twice.
- */
-function applied(records: readonly RawRecord[]): readonly RawRecord[] {
-  const seen = new Set<string>()
-  return records.filter((record) => {
-    const id = `${textOf(record.key)}/${textOf(record.value)}`
-    return !seen.has(id) && seen.add(id)
-  })
 }
 
 describe('failure 27: partitions that grow from 3 to 6 under load', () => {
@@ -50,7 +38,7 @@ describe('failure 27: partitions that grow from 3 to 6 under load', () => {
       await relay.start()
 
       relay.push(round(0))
-      await until('the first round', () => ledger.records.length === keys.length)
+      await until('the first round', () => firsts(ledger.records).length === keys.length)
       isHeld = true
       relay.push(round(1))
       await relay.drained()
@@ -76,11 +64,11 @@ describe('failure 27: partitions that grow from 3 to 6 under load', () => {
           ),
       )
       letGo[0]?.()
-      await until('all of it', () => applied(ledger.records).length === last * keys.length)
+      await until('all of it', () => firsts(ledger.records).length === last * keys.length)
 
       const moved = new Set<string>()
       for (const key of keys) {
-        const of = applied(ledger.records).filter((record) => textOf(record.key) === key)
+        const of = firsts(ledger.records).filter((record) => textOf(record.key) === key)
         expect(of.map(({ value }) => Number(textOf(value)))).toEqual(
           Array.from({ length: last }, (_, number) => number),
         )

@@ -12,7 +12,7 @@ import {
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
-import { type Broker, startBroker } from '@troupe/embedded'
+import { type Broker, freePort, startBroker } from '@troupe/embedded'
 import { type Admin, Partitioners } from 'kafkajs'
 import { clusterOf, connectKafka, type KafkaConnection } from './client.ts'
 import { offWire, onWire } from './namespace.ts'
@@ -23,7 +23,7 @@ import { advertising, startTcpProxy, type TcpProxy } from './tcp-proxy.test.kit.
 import { ensureTopics } from './topics.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, timeoutMs = 60_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!condition()) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
@@ -90,9 +90,9 @@ export async function withBroker(
 
 async function ownBench(isStopped: boolean): Promise<Bench> {
   const dir = isStopped ? mkdtempSync(join(tmpdir(), 'troupe-kafka-')) : undefined
-  const start = (port = 0) =>
+  const start = (port: number) =>
     startBroker({ autoCreateTopics: false, port, ...(dir === undefined ? {} : { dir }) })
-  let broker = await start()
+  let broker = await start(isStopped ? await freePort() : 0)
   return new Bench(broker.address, {
     embedded: () => broker,
     createTopic: (topic, partitions) => void broker.createTopic(topic, partitions),
@@ -290,8 +290,21 @@ export class Bench {
     })
   }
 
-  /** Reads a whole topic with a plain consumer of its own group. */
-  async readAll(topic: string, count: number): Promise<readonly RawRecord[]> {
+  /** Reads a whole topic with a plain consumer of its own group: all of so many records. */
+  readAll(topic: string, count: number): Promise<readonly RawRecord[]> {
+    return this.#read(topic, count, (records) => records)
+  }
+
+  /** The same without repetitions. */
+  readOnce(topic: string, count: number): Promise<readonly RawRecord[]> {
+    return this.#read(topic, count, firsts)
+  }
+
+  async #read(
+    topic: string,
+    count: number,
+    those: (records: readonly RawRecord[]) => readonly RawRecord[],
+  ): Promise<readonly RawRecord[]> {
     const ledger = new MemoryLedger()
     const receiver = createReceiver({
       connection: this.connection,
@@ -303,10 +316,10 @@ export class Bench {
     await receiver.start()
     await until(
       `${count} records in ${topic}, saw ${ledger.records.length}`,
-      () => ledger.records.length >= count,
+      () => those(ledger.records).length >= count,
     )
     await receiver.stop()
-    return ledger.records
+    return those(ledger.records)
   }
 
   async close(): Promise<void> {
@@ -342,6 +355,18 @@ export class Bench {
       client.destroy()
     }
   }
+}
+
+/**
+ * What a service would apply: a broker that does not lead a new partition yet has a request repeated, and
+ * then the same events come twice. Told from each other by key and value.
+ */
+export function firsts(records: readonly RawRecord[]): readonly RawRecord[] {
+  const seen = new Set<string>()
+  return records.filter((record) => {
+    const id = `${textOf(record.key)}/${textOf(record.value)}`
+    return !seen.has(id) && seen.add(id)
+  })
 }
 
 /** Positions with a fence, and every record that was settled, in order. */

@@ -71,7 +71,7 @@ describe('stopping', () => {
       expect(proxy.connections).toBe(connections)
     }))
 
-  it('does not wait for the five seconds of a fetch that finds nothing', () =>
+  it('does not wait for the end of a fetch that finds nothing', () =>
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const ledger = new MemoryLedger()
@@ -81,11 +81,12 @@ describe('stopping', () => {
         groupId: 'payment',
         topics: ['order.events'],
         assign: (one) => Promise.resolve(ledger.work(one)),
+        tuning: { fetchWaitMs: 20_000, stalledAfterMs: 60_000 },
       })
       await receiver.start()
       const began = Date.now()
       await receiver.stop()
-      expect(Date.now() - began).toBeLessThan(2_000)
+      expect(Date.now() - began).toBeLessThan(8_000)
     }))
 
   it('ends although the broker fell silent', () =>

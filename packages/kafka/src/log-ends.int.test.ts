@@ -41,7 +41,7 @@ describe('log ends', () => {
 
   it('try to connect again with the next reading', async () => {
     const connection = connectKafka(
-      { clientId: 'test', brokers: [`127.0.0.1:${await closedPort()}`] },
+      { clientId: 'test', brokers: [`127.0.0.1:${closedPort}`] },
       recordingLog(),
     )
     const ends = createLogEnds(connection)

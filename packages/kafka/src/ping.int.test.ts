@@ -6,7 +6,7 @@ import { recordingLog, withBroker } from './kafka.test.kit.ts'
 import { ping } from './ping.ts'
 import { closedPort } from './tcp-proxy.test.kit.ts'
 
-async function refusalAt(address: string, timeoutMs = 3_000): Promise<TroupeError> {
+async function refusalAt(address: string, timeoutMs = 20_000): Promise<TroupeError> {
   const connection = connectKafka({ clientId: 'test', brokers: [address] }, recordingLog())
   const error: unknown = await ping(connection, { timeoutMs }).then(
     () => undefined,
@@ -23,7 +23,7 @@ describe('a ping', () => {
     }))
 
   it('names the address where nobody listens', async () => {
-    const address = `127.0.0.1:${await closedPort()}`
+    const address = `127.0.0.1:${closedPort}`
     const { message, cause } = await refusalAt(address)
     expect(message).toContain(`Kafka at ${address} cannot be reached`)
     expect(message).toContain('ECONNREFUSED')
@@ -43,10 +43,9 @@ describe('a ping', () => {
 
   it('tells an address that Kafka advertises and nobody can reach from a Kafka that is away', () =>
     withBroker(async (bench) => {
-      const port = await closedPort()
-      const { address } = await bench.proxy(port)
+      const { address } = await bench.proxy(closedPort)
       const { message, details } = await refusalAt(address)
-      const nowhere = address.replace(/:.*/, `:${port}`)
+      const nowhere = address.replace(/:.*/, `:${closedPort}`)
       expect(message).toContain(`sends its clients to ${nowhere}`)
       expect(message).toContain('advertised.listeners')
       expect(details).toMatchObject({ advertised: [nowhere] })

@@ -80,18 +80,26 @@ describe('a consumer that gets stuck', () => {
         tuning: watchful,
       })
       await receiver.start()
+      // With so little patience, a process that does not get a processor may have been given up before.
+      const isNamed = () =>
+        bench.log.lines.some(
+          ({ message, facts }) =>
+            message === 'lost Kafka; trying again' &&
+            String(facts['problem']).includes('nothing of order.events/0 was fetched for'),
+        )
+      let isSeen = false
       bench.broker.onRequest((call) =>
-        call.api === 'Fetch' && receiver.state.restarts.stalled === 0
+        call.api === 'Fetch' && !(isSeen && isNamed())
           ? { kind: 'answer', response: emptyFetch(call, 0) }
           : undefined,
       )
       await bench.publish('order.events', numbered('a', 4))
       await until('the lag to be seen', () => receiver.lag().some(({ lag }) => lag === 4n))
+      isSeen = true
       await until('all four', () => ledger.records.length === 4)
       expect(receiver.state.restarts.crashed).toBe(0)
       expect(receiver.state.restarts.stalled).toBeGreaterThan(0)
-      const warning = bench.log.lines.find(({ message }) => message === 'lost Kafka; trying again')
-      expect(warning?.facts['problem']).toContain('nothing of order.events/0 was fetched for')
+      expect(isNamed()).toBe(true)
     }),
   )
 
@@ -140,7 +148,7 @@ describe('a stop', () => {
       await receiver.start()
       await bench.publish('order.events', ['endless'])
       await until('the take', () => isTaking)
-      const graceMs = 4_000
+      const graceMs = 6_000
       const began = performance.now()
       await receiver.stop({ graceMs })
       // One step that began its own grace time would double it.

@@ -12,12 +12,14 @@ function relayOf(bench: Bench, tuning: RelayTuning = {}, options: Partial<RelayO
   return relay
 }
 
-/** Tells how many records each request holds. */
-function counting(requests: number[]): Pick<RelayOptions, 'around'> {
+/** Tells how many records each request held that Kafka took. None is over before `mayEnd`. */
+function counting(requests: number[], mayEnd?: Promise<void>): Pick<RelayOptions, 'around'> {
   return {
-    around: ({ records }, send) => {
+    async around({ records }, send) {
+      const answer = await send()
       requests.push(records.length)
-      return send()
+      await mayEnd
+      return answer
     },
   }
 }
@@ -42,7 +44,7 @@ describe('a relay', () => {
         outgoing('nothing', { key: null, value: null, headers: {} }),
       ])
       await relay.drained()
-      const [text, bytes, nothing] = await bench.readAll('order.events', 3)
+      const [text, bytes, nothing] = await bench.readOnce('order.events', 3)
       expect(textOf(text?.key ?? null)).toBe('order-1')
       expect(textOf(text?.value ?? null)).toBe('text')
       expect(textOf(bytesIn(text, 'ce_id')[0] ?? null)).toBe('text')
@@ -57,14 +59,17 @@ describe('a relay', () => {
     withBroker(async (bench) => {
       await bench.createTopic('order.events')
       const requests: number[] = []
-      const relay = relayOf(bench, { requestRecordsMax: 50 }, counting(requests))
+      let goOn = (): void => undefined
+      const mayEnd = new Promise<void>((resolve) => (goOn = resolve))
+      const relay = relayOf(bench, { requestRecordsMax: 50 }, counting(requests, mayEnd))
       await relay.start()
       relay.push(events(['first']))
       await until('the first request', () => requests.length === 1)
       for (const id of numbered('a', 120)) relay.push(events([id]))
+      goOn()
       await relay.drained()
       expect(requests).toEqual([1, 50, 50, 20])
-      expect((await bench.readAll('order.events', 121)).map(({ value }) => textOf(value))).toEqual([
+      expect((await bench.readOnce('order.events', 121)).map(({ value }) => textOf(value))).toEqual([
         'first',
         ...numbered('a', 120),
       ])
@@ -120,7 +125,7 @@ describe('a relay', () => {
         ...events(numbered('b', 20)),
       ])
       await relay.drained()
-      const read = await bench.readAll('order.events', 40)
+      const read = await bench.readOnce('order.events', 40)
       expect(read.map(({ value }) => textOf(value))).toEqual([...numbered('a', 20), ...numbered('b', 20)])
       expect(relay.state.refusedCount).toBe(1)
       expect(relay.state.refused[0]).toMatchObject({ id: 'huge', topic: 'order.events' })
@@ -139,7 +144,7 @@ describe('a relay', () => {
       const values = numbered('a', 40).map((value) => value.padEnd(1_000, '.'))
       relay.push(values.map((value, index) => outgoing(`id${index}`, { value: Buffer.from(value) })))
       await relay.drained()
-      expect((await bench.readAll('order.events', 40)).map(({ value }) => textOf(value))).toEqual(values)
+      expect((await bench.readOnce('order.events', 40)).map(({ value }) => textOf(value))).toEqual(values)
       expect(relay.state.refusedCount).toBe(0)
     }))
 
@@ -235,7 +240,7 @@ describe('a relay', () => {
       relay.push(known.map(([key]) => outgoing(`text ${key}`, { key })))
       relay.push(known.map(([key]) => outgoing(`bytes ${key}`, { key: new TextEncoder().encode(key) })))
       await relay.drained()
-      const read = await bench.readAll('order.events', 6)
+      const read = await bench.readOnce('order.events', 6)
       for (const [key, partition] of known)
         expect(read.filter((record) => textOf(record.key) === key).map((record) => record.partition)).toEqual(
           [partition, partition],

@@ -60,7 +60,7 @@ describe('a topic that was deleted and made again, and has grown past the positi
       await until('the old records', () => ledger.records.length === 3)
       await bench.replaceTopic('order.events')
       await bench.publish('order.events', numbered('new', 10))
-      await until('the halt', () => receiver.state.partitions[0]?.phase === 'halted', 30_000)
+      await until('the halt', () => receiver.state.partitions[0]?.phase === 'halted')
       expect(receiver.state.partitions[0]?.failure?.message).toContain('was deleted and made again')
       expect(ledger.values).toEqual(numbered('old', 3))
     }))

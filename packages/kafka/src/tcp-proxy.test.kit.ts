@@ -1,3 +1,4 @@
+import { freePort } from '@troupe/embedded'
 import net from 'node:net'
 
 /** Stands between a client and a broker. */
@@ -61,7 +62,7 @@ export async function startTcpProxy(
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
-  await listen(0)
+  await listen(await freePort())
   const { port } = server.address() as net.AddressInfo
   return {
     port,
@@ -80,14 +81,8 @@ export async function startTcpProxy(
   }
 }
 
-/** A port of this machine on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+/** A port on which nobody listens: not one that was free a moment ago, which somebody else may get. */
+export const closedPort = 1
 
 /** Makes a broker send its clients to another port of the host that it names. */
 export function advertising(port: number, hostName: string): (chunk: Buffer) => Buffer {

@@ -74,7 +74,7 @@ export async function startStores(): Promise<Stores> {
   }
 }
 
-const patienceMs = 10_000
+const patienceMs = 60_000
 
 /** Asks until there is an answer. */
 export async function until<Answer>(

@@ -61,11 +61,11 @@ let stack: TestStack
 const closing: Closing = []
 beforeAll(async () => {
   stack = await startTestStack()
-}, 60_000)
+})
 afterAll(async () => {
   for (const close of closing.splice(0)) await close()
   await stack?.stop()
-}, 30_000)
+})
 
 interface Produce {
   readonly topics: readonly {
@@ -187,31 +187,31 @@ describeOnEmbedded('a service whose events Kafka does not take', () => {
 
     // One batch may be under way when the limit is reached; the next one waits, and is not left.
     await pay(1)
-    await until(async () => (await booked()).length === 1, 20_000)
+    await until(async () => (await booked()).length === 1)
     await pay(2)
     const lag = /^kafka_consumergroup_lag\{.*topic="desk-counter.events".*\} 2$/m
-    await until(async () => lag.test(await (await fetch(`${running.httpUrl}/metrics`)).text()), 20_000)
+    await until(async () => lag.test(await (await fetch(`${running.httpUrl}/metrics`)).text()))
     expect(await booked()).toEqual([1])
 
     await stack.kafka.stop()
     expect((await post('a', (taken.get('a') ?? 0) + 1)).status).toBe(503)
     await stack.kafka.start()
-    await until(() => running.status().backPressure.holdsBack === 'nothing', 60_000)
+    await until(() => running.status().backPressure.holdsBack === 'nothing')
     // What was refused is taken under its key.
     await Promise.all(
       customers.map(async (customer) => {
         const number = (taken.get(customer) ?? -1) + 1
-        await until(async () => (await post(customer, number)).status === 202, 30_000)
+        await until(async () => (await post(customer, number)).status === 202)
         taken.set(customer, number)
       }),
     )
-    await until(async () => (await booked()).length === 2, 30_000)
+    await until(async () => (await booked()).length === 2)
     expect(await booked()).toEqual([1, 2])
 
     const seen = await tape(settings, Noted.topic, closing)
     const count = [...taken.values()].reduce((sum, last) => sum + last + 1, 0)
     const distinct = () => new Map(seen.map((record) => [String(record.headers[headerNames.id]), record]))
-    await until(() => distinct().size === count + 2, 60_000)
+    await until(() => distinct().size === count + 2)
     const said: Record<string, number[]> = {}
     for (const { value } of distinct().values()) {
       const { customer, number } = await codec.decode(Noted, value as Uint8Array)
@@ -223,7 +223,7 @@ describeOnEmbedded('a service whose events Kafka does not take', () => {
     ])
     expect(said).toEqual({ ...Object.fromEntries(all), 'booked-p': [1, 2] })
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
-    await until(async () => (await ready()).status === 200, 30_000)
+    await until(async () => (await ready()).status === 200)
     await running.stop()
   }, 180_000)
 })

@@ -43,11 +43,11 @@ beforeAll(async () => {
   const codec = foreignCodec(settings)
   await codec.register([PaidIn])
   write = (number, trick = '') => codec.encode(PaidIn, { account: 'a', number, trick })
-}, 60_000)
+})
 afterAll(async () => {
   for (const close of closing.splice(0)) await close()
   await stack?.stop()
-}, 30_000)
+})
 
 /** The headers of a Troupe event. */
 function headers(id: string): RecordHeaders {
@@ -81,7 +81,7 @@ async function outcomeOf(
     ...record,
   })
   await publish({ topic: PaidIn.topic, key: 'a', headers: headers(`e${next}`), value: write(next) })
-  await until(async () => (await booked()).includes(next), 20_000)
+  await until(async () => (await booked()).includes(next))
   const isBooked = (await booked()).includes(number)
   if (!isBooked) await until(() => dead.length > letters || isPassedOver(record))
   return { isBooked, letter: dead[letters] }
@@ -260,11 +260,8 @@ describe('an event that must not be emitted', () => {
     const { running: counter, log: said } = stack.create(small.counter, ofSmall)
     await counter.start()
     const warnings = said.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)
-    expect(warnings).toEqual([
-      expect.stringMatching(
-        /small-counter\.events takes no event of more than 5000 bytes.*up to 900000 may be/,
-      ),
-    ])
+    const wanted = /small-counter\.events takes no event of more than 5000 bytes.*up to 900000 may be/
+    expect(warnings.filter((message) => wanted.test(message))).toHaveLength(1)
     await counter.stop()
   })
 })

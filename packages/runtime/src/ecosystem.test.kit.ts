@@ -86,7 +86,8 @@ export function ecosystem(name: string, { perform, says, hears }: EcosystemOptio
 
 /** Ends the process, out of memory. */
 function takeAllMemory(): never {
-  for (const taken: object[] = []; ; ) taken.push(Array.from({ length: 100_000 }, (_, n) => ({ n })))
+  // In large pieces: many small ones keep the collector busy for long before it gives up.
+  for (const taken: object[] = []; ; ) taken.push(Array.from({ length: 1_000_000 }, () => 0))
 }
 
 /** A stack whose parts can be stopped and started again where they were. */
@@ -126,13 +127,14 @@ export async function startTestStack(): Promise<TestStack> {
         logLevel: 'silent',
         topicPartitions: 3,
         topicReplication: 1,
-        startTimeoutMs: 60_000,
-        stopTimeoutMs: 3_000,
+        startTimeoutMs: 120_000,
+        stopTimeoutMs: 20_000,
         eventBytesMax: 900_000,
         unknownSchemaWaitMs: 1_000,
         retry: { delayScale: 0.001 },
         performTimeoutMs: 10_000,
-        sessionTimeoutMs: 2_000,
+        // Nobody dies here, and nobody is to be left on a machine that is busy.
+        sessionTimeoutMs: 10_000,
         isStoppedWithParent: false,
         ...change,
       }

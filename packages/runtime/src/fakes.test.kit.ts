@@ -389,8 +389,8 @@ export function deferred<T = void>(): {
   return { promise, resolve, reject }
 }
 
-/** Asks until it is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+/** Asks until it is so; as long as it may take on a machine that does much else. */
+export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const untilMs = performance.now() + timeoutMs
   while (!(await isSo())) {
     if (performance.now() > untilMs) throw new Error(`Not so within ${timeoutMs} ms: ${isSo.toString()}`)

@@ -12,7 +12,7 @@ import type { Routes } from './running-service.ts'
 let stack: TestStack
 beforeAll(async () => {
   stack = await startTestStack()
-}, 60_000)
+})
 afterAll(() => stack?.stop(), 30_000)
 
 const http = { host: '127.0.0.1', port: 0 }
@@ -37,8 +37,11 @@ describe('the HTTP server of a service', () => {
     await until(async () => (await fetch(`${url}/readyz`)).status === 200)
     await stack.postgres.stop()
     await until(async () => (await fetch(`${url}/readyz`)).status === 503)
-    const answer = (await (await fetch(`${url}/readyz`)).json()) as { dependencies: { database: object } }
-    expect(answer).toMatchObject({
+    // Other dependencies may have had a bad moment of their own.
+    const answer = async () =>
+      (await (await fetch(`${url}/readyz`)).json()) as { dependencies: { database: { state: string } } }
+    await until(async () => (await answer()).dependencies.database.state === 'down')
+    expect(await answer()).toMatchObject({
       status: 'unavailable',
       state: 'running',
       dependencies: {
@@ -50,7 +53,7 @@ describe('the HTTP server of a service', () => {
     await until(async () => (await fetch(`${url}/readyz`)).status === 200)
     await running.stop()
     await expect(fetch(`${url}/livez`)).rejects.toThrow()
-  }, 30_000)
+  })
 
   it('tells whose fault it is: the request’s, the moment’s or the service’s', async () => {
     const { running, url, log } = await serve('faults', (own, service) => {
@@ -141,10 +144,11 @@ describe('the HTTP server of a service', () => {
     await until(() => isAsked)
     const beganMs = performance.now()
     await running.stop()
-    expect(performance.now() - beganMs).toBeLessThan(3_500)
+    // Whoever asks goes on asking for ever.
+    expect(performance.now() - beganMs).toBeLessThan(20_000)
     await expect(asked).rejects.toThrow()
     half.destroy()
-  }, 15_000)
+  })
 
   it('does not start with routes that cannot be declared', async () => {
     const twice: Routes = (own) => {
@@ -191,7 +195,7 @@ describe('a service as a process', () => {
         SCHEMA_REGISTRY_URL: settings.registryUrl,
         DATABASE_URL: settings.databaseUrl,
         TROUPE_NAMESPACE: settings.namespace ?? '',
-        TROUPE_STOP_TIMEOUT_MS: '20000',
+        TROUPE_STOP_TIMEOUT_MS: '60000',
         ...change,
       },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -213,28 +217,26 @@ describe('a service as a process', () => {
   it.each([
     ['/throw', 'nobody caught this'],
     ['/reject', 'nobody caught undefined'],
-  ])(
-    'says what nobody caught (%s), stops and ends with code 1',
-    async (path, message) => {
-      const { ended, http: url, said } = await start()
-      await fetch(`${url}${path}`, { method: 'POST' }).catch(() => {})
-      expect(await ended).toEqual([1, null])
-      expect(said()).toContain(message)
-      expect(said()).toContain('has stopped')
-    },
-    20_000,
-  )
+  ])('says what nobody caught (%s), stops and ends with code 1', async (path, message) => {
+    const { ended, http: url, said } = await start()
+    await fetch(`${url}${path}`, { method: 'POST' }).catch(() => {})
+    expect(await ended).toEqual([1, null])
+    expect(said()).toContain(message)
+    expect(said()).toContain('has stopped')
+  })
 
   it('waits for a request under way on SIGTERM, and ends at once on a second one', async () => {
     const { child, ended, http: url, said } = await start()
+    const asked = once(child, 'message')
     fetch(`${url}/never`).catch(() => {})
-    await fetch(`${url}/livez`)
+    expect(await asked).toMatchObject([{ asked: '/never' }])
     child.kill('SIGTERM')
     await until(() => said().includes('is asked to stop'))
     const beganMs = performance.now()
     child.kill('SIGTERM')
     expect((await ended)[0]).toBe(1)
-    expect(performance.now() - beganMs).toBeLessThan(3_000)
+    // Well before the first stop would have given up what it waits for.
+    expect(performance.now() - beganMs).toBeLessThan(30_000)
     expect(said()).not.toContain('has stopped')
-  }, 20_000)
+  })
 })

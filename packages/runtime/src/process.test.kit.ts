@@ -18,6 +18,9 @@ await run(bank, environment(), {
       void Promise.reject(undefined)
       return {}
     })
-    http.get('/never', () => new Promise(() => {}))
+    http.get('/never', () => {
+      process.send?.({ asked: '/never' })
+      return new Promise(() => {})
+    })
   },
 })

@@ -1,7 +1,14 @@
 // What other teams put into Kafka and the registry, and what comes out of a topic. Not part of the package.
 import { describe } from '@jest/globals'
 import { createCodec } from '@troupe/avro'
-import type { Codec, Log, OutgoingRecord, RawRecord } from '@troupe/core'
+import {
+  type Codec,
+  deadLetterHeaders,
+  headerNames,
+  type Log,
+  type OutgoingRecord,
+  type RawRecord,
+} from '@troupe/core'
 import { connectKafka, createReceiver, createRelay } from '@troupe/kafka'
 import type { Settings } from './environment.ts'
 import { keepingLog } from './fakes.test.kit.ts'
@@ -62,9 +69,13 @@ export async function foreignProducer(settings: Settings, closing: Closing) {
   }
 }
 
-/** Everything that a topic holds, as it comes. */
+/**
+ * Everything that a topic holds, as it comes: each event once, where it came first, since Kafka may hold it
+ * twice. A dead letter is told from others by the place of its event.
+ */
 export async function tape(settings: Settings, topic: string, closing: Closing): Promise<RawRecord[]> {
   const records: RawRecord[] = []
+  const seen = new Set<string>()
   const log = keepingLog()
   const receiver = createReceiver({
     connection: connectForeign(settings, 'tape', log),
@@ -73,13 +84,24 @@ export async function tape(settings: Settings, topic: string, closing: Closing):
     log,
     assign: async () => ({
       next: 0n,
-      take: async (batch) => void records.push(...batch.records),
+      take: async (batch) => void records.push(...batch.records.filter((one) => isNew(one, seen))),
       release: async () => {},
     }),
   })
   await receiver.start()
   closing.push(() => receiver.stop())
   return records
+}
+
+function isNew({ headers, topic, partition, offset }: RawRecord, seen: Set<string>): boolean {
+  const { topic: from, partition: of, offset: at } = deadLetterHeaders
+  const names = headers[from] === undefined ? [headerNames.source, headerNames.id] : [from, of, at]
+  const identity = names.every((name) => headers[name] !== undefined)
+    ? names.map((name) => String(headers[name]))
+    : [topic, partition, offset]
+  const isFirst = !seen.has(identity.join(' '))
+  seen.add(identity.join(' '))
+  return isFirst
 }
 
 /** A schema that is not Avro. */

@@ -20,11 +20,11 @@ let stack: TestStack
 const closing: Closing = []
 beforeAll(async () => {
   stack = await startTestStack()
-}, 60_000)
+})
 afterAll(async () => {
   for (const close of closing.splice(0)) await close()
   await stack?.stop()
-}, 30_000)
+})
 
 type Ecosystem = ReturnType<typeof ecosystem>
 
@@ -55,7 +55,7 @@ async function pay({ counter, own }: Started, number: number): Promise<void> {
 }
 
 async function booked({ bank, own }: Started, numbers: readonly number[]): Promise<void> {
-  await until(async () => (await bank.running.read(own.account('a'))).booked.length >= numbers.length, 30_000)
+  await until(async () => (await bank.running.read(own.account('a'))).booked.length >= numbers.length)
   expect((await bank.running.read(own.account('a'))).booked).toEqual(numbers)
 }
 
@@ -89,6 +89,7 @@ describe('a registry that is away', () => {
     try {
       await pay(again, 2)
       await booked(again, [1, 2])
+      await until(() => again.bank.running.status().isReady)
       const status = again.bank.running.status()
       expect(status).toMatchObject({
         isReady: true,
@@ -100,13 +101,13 @@ describe('a registry that is away', () => {
     } finally {
       await stack.registry.start()
     }
-    await until(() => isConfirmed(again.bank.running) && isConfirmed(again.counter.running), 20_000)
+    await until(() => isConfirmed(again.bank.running) && isConfirmed(again.counter.running))
     expect(await idOf(settings.bank, again.own.Booked)).toBeGreaterThan(0)
     await pay(again, 3)
     await booked(again, [1, 2, 3])
     expect(again.bank.log.lines.filter(({ level }) => level === 'error')).toEqual([])
     await stopBoth(again)
-  }, 60_000)
+  })
 
   it('failure 20: makes a changed schema wait, and its events, while the service stays up and says so', async () => {
     const { start, started } = await running('changed')
@@ -137,10 +138,10 @@ describe('a registry that is away', () => {
       await stack.registry.start()
     }
     await booked(later, [1, 2])
-    await until(() => later.bank.running.status().isReady, 20_000)
+    await until(() => later.bank.running.status().isReady)
     expect(later.bank.log.lines.filter(({ level }) => level === 'error')).toEqual([])
     await Promise.all([stopBoth(later), started.counter.running.stop()])
-  }, 60_000)
+  })
 })
 
 describeOnEmbedded('a registry that was emptied under running services', () => {
@@ -160,11 +161,10 @@ describeOnEmbedded('a registry that was emptied under running services', () => {
     await booked(started, [1, 2])
     await until(
       async () => (await idOf(settings.bank, Booked)) > 0 && (await idOf(settings.bank, PaidIn)) > 0,
-      30_000,
     )
     const after = await idOf(settings.bank, Booked)
     expect(after).toBeLessThan(before)
-    await until(() => isConfirmed(started.bank.running) && isConfirmed(started.counter.running), 20_000)
+    await until(() => isConfirmed(started.bank.running) && isConfirmed(started.counter.running))
     await pay(started, 3)
     await booked(started, [1, 2, 3])
     await until(() => seen.length === 3)
@@ -200,11 +200,11 @@ describeOnEmbedded('a registry that was emptied under running services', () => {
     const reader = stack.create(late, await stack.settings('emptied-late'))
     await reader.running.start()
     const noted = async () => (await reader.running.read(started.own.account('a'))).booked
-    await until(async () => (await noted()).length === 3, 20_000)
+    await until(async () => (await noted()).length === 3)
     expect(await noted()).toEqual([1, 2, 3])
     await reader.running.stop()
     await stopBoth(started)
-  }, 60_000)
+  })
 })
 
 describe('an event that is ahead of its schema', () => {
@@ -224,17 +224,17 @@ describe('an event that is ahead of its schema', () => {
     for (let isNext = false; !isNext; ) {
       const id = 1 + (await register(settings, 'late-probe', anew(probe)))
       await publish({ topic: Parcel.topic, value: bytesOf(Parcel, id, 1) })
-      await until(async () => (await waiting()) === '1' || (await isTaken(settings, id)), 20_000)
+      await until(async () => (await waiting()) === '1' || (await isTaken(settings, id)))
       isNext =
         (await register(settings, 'late-parcels-value', { ...Parcel.schema, doc: randomUUID() })) === id
     }
     expect(log.lines.filter(({ message }) => /waits for a schema/.test(message)).length).toBeGreaterThan(0)
-    await until(async () => (await bank.read(own.account('a'))).booked.length > 0, 20_000)
+    await until(async () => (await bank.read(own.account('a'))).booked.length > 0)
     await until(async () => (await waiting()) === '0')
     expect((await bank.read(own.account('a'))).booked).toEqual([1])
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
     await bank.stop()
-  }, 60_000)
+  })
 })
 
 const probe = { type: 'record', name: 'Probe', fields: [] }
@@ -274,7 +274,7 @@ describe('another team’s event, without Troupe’s headers', () => {
     await publish({ topic, value: Buffer.from('garbage') })
     await publish({ topic, value: bytesOf(Parcel, 99_999, 5) })
     await publish({ topic, value: bytesOf(Parcel, id, 6) })
-    await until(async () => (await bank.read(own.account('a'))).booked.length === 3, 20_000)
+    await until(async () => (await bank.read(own.account('a'))).booked.length === 3)
     expect((await bank.read(own.account('a'))).booked).toEqual([1, 2, 6])
     await until(() => dead.length === 2)
     expect(dead.map(({ headers }) => String(headers['troupe_error_code']))).toEqual([
@@ -288,7 +288,7 @@ describe('another team’s event, without Troupe’s headers', () => {
     ])
     expect(log.lines.filter(({ message }) => /is passed over on acme-parcels/.test(message))).toHaveLength(3)
     await bank.stop()
-  }, 60_000)
+  })
 })
 
 /** An event of a team that does not know Troupe: its topic is its own. */

@@ -17,11 +17,11 @@ let stack: TestStack
 const closing: Closing = []
 beforeAll(async () => {
   stack = await startTestStack()
-}, 60_000)
+})
 afterAll(async () => {
   for (const close of closing.splice(0)) await close()
   await stack?.stop()
-}, 30_000)
+})
 
 const account = document<{ readonly booked: readonly number[] }>({
   name: 'account',
@@ -82,6 +82,7 @@ function ecosystem(name: string, { refuses, perform }: Behaviour) {
     pay,
     remind,
     calm,
+    PaidIn,
     Reminded,
     bank: service({ name: `${name}-bank`, reactions: { book: books } }),
   }
@@ -122,23 +123,23 @@ describe('a parked key', () => {
       refuses: (data) => data.account === 'odd' && !isMended,
     })
     for (const number of [1, 2, 3]) for (const name of ['odd', 'even']) await pay(name, number)
-    await until(async () => (await bank.read(account('even'))).booked.length === 3, 20_000)
+    await until(async () => (await bank.read(account('even'))).booked.length === 3)
     await until(() => bank.status().parked.events === 3)
     expect(bank.status()).toMatchObject({ isReady: true, parked: { keys: 1, held: 0, events: 3 } })
     expect((await bank.read(account('odd'))).booked).toEqual([])
     await bank.stop()
 
     const next = await started(own.bank, settings.bank)
-    await until(() => next.status().parked.events === 3, 20_000)
+    await until(() => next.status().parked.events === 3)
     await pay('odd', 4)
     isMended = true
-    await until(async () => (await next.read(account('odd'))).booked.length === 4, 20_000)
+    await until(async () => (await next.read(account('odd'))).booked.length === 4)
     expect((await next.read(account('odd'))).booked).toEqual([1, 2, 3, 4])
     expect((await next.read(account('even'))).booked).toEqual([1, 2, 3])
     await until(() => next.status().parked.keys === 0)
     expect(dead).toEqual([])
     await next.stop()
-  }, 60_000)
+  })
 })
 
 describe('a scheduled event', () => {
@@ -155,10 +156,10 @@ describe('a scheduled event', () => {
     // Kafka may hold an event twice, under one id: an instance that starts publishes what another has in hand.
     const once = () =>
       new Map(said.map(({ headers, value }) => [String(headers[headerNames.id]), numberOf(value)]))
-    await until(() => once().size === 2, 20_000)
+    await until(() => once().size === 2)
     expect([...once().values()]).toEqual([1, 3])
     await Promise.all(both.map((one) => one.stop()))
-  }, 60_000)
+  })
 })
 
 describe('a call to the outside', () => {
@@ -176,18 +177,20 @@ describe('a call to the outside', () => {
         throw new Error('no answer')
       },
     })
-    // Nothing is heard while the bank is away, so that all of it is one batch.
+    // Nothing is heard while the bank is away, and all of it is there when it comes: it is one batch.
     await bank.stop()
+    const paid = await tape(settings.bank, own.PaidIn.topic, closing)
     for (const name of ['slow', 'a', 'b', 'c']) await pay(name, 1)
+    await until(() => paid.length === 4)
     const first = await started(own.bank, settings.bank)
-    await until(() => calls.length === 4, 20_000)
+    await until(() => calls.length === 4)
     await first.stop()
     const next = await started(own.bank, settings.bank)
     for (const name of ['slow', 'a', 'b', 'c'])
-      await until(async () => (await next.read(account(name))).booked.length === 1, 20_000)
+      await until(async () => (await next.read(account(name))).booked.length === 1)
     expect(calls.toSorted()).toEqual(['a/1', 'b/1', 'c/1', 'slow/1', 'slow/1'])
     await next.stop()
-  }, 60_000)
+  })
 
   it('waits behind its breaker while all of them fail, and none of its events is given up', async () => {
     let isDown = true
@@ -200,16 +203,13 @@ describe('a call to the outside', () => {
       },
     })
     for (const name of ['a', 'b', 'c']) await pay(name, 1)
-    await until(
-      () => made > 5 && Object.values(bank.status().breakers).some((one) => one !== 'closed'),
-      20_000,
-    )
+    await until(() => made > 5 && Object.values(bank.status().breakers).some((one) => one !== 'closed'))
     expect(bank.status().isReady).toBe(true)
     isDown = false
     for (const name of ['a', 'b', 'c'])
-      await until(async () => (await bank.read(account(name))).booked.length === 1, 20_000)
+      await until(async () => (await bank.read(account(name))).booked.length === 1)
     await until(() => Object.values(bank.status().breakers).every((one) => one === 'closed'))
     expect(dead).toEqual([])
     await bank.stop()
-  }, 60_000)
+  })
 })

@@ -6,6 +6,7 @@ import {
   dropDatabaseAt,
   type EmbeddedPostgres,
   type EmbeddedRegistry,
+  freePort,
   startBroker,
   startPostgres,
   startRegistry,
@@ -68,7 +69,7 @@ async function embeddedParts(): Promise<StackParts> {
 async function restartable<One extends { readonly port: number; stop(): Promise<void> }>(
   start: (port: number) => Promise<One>,
 ): Promise<Part & { now(): One }> {
-  let one = await start(0)
+  let one = await start(await freePort())
   const { port } = one
   return {
     now: () => one,

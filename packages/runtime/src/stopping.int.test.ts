@@ -8,12 +8,12 @@ import { startTcpProxy } from './tcp-proxy.test.kit.ts'
 let stack: TestStack
 beforeAll(async () => {
   stack = await startTestStack()
-}, 60_000)
+})
 afterAll(() => stack?.stop(), 30_000)
 
 const stopTimeoutMs = 1_000
 /** What closing may take beyond the setting on a machine that is busy with other tests. */
-const smallMs = 2_500
+const smallMs = 8_000
 
 async function expectStopInTime(running: RunningService): Promise<void> {
   const beganMs = performance.now()
@@ -100,7 +100,7 @@ describe('stopping a service', () => {
     await until(async () => (await second.running.read(own.account('a'))).booked.length > 0)
     expect(first.log.lines.filter(({ level }) => level === 'error')).toEqual([])
     await Promise.all([counter.running.stop(), second.running.stop()])
-  }, 30_000)
+  })
 
   it('whose database is gone while commands and events wait for it ends, and they fail with a reason', async () => {
     const own = ecosystem('gone')
@@ -120,7 +120,7 @@ describe('stopping a service', () => {
     await until(() => counter.running.status().dependencies.database.state === 'down')
     await Promise.all([expectStopInTime(counter.running), expectStopInTime(bank.running)])
     await expect(asked).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
-  }, 30_000)
+  })
 
   it('whose Kafka is gone ends; what was not published is published by the next start', async () => {
     const own = ecosystem('unheard')
@@ -140,7 +140,7 @@ describe('stopping a service', () => {
       'publishing what an earlier process left in the outbox',
     )
     await Promise.all([again.running.stop(), heard.running.stop()])
-  }, 40_000)
+  })
 })
 
 describe('a start that fails', () => {

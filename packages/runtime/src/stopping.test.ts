@@ -51,7 +51,7 @@ describe('letting go', () => {
     const { stop, log } = open(change)
     const beganMs = performance.now()
     await stop(200)
-    expect(performance.now() - beganMs).toBeLessThan(200 + 1_800)
+    expect(performance.now() - beganMs).toBeLessThan(200 + 9_800)
     expect(log.lines.filter(({ message }) => message.includes('did not end in time'))).not.toEqual([])
   })
 

@@ -1,3 +1,4 @@
+import { freePort } from '@troupe/embedded'
 import net from 'node:net'
 
 /** Stands between a service and what it needs. */
@@ -63,7 +64,7 @@ export async function startTcpProxy(
     })
   })
   const listen = (port: number) => new Promise<void>((resolve) => listener.listen(port, host, resolve))
-  await listen(0)
+  await listen(await freePort())
   const { port } = listener.address() as net.AddressInfo
   return Object.assign(proxy, {
     port,

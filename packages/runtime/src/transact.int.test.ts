@@ -31,7 +31,7 @@ import { startTcpProxy, type Treatment } from './tcp-proxy.test.kit.ts'
 let server: EmbeddedPostgres
 beforeAll(async () => {
   server = await startPostgres({ fsync: false })
-}, 60_000)
+})
 afterAll(() => server?.stop(), 30_000)
 
 type Trick = (data: Paid, context: TransactContext<typeof Booked>) => unknown
@@ -387,7 +387,7 @@ describe('a reaction in SQL that fails', () => {
     await expect(holder).rejects.toThrow()
     await retryDue(instance, partition)
     expect(await balanceOf(instance)).toBe(1)
-  }, 20_000)
+  })
 })
 
 describe('a reaction in SQL that calls the outside', () => {
@@ -551,7 +551,7 @@ describe('a step in SQL and its undo', () => {
     expect(undone + barred).toBe(sagas)
     expect(await balanceOf(one, 'hot')).toBe(0)
     expect(instances.flatMap((instance) => sentBy(instance)).length).toBe(2 * undone)
-  }, 60_000)
+  })
 })
 
 describe('a transaction of SQL and ledger', () => {
@@ -675,5 +675,5 @@ describe('a transaction of SQL and ledger', () => {
     )
     expect(connections?.count).toBeLessThanOrEqual(4)
     expect(await entriesIn(instance, 'undefined')).toHaveLength(12)
-  }, 20_000)
+  })
 })

@@ -58,11 +58,11 @@ beforeAll(async () => {
   server = await startPostgres({ fsync: false })
   databaseUrl = await server.createDatabase({ name: 'inventory' })
   stories = await specifyOn(inventory, { databaseUrl, ids: { reservation: uuid } })
-}, 60_000)
+})
 afterAll(async () => {
   await stories?.close()
   await server?.stop()
-}, 30_000)
+})
 
 describe('a story of a service with tables', () => {
   it('is told when it is awaited, from its beginning, and leaves nothing to the next one', async () => {

@@ -58,7 +58,7 @@ describe('GET /stock', () => {
   let harness: EventTestHarness
 
   beforeAll(async () => {
-    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 60_000 })
     const items = [{ sku: 'book', quantity: 2 }]
     const paid = { orderId: 'o1', paymentId: reservationId, amountCents: 1_000, items }
     await harness.publish(PaymentProcessed({ ...paid, shipTo: { country: 'DE' } }))
@@ -69,11 +69,11 @@ describe('GET /stock', () => {
     http.setNotFoundHandler(notFoundHandler)
     routes(http, harness.service('inventory'))
     url = await http.listen({ host: '127.0.0.1', port: 0 })
-  }, 60_000)
+  })
   afterAll(async () => {
     await http?.close()
     await harness?.stop()
-  }, 30_000)
+  })
 
   async function ask(path: string): Promise<{ readonly status: number; readonly json: unknown }> {
     const response = await fetch(`${url}${path}`)

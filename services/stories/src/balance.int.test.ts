@@ -38,7 +38,7 @@ describe('any mix of orders', () => {
   beforeAll(async () => {
     harness = await EventTestHarness.start({
       services: [order, payment, inventory, shipping],
-      timeoutMs: 60_000,
+      timeoutMs: 150_000,
     })
   })
   afterAll(() => harness?.stop())
@@ -114,5 +114,5 @@ describe('any mix of orders', () => {
       ),
       { numRuns: 2, endOnFailure: true },
     )
-  }, 120_000)
+  })
 })

@@ -61,7 +61,7 @@ describe('services that run without the others', () => {
   })
 
   it('order and payment undo what inventory, which does not run, could not do', async () => {
-    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 60_000 })
     await harness.publish(received('order-123'))
     await harness.expectEvent(PaymentProcessed)
     await harness.publish(InventoryFailed({ orderId: 'order-123', reason: 'Out of stock' }))
@@ -74,7 +74,7 @@ describe('services that run without the others', () => {
   })
 
   it('payment charges once, refunds once, and refunds nothing that it declined', async () => {
-    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000 })
     await harness.publish(received('o1'))
     await harness.expectEvent(PaymentProcessed, { orderId: 'o1', amountCents: 2_500 })
     await harness.publish(InventoryFailed({ orderId: 'o1', reason: 'none left' }))
@@ -91,7 +91,7 @@ describe('services that run without the others', () => {
   })
 
   it('inventory never reserves what was called off before it was asked for', async () => {
-    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 60_000 })
     await harness.publish(ShippingFailed({ orderId: 'o1', reason: 'not served' }))
     await harness.atRest()
     await harness.publish(processed('o1'))
@@ -101,7 +101,7 @@ describe('services that run without the others', () => {
   })
 
   it('inventory releases once what it reserved, however often it is told, and does not reserve it again', async () => {
-    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 60_000 })
     await harness.publish(processed('o1'))
     await harness.expectEvent(InventoryReserved, { orderId: 'o1' })
     await harness.publish(ShippingFailed({ orderId: 'o1', reason: 'not served' }))
@@ -114,7 +114,7 @@ describe('services that run without the others', () => {
   })
 
   it('shipping schedules what is reserved, and says where it does not go', async () => {
-    harness = await EventTestHarness.start({ services: [shipping], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [shipping], timeoutMs: 60_000 })
     const items = [{ sku: 'book', quantity: 2 }]
     await harness.publish(InventoryReserved({ orderId: 'o1', reservationId: uuid, items, shipTo }))
     await harness.publish(
@@ -127,7 +127,7 @@ describe('services that run without the others', () => {
   it('failure 13: order gives up on an inventory that stays silent, and what it answers later is undone', async () => {
     harness = await EventTestHarness.start({
       services: [order, payment, inventory, shipping],
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       deadlinesMs: { ReservationOverdue: 50 },
     })
     await harness.stopService('inventory')
@@ -151,7 +151,7 @@ describe('services that run without the others', () => {
   it('failure 13: order gives up on a payment that stays silent, and refunds what is charged later', async () => {
     harness = await EventTestHarness.start({
       services: [order, payment],
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       deadlinesMs: { OrderOverdue: 50 },
     })
     await harness.stopService('payment')
@@ -165,7 +165,7 @@ describe('services that run without the others', () => {
   })
 
   it('order stays cancelled, whatever arrives later', async () => {
-    harness = await EventTestHarness.start({ services: [order], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [order], timeoutMs: 60_000 })
     await harness.publish(PaymentFailed({ orderId: 'o1', reason: 'card declined' }))
     await harness.expectEvent(OrderCancelled, { orderId: 'o1' })
     await harness.publish(

@@ -50,9 +50,9 @@ function processed(orderId: string, quantity: number) {
 
 /** Asks until it is so. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const untilMs = performance.now() + 30_000
+  const untilMs = performance.now() + 60_000
   while (!(await isSo())) {
-    if (performance.now() > untilMs) throw new Error(`Not so within 30 s: ${isSo.toString()}`)
+    if (performance.now() > untilMs) throw new Error(`Not so within 60 s: ${isSo.toString()}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
@@ -65,7 +65,7 @@ describe('when things go wrong', () => {
   })
 
   it('an event that is published twice under one id has one effect', async () => {
-    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [inventory], timeoutMs: 60_000 })
     await harness.publish(processed('o1', 3), { id: 'same' })
     await harness.publish(processed('o1', 3), { id: 'same' })
     await harness.expectEvent(InventoryReserved)
@@ -79,7 +79,7 @@ describe('when things go wrong', () => {
   it('a service that is restarted in the middle of a burst does everything once', async () => {
     harness = await EventTestHarness.start({
       services: [order, payment, inventory, shipping],
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     })
     const running = harness.service('order')
     const placing = Array.from({ length: 40 }, () => running.decide(placeOrder, orderFor()))
@@ -94,18 +94,22 @@ describe('when things go wrong', () => {
   })
 
   it('a gateway that is out of order keeps those who need it, and nobody else; then each order is charged once', async () => {
-    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 30_000, partitions: 1 })
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000, partitions: 1 })
     const running = harness.service('payment')
     const orderIds = Array.from({ length: 12 }, (_, n) => `parked-${n}`)
     // Money is taken, and nobody hears of it.
     gateway.behave({ is: 'dropping' })
     for (const orderId of orderIds) await harness.publish(received(orderId))
     await until(() => running.status().parked.paused === orderIds.length)
-    expect(running.status()).toMatchObject({ isReady: true, breakers: { chargeCard: 'open' } })
+    // Now and then it tries one call, and is half open.
+    await until(() => {
+      const { isReady, breakers } = running.status()
+      return isReady && breakers['chargeCard'] === 'open'
+    })
     await harness.publish(OrderAbandoned({ orderId: 'elsewhere', reason: 'no answer' }))
     for (const orderId of orderIds.slice(0, 4)) await harness.publish(received(orderId))
     // Passed, and not set aside: it needs no call. Those behind a key that waits do wait.
-    await until(async () => (await running.progress()).some(({ next }) => next === 17n))
+    await until(async () => (await running.progress()).some(({ next }) => (next ?? 0n) >= 17n))
     expect(running.status().parked).toMatchObject({ keys: 12, events: 16 })
 
     gateway.behave({ is: 'well' })
@@ -121,7 +125,7 @@ describe('when things go wrong', () => {
   })
 
   it('bytes that are no event go to the dead letters untouched, and the partition flows on', async () => {
-    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000, partitions: 1 })
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000, partitions: 1 })
     const { topic } = OrderReceived
     const headers = {
       [headerNames.type]: 'OrderReceived',
@@ -157,7 +161,7 @@ describe('when things go wrong', () => {
   })
 
   it('an order whose end is told before anybody placed it ends once, and stays as it ended', async () => {
-    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 60_000 })
     await harness.publish(PaymentFailed({ orderId: 'o1', reason: 'card declined' }))
     await harness.expectEvent(OrderCancelled, { orderId: 'o1' })
     await harness.publish(received('o1'))
@@ -179,7 +183,7 @@ describe('when things go wrong', () => {
   })
 
   it('an order that is received twice, under two ids, is declined once and ends once', async () => {
-    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 60_000 })
     const { orderId } = await harness
       .service('order')
       .decide(placeOrder, orderFor({ cardToken: 'tok_declined' }))
@@ -191,7 +195,7 @@ describe('when things go wrong', () => {
   })
 
   it('a text that a database would choke on is stored and given back as it came', async () => {
-    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 15_000 })
+    harness = await EventTestHarness.start({ services: [order, payment], timeoutMs: 60_000 })
     const reason = 'NUL \0 and a mask \u{1F3AD}'
     await harness.publish(received('o1'))
     await harness.expectEvent(PaymentProcessed, { orderId: 'o1' })
@@ -204,24 +208,29 @@ describe('when things go wrong', () => {
 
 describe('expectations that are not met', () => {
   it('say what was seen instead, in order', async () => {
-    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000 })
     try {
       await harness.publish(received('o1'))
+      await harness.expectEvent(OrderReceived)
       await harness.expectEvent(PaymentProcessed)
+      // Topics are read side by side: any of the two may have been the first.
+      const seen = harness.seen().map(({ description }) => description)
+      expect(seen.toSorted()).toEqual([
+        expect.stringMatching(/^OrderReceived by order, saga o1: /),
+        expect.stringMatching(/^PaymentProcessed by payment, saga o1: /),
+      ])
       const failure = harness.expectEvent(PaymentProcessed, { orderId: 'o2' }, { timeoutMs: 50 })
       await expect(failure).rejects.toThrow(
         /PaymentProcessed with \{ orderId: 'o2' \} did not come within 50 ms/,
       )
-      await expect(failure).rejects.toThrow(
-        /1\. OrderReceived by order, saga o1: .*\n {2}2\. PaymentProcessed by payment, saga o1: /,
-      )
+      await expect(failure).rejects.toThrow(seen.map((line, index) => `  ${index + 1}. ${line}`).join('\n'))
     } finally {
       await harness.stop()
     }
   })
 
   it('fail a test that expects nothing and gets something', async () => {
-    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 15_000 })
+    const harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000 })
     try {
       await harness.publish(received('o1'))
       await expect(harness.expectNoEvent(PaymentProcessed)).rejects.toThrow(

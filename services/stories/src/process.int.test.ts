@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { type EmbeddedStack, startStack } from '@troupe/embedded'
+import { type EmbeddedStack, freePort, startStack } from '@troupe/embedded'
 import { type GatewayServer, startGateway } from '@troupe-demo/gateway'
 import { createServer } from 'node:net'
 import { notServed, orderFor } from './orders.ts'
@@ -22,7 +22,7 @@ beforeAll(async () => {
   for (const name of ['order', 'payment', 'inventory', 'shipping']) {
     databases.set(name, await stack.postgres.createDatabase({ name }))
   }
-}, 60_000)
+})
 afterEach(async () => {
   for (const { child, ended } of started.splice(0)) {
     child.kill('SIGKILL')
@@ -93,7 +93,8 @@ describe('a service as a process', () => {
     async (name, value, message) => {
       const { code, stderr, stdout } = await start('payment', {
         [name]: value,
-        TROUPE_START_TIMEOUT_MS: '700',
+        // Long enough to have asked once.
+        TROUPE_START_TIMEOUT_MS: '4000',
       }).ended
       expect(stderr).toMatch(message)
       expect(code).toBe(1)
@@ -105,7 +106,7 @@ describe('a service as a process', () => {
     const url = new URL(databases.get('payment') ?? '')
     url.password = 'hunter2'
     // Long enough for a slow machine: a refused password is not waited out.
-    const settings = { DATABASE_URL: url.href, TROUPE_START_TIMEOUT_MS: '20000' }
+    const settings = { DATABASE_URL: url.href, TROUPE_START_TIMEOUT_MS: '60000' }
     const { code, stderr, stdout } = await start('payment', settings).ended
     expect(code).toBe(1)
     expect(stderr).toMatch(/password authentication failed.*DATABASE_URL/s)
@@ -127,8 +128,10 @@ describe('a service as a process', () => {
     const one = start('payment')
     const http = await one.running
     expect((await fetch(`${http}/livez`)).status).toBe(200)
-    const ready = await fetch(`${http}/readyz`)
-    expect(ready.status).toBe(200)
+    const ready = await until(
+      () => fetch(`${http}/readyz`),
+      ({ status }) => status === 200,
+    )
     expect(await ready.json()).toMatchObject({
       status: 'ok',
       dependencies: { kafka: { state: 'up' }, database: { state: 'up' } },
@@ -142,7 +145,7 @@ describe('a service as a process', () => {
     const one = start('payment', {
       KAFKA_BROKERS: '127.0.0.1:1',
       HTTP_ADDRESS: `127.0.0.1:${port}`,
-      TROUPE_START_TIMEOUT_MS: '30000',
+      TROUPE_START_TIMEOUT_MS: '120000',
     })
     const answer = await until(
       () =>
@@ -182,6 +185,7 @@ describe('four processes', () => {
     const http = `http://127.0.0.1:${await freePort()}`
     const change = (name: string): Settings => ({
       TROUPE_SESSION_TIMEOUT_MS: '1000',
+      TROUPE_START_TIMEOUT_MS: '180000',
       ...(name === 'order' ? { HTTP_ADDRESS: http.slice('http://'.length) } : {}),
     })
     const running = new Map(names.map((name) => [name, start(name, change(name))]))
@@ -203,18 +207,19 @@ describe('four processes', () => {
       await one?.ended
       running.set(name, start(name, change(name)))
     }
-    await Promise.all(placing)
+    // Who does not come back says why.
+    await Promise.all([...placing, ...[...running.values()].map((one) => one.running)])
 
     const states = await until(
       () => ordersAt(http).catch(() => new Map<string, string>()),
       (all) => [...placed].every((id) => hasEnded(all.get(id))),
-      60_000,
+      150_000,
     )
     expect(states.size).toBe(ordersMax)
     expect([...states.values()].filter((state) => state === 'completed')).toHaveLength(160)
     const book = await json<{ held: number }>(`${await running.get('inventory')?.running}/stock/book`)
     expect(book.held).toBe(160 * 2)
-  }, 120_000)
+  })
 })
 
 function hasEnded(state: string | undefined): boolean {
@@ -234,15 +239,7 @@ async function placeInsisting(http: string, idempotencyKey: string, change: obje
   const orderId = await until(
     () => post().catch(() => undefined),
     (found) => found !== undefined,
-    60_000,
+    150_000,
   )
   return orderId ?? ''
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -57,7 +57,7 @@ export function startProcess(name: string, settings: Readonly<Record<string, str
 export async function until<T>(
   ask: () => Promise<T>,
   isIt: (answer: T) => boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const untilMs = performance.now() + timeoutMs
   for (;;) {

@@ -17,7 +17,7 @@ describe('the order story', () => {
   beforeAll(async () => {
     harness = await EventTestHarness.start({
       services: [order, payment, inventory, shipping],
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     })
   })
   afterAll(() => harness?.stop())

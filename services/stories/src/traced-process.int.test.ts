@@ -4,12 +4,12 @@ import {
   type Broker,
   type EmbeddedPostgres,
   type EmbeddedRegistry,
+  freePort,
   startBroker,
   startPostgres,
   startRegistry,
 } from '@troupe/embedded'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Collector, type OtlpSpan, startCollector } from './collector.ts'
@@ -28,12 +28,12 @@ const started: ServiceProcess[] = []
 
 beforeAll(async () => {
   ;[kafka, registry, postgres, collector] = await Promise.all([
-    startBroker({ dir: join(folder, 'kafka') }),
+    startBroker({ dir: join(folder, 'kafka'), port: await freePort() }),
     startRegistry({ dir: join(folder, 'registry') }),
     startPostgres({ dir: join(folder, 'postgres'), fsync: false }),
     startCollector(),
   ])
-}, 60_000)
+})
 afterEach(async () => {
   for (const { child, ended } of started.splice(0)) {
     child.kill('SIGKILL')
@@ -43,7 +43,7 @@ afterEach(async () => {
 afterAll(async () => {
   await Promise.all([kafka?.stop(), registry?.stop(), postgres?.stop(), collector?.stop()])
   rmSync(folder, { recursive: true, force: true })
-}, 30_000)
+})
 
 /** A service in an ecosystem of its own, that sends what it has at once. */
 function start(name: string, databaseUrl: string, change: Record<string, string>): ServiceProcess {
@@ -84,9 +84,16 @@ describe('a service process with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     const [http] = await Promise.all([order.running, payment.running])
     const traceId = 'a'.repeat(32)
     const saga = await place(http, { traceparent: `00-${traceId}-b7ad6b7169203331-01` })
+    const names = [
+      'POST /orders',
+      'decide placeOrder',
+      'create traced.order.events',
+      'process traced.order.events',
+      'create traced.payment.events',
+    ]
     const mine = await until(
       async () => collector.spans().filter((span) => span.traceId === traceId),
-      (spans) => spans.length >= 5,
+      (spans) => names.every((wanted) => spans.some(({ name }) => name === wanted)),
     )
     const named = (name: string): OtlpSpan | undefined => mine.find((span) => span.name === name)
     const request = named('POST /orders')
@@ -113,7 +120,7 @@ describe('a service process with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     order.child.kill('SIGTERM')
     expect(await order.ended).toMatchObject({ code: 0 })
     expect(collector.spans().filter(({ name }) => /readyz|livez|metrics/.test(name))).toEqual([])
-  }, 60_000)
+  })
 
   it('publishes what a crash left in its outbox in the trace that it had', async () => {
     const [orders, payments] = await Promise.all(
@@ -148,8 +155,9 @@ describe('a service process with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
           .flatMap(({ name, links = [] }) => (name === 'send crashed.order.events' ? links : [])),
       (links) => links.length > 0,
     )
-    expect(sent).toMatchObject([{ traceId, spanId: handled?.parentSpanId }])
-  }, 90_000)
+    // Every attempt is told of, those of the process that was killed too.
+    for (const link of sent) expect(link).toMatchObject({ traceId, spanId: handled?.parentSpanId })
+  })
 
   it('speaks protobuf unless it is told otherwise, and with what headers it is told', async () => {
     const before = collector.deliveries.length
@@ -171,16 +179,12 @@ describe('a service process with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     order.child.kill('SIGTERM')
     const { stdout } = await order.ended
     expect(stdout).not.toContain('secret')
-  }, 60_000)
+  })
 
   it('runs, says once that nobody takes its spans, and stops in time, when the collector is away or refuses', async () => {
-    const nobody = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => nobody.once('listening', resolve))
-    const { port } = nobody.address() as { port: number }
-    await new Promise((resolve) => nobody.close(resolve))
     const order = start('order', await postgres.createDatabase({ name: 'alone_order' }), {
       TROUPE_NAMESPACE: 'alone',
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
       OTEL_EXPORTER_OTLP_TIMEOUT: '100',
       OTEL_TRACES_SAMPLER: 'nonsense',
     })
@@ -201,7 +205,7 @@ describe('a service process with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(ended.stdout.split('spans cannot be delivered')).toHaveLength(2)
     expect(ended.stdout).toContain('OTEL_TRACES_SAMPLER')
     expect(ended.stdout).not.toContain('"level":50')
-  }, 60_000)
+  })
 })
 
 describe('a service process that names no collector', () => {
@@ -228,5 +232,5 @@ describe('a service process that names no collector', () => {
       .spans()
       .filter(({ service, name }) => service === 'order' && name.includes('quiet'))
     expect(since).toEqual([])
-  }, 60_000)
+  })
 })

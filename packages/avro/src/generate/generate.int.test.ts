@@ -51,7 +51,7 @@ describe('generate', () => {
     expect((await run('generate')).code).toBe(0)
     await write('src/use.ts', use)
     await compile()
-  }, 120_000)
+  })
 
   it('exports every name by name, with the owner in front of types that several owners have', async () => {
     await write(

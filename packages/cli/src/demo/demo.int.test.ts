@@ -16,7 +16,7 @@ import {
 import type { DemoReport } from './demo-report.ts'
 
 // These start the whole ecosystem from `dist`, as users do.
-const slowMs = 90_000
+const slowMs = 300_000
 
 afterEach(stopAllTroupes, slowMs)
 
@@ -94,7 +94,7 @@ describe('troupe demo', () => {
       demo.child.kill('SIGINT')
       demo.child.kill('SIGINT')
       expect(await demo.ended).toBe(130)
-      expect(await survivorsOf(family, 10_000)).toEqual([])
+      expect(await survivorsOf(family, 60_000)).toEqual([])
       expect(existsSync(dirname(dataFolderOf(family)))).toBe(false)
     },
     slowMs,
@@ -108,7 +108,7 @@ describe('troupe demo', () => {
       const family = familyOf(demo.child.pid ?? 0)
       demo.child.kill('SIGKILL')
       expect(await demo.ended).toBe('SIGKILL')
-      expect(await survivorsOf(family, 20_000)).toEqual([])
+      expect(await survivorsOf(family, 60_000)).toEqual([])
       expect(existsSync(dirname(dataFolderOf(family)))).toBe(false)
     },
     slowMs,

@@ -72,7 +72,7 @@ describe('a service process', () => {
   })
 
   it('is killed with its whole group when it does not stop in time', async () => {
-    const one = fake(`process.on('SIGTERM', () => console.log('no')); ${runs}`, { stopGraceMs: 200 })
+    const one = fake(`process.on('SIGTERM', () => console.log('no')); ${runs}`, { stopGraceMs: 2_000 })
     await one.start()
     await one.stop()
     expect(one.state).toBe('stopped')

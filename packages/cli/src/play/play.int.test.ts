@@ -8,7 +8,7 @@ let ecosystem: Ecosystem
 beforeAll(async () => {
   // As on a stack that others use too.
   ecosystem = await startEcosystem({ namespace })
-}, 60_000)
+})
 afterEach(stopAllTroupes)
 afterAll(() => ecosystem.stop())
 

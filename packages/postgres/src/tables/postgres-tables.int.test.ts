@@ -6,7 +6,7 @@ import { postgresTables } from './postgres-tables.ts'
 let stores: Stores
 beforeAll(async () => {
   stores = await startStores()
-}, 60_000)
+})
 afterAll(() => stores?.stop(), 30_000)
 
 const opened: { close(): Promise<void> }[] = []

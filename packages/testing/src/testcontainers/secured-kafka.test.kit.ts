@@ -59,17 +59,20 @@ export async function startSecuredKafka(): Promise<SecuredKafka> {
       const client = connectKafka(settings('admin'), silent).open()
       const admin = client.kafka.admin()
       await admin.connect()
-      await admin.createAcls({
-        acl: rights.map((right) => ({
-          resourceType: type,
-          resourceName: name,
-          resourcePatternType: ResourcePatternTypes.LITERAL,
-          principal: `User:${user}`,
-          host: '*',
-          operation: AclOperationTypes[right],
-          permissionType: AclPermissionTypes.ALLOW,
-        })),
-      })
+      const acl = rights.map((right) => ({
+        resourceType: type,
+        resourceName: name,
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: `User:${user}`,
+        host: '*',
+        operation: AclOperationTypes[right],
+        permissionType: AclPermissionTypes.ALLOW,
+      }))
+      await admin.createAcls({ acl })
+      // The broker hears of it a while after the controller has it.
+      for (const one of acl)
+        while ((await admin.describeAcls(one)).resources.length === 0)
+          await new Promise((resolve) => setTimeout(resolve, 20))
       await admin.disconnect()
       client.destroy()
     },

@@ -61,7 +61,7 @@ describe('a stack in containers', () => {
     const subjects = async () =>
       (await registryRequest(String(stack?.registry.url), 'GET', '/subjects', 5_000)).body
     expect(await subjects()).toEqual([])
-    const harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 30_000 })
+    const harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 60_000 })
     expect(await subjects()).toEqual([expect.stringMatching(/\.host\.events-host\.Greeted$/)])
     await harness.publish(Knocked({ name: 'Ada' }))
     await harness.expectEvent(Greeted, { name: 'Ada' })
