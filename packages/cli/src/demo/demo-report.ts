@@ -12,7 +12,7 @@ export interface DemoReport {
   /** With `--orders`. */
   readonly load?: LoadReport
   readonly balance: Balance & { readonly sums: Sums }
-  /** Dead letters, and records that could not be read. */
+  /** Dead letters, and records that could not be read, since the start. */
   readonly troubles: readonly string[]
   readonly timings: EcosystemTimings & {
     /** All stories, or all orders. */
@@ -52,6 +52,13 @@ export function complaintsOf({ services }: Pick<Ecosystem, 'services'>): readonl
       .slice(-complaintsMax)
       .map(({ level, text }) => `${one.name} ${level}: ${text}`),
   )
+}
+
+/** That what was set aside before the start is not counted, where there is any. */
+export function earlierNote(count: number): readonly string[] {
+  return count === 0
+    ? []
+    : [`Not counted: ${count} dead letters or unreadable records from before. troupe dlq lists what is open.`]
 }
 
 /** What went otherwise than it should, a sentence each. */

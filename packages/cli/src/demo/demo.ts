@@ -19,7 +19,14 @@ import { Interruption, stopSignals } from '../terminal/stop-signals.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { addressesOf, addressLines } from './addresses.ts'
 import type { DemoOptions } from './demo-options.ts'
-import { complaintsOf, type DemoReport, hasGoneWell, type Played, problemsIn } from './demo-report.ts'
+import {
+  complaintsOf,
+  type DemoReport,
+  earlierNote,
+  hasGoneWell,
+  type Played,
+  problemsIn,
+} from './demo-report.ts'
 import { playLoad } from './play-load.ts'
 import { playStories } from './play-stories.ts'
 import { startNotes } from './start-notes.ts'
@@ -117,6 +124,7 @@ async function play(running: Running): Promise<number> {
     }
     if (options.json) terminal.print(JSON.stringify(report))
     else terminal.print(summary(report, terminal.colors))
+    for (const note of earlierNote(observer.earlierTroubles())) terminal.note(note)
     for (const problem of problemsIn(report)) terminal.note(terminal.noteColors.red(problem))
     if (!report.ok) for (const complaint of complaintsOf(ecosystem)) terminal.note(complaint)
     if (!options.once) await stayUp(running, drawing)

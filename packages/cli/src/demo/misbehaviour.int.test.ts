@@ -32,10 +32,7 @@ let stage: Stage
 
 beforeAll(async () => {
   ecosystem = await startEcosystem({ adminToken: token })
-  const { kafka, registry } = ecosystem.stack
-  const services = [order, payment, inventory, shipping]
-  observer = createObserver({ kafka: kafka.address, registryUrl: registry.url, services, log: silent })
-  await observer.start()
+  observer = await startedObserver()
   stage = { ecosystem, observer, orders: orderApi(http, ecosystem.urlOf('order')) }
 }, slowMs)
 
@@ -44,6 +41,14 @@ afterAll(async () => {
   http.close()
   await ecosystem?.stop()
 }, slowMs)
+
+async function startedObserver(): Promise<Observer> {
+  const { kafka, registry } = ecosystem.stack
+  const services = [order, payment, inventory, shipping]
+  const one = createObserver({ kafka: kafka.address, registryUrl: registry.url, services, log: silent })
+  await one.start()
+  return one
+}
 
 const story = (name: string): Story => {
   const found = stories.find((one) => one.name === name)
@@ -143,6 +148,16 @@ describe('what must be noticed', () => {
       const letter = { topic: 'payment.events', state: 'open' }
       expect([exitCode, JSON.parse(out)]).toEqual([0, [expect.objectContaining(letter)]])
       expect((await lettersOf('shipping')).out).toBe('[]\n')
+    },
+    slowMs,
+  )
+
+  it(
+    'and what was set aside before is told, and is not held against those who play now',
+    async () => {
+      const later = await startedObserver()
+      expect([later.troubles(), later.earlierTroubles()]).toEqual([[], observer.troubles().length])
+      await later.stop()
     },
     slowMs,
   )

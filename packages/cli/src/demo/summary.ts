@@ -8,14 +8,18 @@ export function summary(
     ok,
     stories,
     balance,
+    troubles,
     timings,
-  }: Pick<DemoReport, 'ok' | 'stories' | 'balance'> & { readonly timings: { readonly playedMs: number } },
+  }: Pick<DemoReport, 'ok' | 'stories' | 'balance' | 'troubles'> & {
+    readonly timings: { readonly playedMs: number }
+  },
   colors: Colors,
 ): string {
   const good = stories.filter((story) => story.ok).length
   const verdict = [
     ...(stories.length > 0 ? [`${good} of ${stories.length} stories ended as they should`] : []),
     balance.ok ? 'money and stock balance' : 'money or stock do not balance',
+    ...(troubles.length > 0 ? [`${troubles.length} dead letters or unreadable records`] : []),
     `${(timings.playedMs / 1_000).toFixed(1)} s`,
   ].join(', ')
   return [

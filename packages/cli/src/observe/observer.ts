@@ -58,8 +58,13 @@ export interface Observer extends Omit<Sightings, 'add'> {
   until<Found>(look: () => Found | undefined, signal: AbortSignal): Promise<Found>
   /** The services that hear an event type. */
   hearersOf(type: string): readonly string[]
-  /** What cannot be read, and what a service has set aside as a dead letter: a sentence each, the first few. */
+  /**
+   * What cannot be read, and what a service has set aside as a dead letter, since the start: a sentence each,
+   * the first few.
+   */
   troubles(): readonly string[]
+  /** How many of these were there before. */
+  earlierTroubles(): number
   stop(): Promise<void>
 }
 
@@ -83,15 +88,18 @@ export function createObserver(options: ObserverOptions): Observer {
   let history: ReadonlyMap<string, bigint> = new Map()
   let wakers: (() => void)[] = []
   const troubles: string[] = []
+  let earlierTroubles = 0
 
   async function take(records: readonly RawRecord[]): Promise<void> {
     const seenAtMs = performance.now()
     for (const record of records) {
+      const isHistory = record.offset < (history.get(laneOf(record)) ?? 0n)
       const event = await read(record, { types, codec, deadLetterTopics }).catch((error: unknown) => {
         if (isTroupeError(error) && retryVerdictOf(error) === 'wait') throw error
-        if (troubles.length < troublesMax) troubles.push(messageOf(error))
+        if (isHistory) earlierTroubles += 1
+        else if (troubles.length < troublesMax) troubles.push(messageOf(error))
       })
-      if (event) add({ event, seenAtMs, isHistory: record.offset < (history.get(laneOf(record)) ?? 0n) })
+      if (event) add({ event, seenAtMs, isHistory })
       positions.set(laneOf(record), record.offset + 1n)
     }
   }
@@ -146,6 +154,7 @@ export function createObserver(options: ObserverOptions): Observer {
       }),
     hearersOf: (type) => topology.events.find((event) => event.type === type)?.heardBy ?? [],
     troubles: () => troubles,
+    earlierTroubles: () => earlierTroubles,
     async stop() {
       await Promise.all([receiver.stop(), logEnds.close()])
     },

@@ -4,7 +4,7 @@ import { inventory } from '@troupe-demo/inventory'
 import { order } from '@troupe-demo/order'
 import { payment } from '@troupe-demo/payment'
 import { shipping } from '@troupe-demo/shipping'
-import { hasGoneWell, type Played, problemsIn } from '../demo/demo-report.ts'
+import { earlierNote, hasGoneWell, type Played, problemsIn } from '../demo/demo-report.ts'
 import { playLoad } from '../demo/play-load.ts'
 import { playStories } from '../demo/play-stories.ts'
 import { summary } from '../demo/summary.ts'
@@ -91,6 +91,7 @@ async function judged(playing: Playing): Promise<number> {
     timings: { playedMs, firstSagaMs: played.firstSagaMs },
   }
   terminal.print(options.json ? JSON.stringify(report) : summary(report, terminal.colors))
+  for (const note of earlierNote(observer.earlierTroubles())) terminal.note(note)
   for (const problem of problemsIn(report)) terminal.note(terminal.noteColors.red(problem))
   return report.ok ? 0 : 1
 }

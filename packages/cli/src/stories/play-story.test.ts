@@ -38,6 +38,7 @@ function stage(
     stop: async () => {},
     caughtUp: async () => {},
     troubles: () => [],
+    earlierTroubles: () => 0,
     hearersOf: (type) => (type === 'PaymentProcessed' ? ['inventory'] : []),
     until: (look, signal) =>
       new Promise((resolve, reject) => {
