@@ -82,6 +82,22 @@ export function linked(...signals: readonly AbortSignal[]): LinkedSignal {
   }
 }
 
+/** Aborted with the signal or when the time is over, until it is unlinked. */
+export function limited(signal: AbortSignal, ms: number): LinkedSignal {
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  const timer = setTimeout(abort, ms)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  return {
+    signal: shared(controller.signal),
+    unlink() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    },
+  }
+}
+
 /** A signal that many listen to at one time, each as long as it works: their number is no sign of a leak. */
 export function shared(signal: AbortSignal): AbortSignal {
   setMaxListeners(0, signal)

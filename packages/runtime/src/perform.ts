@@ -29,7 +29,7 @@ import {
   TroupeError,
   type WorkingSet,
 } from '@troupe/core'
-import { calledOff, linked, unlessAborted } from './abort.ts'
+import { calledOff, limited, unlessAborted } from './abort.ts'
 import type { Blocking } from './blocking.ts'
 import { type Breakers, notMade } from './breaker.ts'
 import { delaysOf } from './delays.ts'
@@ -201,13 +201,11 @@ async function once(
   { bound }: Delivery,
   { performTimeoutMs, signal, blocking }: PerformOptions,
 ): Promise<unknown> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), performTimeoutMs)
-  const { signal: either, unlink } = linked(signal, late.signal)
+  const { signal: inTime, unlink } = limited(signal, performTimeoutMs)
   try {
     return await unlessAborted(
-      Promise.resolve(blocking.watch(bound.name, () => call(either))),
-      either,
+      Promise.resolve(blocking.watch(bound.name, () => call(inTime))),
+      inTime,
       () =>
         new TroupeError(
           'TROUPE_REACTION_FAILED',
@@ -215,7 +213,6 @@ async function once(
         ),
     )
   } finally {
-    clearTimeout(timer)
     unlink()
   }
 }
