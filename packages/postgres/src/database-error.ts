@@ -49,6 +49,7 @@ interface ServerError extends Error {
   readonly code: string
   readonly severity: string
   readonly table?: string
+  readonly routine?: string
 }
 
 /** Where the ledger is, for people: never the password. */
@@ -83,6 +84,7 @@ const troubleOfOwnBySqlState: Readonly<Record<string, Trouble>> = {
   '08': 'unreachable',
   '25006': 'unreachable', // a standby, until the failover is through
   '25P03': 'unreachable', // the process was asleep for longer than a transaction may idle
+  '26000': 'unreachable', // somebody between us and the server dropped our prepared statements
   '28': 'denied',
   '40003': 'unreachable',
   '42501': 'denied',
@@ -98,6 +100,8 @@ const troubleOfOwnBySqlState: Readonly<Record<string, Trouble>> = {
 
 export function troubleOfOwn(error: unknown): Trouble {
   if (!isServerError(error)) return 'unreachable'
+  // Somebody has changed the table under a plan of this connection's: another connection makes a new one.
+  if (error.code === '0A000' && error.routine === 'RevalidateCachedQuery') return 'unreachable'
   return troubleOfOwnBySqlState[error.code] ?? troubleOfOwnBySqlState[error.code.slice(0, 2)] ?? 'bug'
 }
 

@@ -4,16 +4,22 @@ import type { Sql, SqlRows, SqlValue } from '@troupe/core'
 import type { ClientBase, QueryConfig } from 'pg'
 import { checked, fromTemplate, type SqlText } from './sql-text.ts'
 
-/** One statement, as it is sent: always as a message of its own, which holds no second one, whatever its values. */
+/**
+ * One statement, as it is sent: always as a message of its own, which holds no second one, whatever its values.
+ *
+ * @param name under which the connection remembers it, if it is to
+ */
 export async function ask(
   client: Pick<ClientBase, 'query'>,
   { text, values }: SqlText,
+  name?: string,
 ): Promise<SqlRows<object>> {
   // `queryMode` is missing in pg's types.
   const config: QueryConfig & { readonly queryMode: 'extended' } = {
     text,
     values: [...values],
     queryMode: 'extended',
+    ...(name === undefined ? {} : { name }),
   }
   const { rows, rowCount } = await client.query<object>(config)
   // Not enumerable: rows are compared, and printed, as rows.

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import type { Tables } from '@troupe/core'
+import type { Sql, Tables } from '@troupe/core'
 import { type Store, silentLog, startStores, type Stores } from '../stores.test.kit.ts'
 import { postgresTables } from './postgres-tables.ts'
 
@@ -131,6 +131,46 @@ describe('a transaction on tables', () => {
       { big: '10', list: [1, 2], nothing: null, yes: true, at, bytes: Buffer.from(bytes), text: 'x' },
     ])
     expect(rows.count).toBe(1)
+  })
+
+  it('has a statement that comes again planned once, and not every text that was ever run', async () => {
+    const tables = tablesIn(stores.make(), nameOf())
+    await tables.migrate([stock])
+    const transaction = tables.open()
+    const take = (sql: Sql, n: number) => sql`UPDATE stock SET free = free - ${n}`
+    for (let n = 1; n <= 4; n += 1) {
+      await transaction.unit(async (sql) => {
+        await take(sql, 0)
+        await sql.query(`SELECT ${n}`)
+      }, how)
+    }
+    const remembered = await transaction.unit(
+      (sql) =>
+        sql`SELECT statement, generic_plans + custom_plans AS uses FROM pg_prepared_statements WHERE name LIKE 'own %'`,
+      how,
+    )
+    expect(remembered).toMatchObject({
+      result: [{ statement: 'UPDATE stock SET free = free - $1', uses: '2' }],
+    })
+    await transaction.end()
+  })
+
+  it('blames nobody for a plan that somebody else’s migration made stale, and has a new one made', async () => {
+    const tables = tablesIn(stores.make(), nameOf())
+    await tables.migrate([stock])
+    const all = (sql: Sql) => sql`SELECT * FROM stock`
+    const look = async () => {
+      const transaction = tables.open()
+      try {
+        return await transaction.unit(all, how)
+      } finally {
+        await transaction.end()
+      }
+    }
+    for (let n = 1; n <= 3; n += 1) expect(await look()).toMatchObject({ result: [{ free: 3 }] })
+    await tables.migrate([stock, held])
+    await expect(look()).rejects.toMatchObject({ code: 'TROUPE_DATABASE_UNREACHABLE' })
+    expect(await look()).toMatchObject({ result: [{ free: 3, held: 0 }] })
   })
 
   it('stops waiting for a connection when it is called off', async () => {

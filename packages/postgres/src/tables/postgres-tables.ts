@@ -13,6 +13,7 @@ import { type LedgerSettings, quoted, settingsOf } from '../settings.ts'
 import { answerGraceMs, connectTimeoutMsMax, withOptions } from '../wire/connections.ts'
 import { ask, sqlOf } from './own-sql.ts'
 import { createSlots } from './slots.ts'
+import { createStatementNames } from './statement-names.ts'
 import { openTransaction } from './table-transaction.ts'
 
 export interface PostgresTablesOptions extends Omit<PostgresLedgerOptions, 'statementTimeoutMs'> {
@@ -40,6 +41,7 @@ export function postgresTables({ name, ledger, ...options }: PostgresTablesOptio
     query_timeout: statementTimeoutMs + answerGraceMs,
   })
   const takeSlot = createSlots(connectionsMax)
+  const names = createStatementNames()
 
   return {
     migrate: (migrations) =>
@@ -55,6 +57,7 @@ export function postgresTables({ name, ledger, ...options }: PostgresTablesOptio
         address,
         schema: quoted(settings.schema),
         statementTimeoutMs,
+        names,
         stored: ledger,
         onLate: (unit) =>
           log.warn(

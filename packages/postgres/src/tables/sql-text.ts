@@ -13,9 +13,16 @@ export function fromTemplate(texts: TemplateStringsArray, values: readonly SqlVa
       'sql was called like a function. Write sql`SELECT …` with backticks and without brackets, or sql.query(text, values).',
     )
   }
+  const known = textOf.get(texts)
+  if (known !== undefined) return withValues(known, values)
   const text = texts.reduce((all, part, place) => (place === 0 ? part : `${all}$${place}${part}`), '')
-  return checked(text, values)
+  const statement = checked(text, values)
+  textOf.set(texts, text)
+  return statement
 }
+
+/** Of templates that were checked: each place in the code has one, however often it is come by. */
+const textOf = new WeakMap<TemplateStringsArray, string>()
 
 /** @throws TroupeError `TROUPE_TRANSACTION_MISUSED` for what is not one statement's business */
 export function checked(text: string, values: readonly SqlValue[]): SqlText {
@@ -30,6 +37,10 @@ export function checked(text: string, values: readonly SqlValue[]): SqlText {
       `\`${verb}\` would hold for whoever has the connection next. Put settings into the database's URL, or on the role.`,
     )
   }
+  return withValues(text, values)
+}
+
+function withValues(text: string, values: readonly SqlValue[]): SqlText {
   const missing = values.findIndex((value) => value === undefined)
   if (missing >= 0) throw misused(`Parameter ${missing + 1} is undefined. Use null where there is nothing.`)
   return { text, values }

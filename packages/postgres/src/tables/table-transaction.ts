@@ -35,6 +35,7 @@ import type { Call } from '../wire/statement.ts'
 import { asLedgerPlans, beginning, committing, guarding, releasing, returning, undoing } from './control.ts'
 import { ask, sqlOf } from './own-sql.ts'
 import type { TakeSlot } from './slots.ts'
+import type { StatementNames } from './statement-names.ts'
 import { misused, type SqlText } from './sql-text.ts'
 
 export interface TransactionOptions {
@@ -45,11 +46,16 @@ export interface TransactionOptions {
   readonly schema: string
   /** The server's limit for one statement. */
   readonly statementTimeoutMs: number
+  /** Under which names the connections of the pool remember statements. */
+  readonly names: StatementNames
   /** To say what a refused settlement ran into. */
   readonly stored: Stored
   /** Told of SQL that somebody asks for when it is over. */
   readonly onLate: (unit: string) => void
 }
+
+/** Made once: an error takes note of where it is made, which costs more than all else that a unit does at its end. */
+const hasEnded = new DOMException('The unit has ended.', 'AbortError')
 
 interface Held {
   readonly client: PoolClient
@@ -57,7 +63,7 @@ interface Held {
 }
 
 export function openTransaction(options: TransactionOptions): TableTransaction {
-  const { pool, takeSlot, address, schema, statementTimeoutMs, stored, onLate } = options
+  const { pool, takeSlot, address, schema, statementTimeoutMs, names, stored, onLate } = options
   const answerTimeoutMs = statementTimeoutMs + answerGraceMs
   let state: TableTransaction['state'] = 'new'
   let held: Held | undefined
@@ -125,8 +131,10 @@ export function openTransaction(options: TransactionOptions): TableTransaction {
         onLate(name)
         throw misused(`${name} asked for SQL after it had ended. Await all that it does.`)
       }
-      const answer = ask(client, statement).then(
+      const { text } = statement
+      const answer = ask(client, statement, names.of(text)).then(
         (rows) => {
+          names.ran(text)
           isOut ||= client.getTransactionStatus() !== 'T'
           return rows
         },
@@ -145,7 +153,7 @@ export function openTransaction(options: TransactionOptions): TableTransaction {
     const came = await Promise.race([settled(() => work(sqlOf(run), ending.signal)), isOver.promise])
     isOver.cancel()
     // In the same turn: what it has left running asks for nothing any more.
-    ending.abort()
+    ending.abort(hasEnded)
     const isUnawaited = pending.size > 0
     if (came === 'stopped') return { isDone: false, isLost: true, trouble: stopped(signal.reason) }
     if (!(await areOver(pending, answerTimeoutMs))) {
