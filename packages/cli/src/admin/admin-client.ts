@@ -17,7 +17,16 @@ const timeoutMs = 30_000
 const pageMax = 1_000
 const bodyBytesMax = 2 * 1024 * 1024
 
-export function adminClient({ url, token }: { readonly url: string; readonly token: string }): AdminClient {
+export function adminClient({
+  url,
+  token,
+  signal: stop,
+}: {
+  readonly url: string
+  readonly token: string
+  /** Gives up what is asked when it aborts, with its reason; what changes something is not given up. */
+  readonly signal?: AbortSignal | undefined
+}): AdminClient {
   async function ask(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
     const at = `${url}/admin/v1${path}`
     const sent = body && JSON.stringify(body)
@@ -28,6 +37,7 @@ export function adminClient({ url, token }: { readonly url: string; readonly tok
         `That is more than the ${bodyBytesMax} bytes that the admin API takes at once. Send less.`,
       )
     }
+    const inTime = AbortSignal.timeout(timeoutMs)
     let response: Response
     let text: string
     try {
@@ -38,10 +48,11 @@ export function adminClient({ url, token }: { readonly url: string; readonly tok
           ...(body ? { 'content-type': 'application/json' } : {}),
         },
         ...(sent === undefined ? {} : { body: sent }),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: stop && method === 'GET' ? AbortSignal.any([stop, inTime]) : inTime,
       })
       text = await response.text()
     } catch (cause) {
+      if (method === 'GET') stop?.throwIfAborted()
       throw new TroupeError(
         'TROUPE_HTTP_UNEXPECTED',
         `The admin API at ${url} does not answer: ${reasonIn(cause)}. The service logs where it listens when it starts; it does if TROUPE_ADMIN_TOKEN is set.`,

@@ -1,16 +1,19 @@
 // What `troupe dlq` makes of an admin API's answers: one of its own, over HTTP.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { program } from '../program.ts'
 import { terminalOn } from '../terminal/terminal.ts'
+import type { Letter } from './items.ts'
 
 const lettersCount = 1_500
 const groupsMax = 1_000
 let server: Server
 /** Ids of each request that changes something. */
 let changed: string[][]
+let isAnswering = true
 
 beforeAll(async () => {
   process.env['TROUPE_ADMIN_TOKEN'] = 'a-token-of-24-characters'
@@ -22,6 +25,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   delete process.env['TROUPE_ADMIN_TOKEN']
+  server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })
 
@@ -39,6 +43,31 @@ describe('what is to be done to dead letters', () => {
   it('is done once to one that is named twice', async () => {
     const done = await dlq('discard', 'a/0/1', 'a/0/2', 'a/0/1', '--reason', 'why not')
     expect([done.exitCode, changed]).toEqual([0, [['a/0/1', 'a/0/2']]])
+  })
+
+  it('is not what was named and is not there, nor what is done already', async () => {
+    const dry = await dlq('discard', 'a/0/1', 'a/0/404', 'a/0/2', '--dry-run', '--json')
+    expect([dry.exitCode, JSON.parse(dry.out)]).toEqual([1, { dryRun: true, selected: 1, ids: ['a/0/1'] }])
+    expect(dry.notes).toMatch(
+      /no dead letter a\/0\/404[^]*a\/0\/2 is discarded already\.\n1 would be discarded/,
+    )
+    const redriven = await dlq('redrive', 'a/0/1', 'a/0/2', '--dry-run')
+    expect([redriven.exitCode, redriven.notes]).toEqual([0, '2 would be redriven; nothing was changed.\n'])
+  })
+
+  it('is let be by somebody who stops the command while it is counted, and hears so', async () => {
+    isAnswering = false
+    try {
+      const asked = once(server, 'request')
+      const stopped = dlq('redrive', '--all', '--reason', 'why not')
+      await asked
+      process.emit('SIGINT')
+      const { exitCode, notes } = await stopped
+      expect([exitCode, notes]).toEqual([130, expect.stringContaining('Nothing was done.')])
+      expect(changed).toEqual([])
+    } finally {
+      isAnswering = true
+    }
   })
 
   it('is refused before it is sent, where it is more than the service would take', async () => {
@@ -60,8 +89,15 @@ describe('what is to be done to dead letters', () => {
 })
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!isAnswering) return
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://any')
   const say = (body: object) => void response.end(JSON.stringify(body))
+  const id = /\/dead-letters\/(a.+)$/.exec(decodeURIComponent(pathname))?.[1]
+  if (id === 'a/0/404') {
+    response.statusCode = 404
+    return say({ detail: `There is no dead letter ${id}.` })
+  }
+  if (id !== undefined) return say(letter(id, id === 'a/0/2' ? 'discarded' : 'open'))
   if (request.method === 'POST') {
     const { ids } = (await json(request)) as { ids: string[] }
     changed.push(ids)
@@ -75,8 +111,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   say({ items, next: after + limit < lettersCount ? String(after + limit) : null })
 }
 
+function letter(id: string, state: Letter['state']): Letter {
+  const failure = { reaction: 'book', code: 'x', message: 'x', stack: null, group: 'x' }
+  const place = { topic: 'a', partition: 0, offset: '1', key: 'k' }
+  const counts = { attempts: 1, redrives: 0, bytes: 1, firstFailedAt: at, lastFailedAt: at }
+  return { id, ...place, state, event: null, failure, ...counts }
+}
+
+const at = '2026-05-01T12:00:00.000Z'
+
 function groups(): readonly object[] {
-  const at = '2026-05-01T12:00:00.000Z'
   const one = { reaction: 'book', code: 'x', message: 'x', count: 1, firstFailedAt: at, lastFailedAt: at }
   return Array.from({ length: groupsMax }, (_, nth) => ({ ...one, group: `book-${nth}` }))
 }

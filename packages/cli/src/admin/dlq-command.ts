@@ -1,28 +1,23 @@
-import { messageOf, TroupeError } from '@troupe/core'
 import { type Command, Option } from 'commander'
-import { readFile } from 'node:fs/promises'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { AdminClient } from './admin-client.ts'
-import type { Action, Group, Letter, LetterWhole } from './items.ts'
+import { changeLetters, groupsOf, letterOf } from './change-letters.ts'
+import type { Action, Letter } from './items.ts'
+import { mendLetter } from './mend-letter.ts'
 import {
-  type ActionFlags,
-  actionOf,
   type ClientFlags,
   clientOf,
   type FilterFlags,
   limitOption,
   queryOf,
   rateOption,
-  saysWhich,
   withAction,
   withClient,
   withFilter,
 } from './options.ts'
+import type { DoFlags } from './selection.ts'
 import { actionLine, groupsTable, letterText, lettersTable } from './tables.ts'
-import { untilStopped, workOff } from './work-off.ts'
 
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
-type DoFlags = ClientFlags & FilterFlags & ActionFlags
 
 /** Adds `troupe dlq` to the command line. */
 export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCode: number) => void): void {
@@ -45,10 +40,7 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
   filtered('groups', 'dead letters that failed alike, those with most first')
     .addOption(stateOption())
     .action(async (flags: ClientFlags & FilterFlags) => {
-      const { items } = await clientOf(flags).get<{ items: readonly Group[] }>(
-        '/dead-letter-groups',
-        queryOf(flags),
-      )
+      const items = await groupsOf(clientOf(flags), flags)
       if (flags.json) terminal.print(JSON.stringify(items, null, 2))
       else if (items.length === 0) terminal.note('There are none.')
       else terminal.print(groupsTable(items, terminal))
@@ -80,14 +72,14 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
     .action(async (ids: readonly string[], flags: DoFlags & { readonly data?: string }) =>
       onExitCode(
         flags.data === undefined
-          ? await change('redrive', 'redriven', ids, flags, terminal)
-          : await mend(ids, { ...flags, data: flags.data }, terminal),
+          ? await changeLetters('redrive', ids, flags, terminal)
+          : await mendLetter(ids, { ...flags, data: flags.data }, terminal),
       ),
     )
   withAction(filtered('discard', 'give dead letters up; they are kept'), 'discard')
     .argument('[ids...]', 'as the list shows them')
     .action(async (ids: readonly string[], flags: DoFlags) =>
-      onExitCode(await change('discard', 'discarded', ids, flags, terminal)),
+      onExitCode(await changeLetters('discard', ids, flags, terminal)),
     )
   withClient(
     dlq
@@ -122,82 +114,6 @@ async function exportAll(flags: ListFlags, terminal: Terminal): Promise<number> 
   return 0
 }
 
-async function change(
-  verb: 'redrive' | 'discard',
-  done: 'redriven' | 'discarded',
-  named: readonly string[],
-  flags: DoFlags,
-  terminal: Terminal,
-): Promise<number> {
-  const ids = [...new Set(named)]
-  const action = actionOf(flags, ids, verb)
-  const client = clientOf(flags)
-  const groups = ids.length > 0 ? undefined : await groupsOf(client, flags)
-  const total = groups ? await totalOf(groups, client, flags) : ids.length
-  if (flags.dryRun) {
-    if (groups && !flags.json && groups.length > 0) terminal.print(groupsTable(groups, terminal))
-    if (flags.json)
-      terminal.print(JSON.stringify({ dryRun: true, selected: total, groups: groups ?? [] }, null, 2))
-    terminal.note(`${total} would be ${done}; nothing was changed.`)
-    return 0
-  }
-  return untilStopped(terminal, async (signal) => {
-    const result = await workOff({
-      pages: ids.length > 0 ? [ids] : idsOf(client, flags),
-      total,
-      rate: flags.rate,
-      what: done,
-      act: async (some: readonly string[]) =>
-        (
-          await client.post<Record<string, readonly string[]>>(`/dead-letters/${verb}`, {
-            ids: some,
-            ...action,
-          })
-        )[done]?.length ?? 0,
-      signal,
-      terminal,
-    })
-    const others = result.selected - result.done
-    if (flags.json)
-      terminal.print(JSON.stringify({ selected: result.selected, [done]: result.done }, null, 2))
-    terminal.note(
-      `${result.done} ${done}${others > 0 ? `; ${others} not: they are unknown, or somebody was faster` : ''}.${verb === 'redrive' && result.done > 0 ? ' What fails again comes back: troupe parked list, troupe dlq list.' : ''}`,
-    )
-    // Named ones that were not done are an error; of those that were searched for, somebody else has taken care.
-    return ids.length > 0 && others > 0 ? 1 : 0
-  })
-}
-
-async function mend(
-  ids: readonly string[],
-  flags: DoFlags & { readonly data: string },
-  terminal: Terminal,
-): Promise<number> {
-  const [id, second] = ids
-  if (id === undefined || second !== undefined || saysWhich(flags) || flags.all)
-    throw new TroupeError('TROUPE_SETTING_INVALID', 'With --data, name the one dead letter that it is for.')
-  const data = await jsonIn(flags.data)
-  const action = actionOf(flags, ids, 'redrive')
-  const client = clientOf(flags)
-  if (flags.dryRun) {
-    const { data: was, unreadable } = await letterOf(client, id)
-    terminal.print(JSON.stringify({ dryRun: true, id, was: unreadable === null ? was : null, data }, null, 2))
-    terminal.note('It would be redriven with this data; nothing was changed.')
-    return 0
-  }
-  const { redriven } = await client.post<{ redriven: readonly string[] }>(
-    `/dead-letters/${encodeURIComponent(id)}/redrive`,
-    { data, ...action },
-  )
-  if (flags.json) terminal.print(JSON.stringify({ selected: 1, redriven: redriven.length }, null, 2))
-  terminal.note(
-    redriven.length > 0
-      ? `${id} was redriven with the data of ${flags.data}.`
-      : `${id} was redriven already.`,
-  )
-  return redriven.length > 0 ? 0 : 1
-}
-
 async function actions(flags: ListFlags, terminal: Terminal): Promise<number> {
   const found: Action[] = []
   for await (const page of clientOf(flags).pages<Action>('/actions', {}, flags.limit)) found.push(...page)
@@ -207,41 +123,6 @@ async function actions(flags: ListFlags, terminal: Terminal): Promise<number> {
   if (found.length === flags.limit)
     terminal.note(`These are the first ${flags.limit}; --limit asks for more.`)
   return 0
-}
-
-async function groupsOf(client: AdminClient, flags: FilterFlags): Promise<readonly Group[]> {
-  return (await client.get<{ items: readonly Group[] }>('/dead-letter-groups', queryOf(flags))).items
-}
-
-/** Groups are listed up to a number: beyond that, letters are counted. */
-async function totalOf(groups: readonly Group[], client: AdminClient, flags: FilterFlags): Promise<number> {
-  if (groups.length < groupsMax) return groups.reduce((sum, { count }) => sum + count, 0)
-  let total = 0
-  for await (const ids of idsOf(client, flags)) total += ids.length
-  return total
-}
-
-const groupsMax = 1_000
-
-async function* idsOf(client: AdminClient, flags: FilterFlags): AsyncIterable<readonly string[]> {
-  for await (const page of client.pages<Letter>('/dead-letters', queryOf(flags)))
-    yield page.map(({ id }) => id)
-}
-
-function letterOf(client: AdminClient, id: string): Promise<LetterWhole> {
-  return client.get<LetterWhole>(`/dead-letters/${encodeURIComponent(id)}`)
-}
-
-async function jsonIn(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (cause) {
-    throw new TroupeError(
-      'TROUPE_SETTING_INVALID',
-      `${file}, which --data names, cannot be read as JSON: ${messageOf(cause)}`,
-      { cause },
-    )
-  }
 }
 
 function stateOption(): Option {
@@ -258,6 +139,7 @@ Examples:
   troupe dlq show order.events/0/4711
   troupe dlq redrive --group chargeCard-5f1c2a --dry-run
   troupe dlq redrive --group chargeCard-5f1c2a --rate 200 --reason 'fixed in 1.4.2'
+  troupe dlq redrive order.events/0/4711 --data mended.json --dry-run
   troupe dlq redrive order.events/0/4711 --data mended.json --reason 'currency was missing'
   troupe dlq export --state any > letters.jsonl
 
@@ -265,4 +147,4 @@ Exit codes:
   0    done
   1    the service refused or did not answer, or one of those named could not be done
   2    a wrong option, or one that is missing
-  130  stopped by Ctrl-C, between two portions (143: by SIGTERM)`
+  130  stopped by Ctrl-C, before the first portion or between two (143: by SIGTERM)`

@@ -30,6 +30,9 @@ describe('a command that changes something', () => {
     expect(() => actionOf({ by, reason: 'fixed', state: 'open' }, [], 'redrive')).toThrow(/Nothing says what/)
     expect(() => actionOf({ by, reason: 'fixed', all: true }, ['a/0/1'], 'redrive')).toThrow(/not both/)
     expect(() => actionOf({ by, all: true }, [], 'discard')).toThrow(/Say why: --reason/)
+    expect(() => actionOf({ by, reason: ' ', all: true }, [], 'discard')).toThrow(/Say why: --reason/)
+    expect(() => actionOf({ by: '', reason: 'x', all: true }, [], 'discard')).toThrow(/--by names nobody/)
+    expect(actionOf({ by, reason: ' fixed ', all: true }, [], 'redrive')).toEqual({ by, reason: 'fixed' })
   })
 
   it('needs no reason where it changes nothing', () => {

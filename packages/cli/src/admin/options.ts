@@ -31,6 +31,12 @@ export interface ActionFlags {
   readonly rate?: number
 }
 
+/** Kept beside what is done. */
+export interface OperatorAction {
+  readonly by: string
+  readonly reason: string
+}
+
 const rateMax = 100_000
 
 /** Where the service's admin API is; its token comes from the environment only, where no process list shows it. */
@@ -83,7 +89,8 @@ export function rateOption(): Option {
   )
 }
 
-export function clientOf({ admin }: ClientFlags): AdminClient {
+/** @param signal gives up what is asked of it */
+export function clientOf({ admin }: ClientFlags, signal?: AbortSignal): AdminClient {
   const token = process.env['TROUPE_ADMIN_TOKEN']
   if (token && !/^[\x21-\x7e]+$/.test(token))
     // Without the token: this is printed.
@@ -91,7 +98,7 @@ export function clientOf({ admin }: ClientFlags): AdminClient {
       'TROUPE_SETTING_INVALID',
       'TROUPE_ADMIN_TOKEN holds a blank, a line end or another character that no token has. Set it to the token that the service was started with.',
     )
-  if (token) return adminClient({ url: admin, token })
+  if (token) return adminClient({ url: admin, token, signal })
   throw new TroupeError(
     'TROUPE_SETTING_INVALID',
     'TROUPE_ADMIN_TOKEN is missing. Set it to the token that the service was started with.',
@@ -113,7 +120,7 @@ export function actionOf(
   flags: ActionFlags & FilterFlags,
   named: readonly string[],
   verb: string,
-): { readonly by: string; readonly reason: string } {
+): OperatorAction {
   if (named.length > 0 && (saysWhich(flags) || flags.all))
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
@@ -124,9 +131,15 @@ export function actionOf(
       'TROUPE_SETTING_INVALID',
       `Nothing says what to ${verb}. Name it, say which by an option such as --group, or give --all.`,
     )
-  if (flags.reason === undefined && !flags.dryRun)
+  const [by, reason = ''] = [flags.by.trim(), flags.reason?.trim()]
+  if (reason === '' && !flags.dryRun)
     throw new TroupeError('TROUPE_SETTING_INVALID', `Say why: --reason "…". It is kept beside what was done.`)
-  return { by: flags.by, reason: flags.reason ?? '' }
+  if (by === '')
+    throw new TroupeError(
+      'TROUPE_SETTING_INVALID',
+      'Say who does it: --by names nobody. Left out, it is you.',
+    )
+  return { by, reason }
 }
 
 function timeOption(name: string, description: string): Option {

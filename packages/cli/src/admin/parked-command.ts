@@ -4,8 +4,6 @@ import type { Terminal } from '../terminal/terminal.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { ParkedKey, ParkedRecord } from './items.ts'
 import {
-  type ActionFlags,
-  actionOf,
   type ClientFlags,
   clientOf,
   type FilterFlags,
@@ -16,12 +14,12 @@ import {
   withClient,
   withFilter,
 } from './options.ts'
+import { type Doing, type DoFlags, doToMany, type Wording } from './selection.ts'
 import { parkedTable, recordsText } from './tables.ts'
-import { untilStopped, workOff } from './work-off.ts'
 
 type Place = Pick<ParkedKey, 'topic' | 'partition' | 'key'>
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
-type DoFlags = ClientFlags & FilterFlags & ActionFlags & { readonly what?: 'head' | 'all' }
+type What = 'head' | 'all'
 
 /** Adds `troupe parked` to the command line. */
 export function addParked(troupe: Command, terminal: Terminal, onExitCode: (exitCode: number) => void): void {
@@ -55,16 +53,16 @@ export function addParked(troupe: Command, terminal: Terminal, onExitCode: (exit
     .addOption(rateOption())
     .action(async (keys: readonly string[], flags: DoFlags) =>
       onExitCode(
-        await change(
-          { verb: 'try', done: 'are tried now', keys, flags, terminal },
-          async (client, places, action) => {
-            const answer = await client.post<{ keys: number }>('/parked-keys/retry', {
+        await change(keys, flags, terminal, {
+          wording: triedNow,
+          async act(client, places, action) {
+            const { keys: tried } = await client.post<{ keys: number }>('/parked-keys/retry', {
               keys: places,
               ...action,
             })
-            return answer.keys
+            return tried
           },
-        ),
+        }),
       ),
     )
   withAction(filtered('discard', 'give up parked events; they become discarded dead letters'), 'discard')
@@ -74,17 +72,47 @@ export function addParked(troupe: Command, terminal: Terminal, onExitCode: (exit
         .choices(['head', 'all'])
         .default('head'),
     )
-    .action(async (keys: readonly string[], flags: DoFlags) =>
+    .action(async (keys: readonly string[], flags: DoFlags & { readonly what: What }) =>
       onExitCode(
-        await change(
-          { verb: 'discard', done: 'given up', keys, flags, terminal },
-          async (client, places, action) => {
-            await client.post('/parked-keys/discard', { keys: places, what: flags.what ?? 'head', ...action })
-            return places.length
+        await change(keys, flags, terminal, {
+          wording: givenUp[flags.what],
+          async act(client, places, action) {
+            const { events } = await client.post<{ events: number }>('/parked-keys/discard', {
+              keys: places,
+              what: flags.what,
+              ...action,
+            })
+            return events
           },
-        ),
+        }),
       ),
     )
+}
+
+const triedNow: Wording = {
+  verb: 'try',
+  names: 'keys',
+  counted: 'tried',
+  would: (keys) => `${many(keys, 'key')} would be tried`,
+  did: (keys) => `${many(keys, 'key')} ${keys === 1 ? 'is' : 'are'} tried now`,
+  others: 'nothing is parked for them any more',
+}
+const head: Wording = {
+  verb: 'discard',
+  names: 'keys',
+  counted: 'events',
+  would: (keys) => `The first event of ${many(keys, 'key')} would be given up`,
+  did: (events) => `${many(events, 'event')} given up`,
+  others: 'nothing is parked for their keys any more',
+}
+/** How many events there are the service knows, once it has done it. */
+const givenUp: Readonly<Record<What, Wording>> = {
+  head,
+  all: {
+    ...head,
+    would: (keys) => `All events of ${many(keys, 'key')} would be given up`,
+    others: undefined,
+  },
 }
 
 async function list(flags: ListFlags, terminal: Terminal): Promise<number> {
@@ -99,7 +127,10 @@ async function list(flags: ListFlags, terminal: Terminal): Promise<number> {
 async function show(key: string, flags: ListFlags, terminal: Terminal): Promise<number> {
   const client = clientOf(flags)
   const [place, other] = await keysOf(client, { ...flags, key }, 2)
-  if (!place) throw new TroupeError('TROUPE_SETTING_INVALID', `No key "${key}" is parked here.`)
+  if (!place) {
+    terminal.note(notParked(key))
+    return 1
+  }
   if (other) {
     throw new TroupeError(
       'TROUPE_SETTING_INVALID',
@@ -112,52 +143,40 @@ async function show(key: string, flags: ListFlags, terminal: Terminal): Promise<
   return 0
 }
 
-async function change(
-  {
-    verb,
-    done,
-    keys,
+function change(
+  keys: readonly string[],
+  flags: DoFlags,
+  terminal: Terminal,
+  doing: Pick<Doing<Place>, 'wording' | 'act'>,
+): Promise<number> {
+  const named = [...new Set(keys)]
+  return doToMany<Place>({
+    ...doing,
+    named,
     flags,
     terminal,
-  }: {
-    readonly verb: string
-    readonly done: string
-    readonly keys: readonly string[]
-    readonly flags: DoFlags
-    readonly terminal: Terminal
-  },
-  act: (client: AdminClient, places: readonly Place[], action: object) => Promise<number>,
-): Promise<number> {
-  const action = actionOf(flags, keys, verb)
-  const client = clientOf(flags)
-  const filters = keys.length > 0 ? [...new Set(keys)].map((key) => ({ key })) : [flags]
-  // Whole, before anything is done: a key that fails again would come back in a later page.
-  const found: ParkedKey[] = []
-  for (const filter of filters) found.push(...(await keysOf(client, filter)))
-  const missing = keys.filter((key) => !found.some((one) => one.key === key))
-  for (const key of missing) terminal.note(`No key "${key}" is parked here.`)
-  if (flags.dryRun) {
-    if (flags.json)
-      terminal.print(JSON.stringify({ dryRun: true, selected: found.length, keys: found }, null, 2))
-    else if (found.length > 0) terminal.print(parkedTable(found, terminal))
-    terminal.note(`${found.length} keys; nothing was changed.`)
-    return missing.length > 0 ? 1 : 0
-  }
-  const places = found.map(({ topic, partition, key }) => ({ topic, partition, key }))
-  return untilStopped(terminal, async (signal) => {
-    const result = await workOff({
-      pages: [places],
-      total: places.length,
-      rate: flags.rate,
-      what: `keys ${done}`,
-      act: (some: readonly Place[]) => act(client, some, action),
-      signal,
-      terminal,
-    })
-    if (flags.json) terminal.print(JSON.stringify({ selected: found.length, done: result.done }, null, 2))
-    terminal.note(`${result.done} keys ${done}.`)
-    return missing.length > 0 ? 1 : 0
+    async find(client) {
+      // Whole, before anything is done: a key that fails again would come back in a later page.
+      const found: ParkedKey[] = []
+      for (const filter of named.length > 0 ? named.map((key) => ({ key })) : [flags])
+        found.push(...(await keysOf(client, filter)))
+      return {
+        total: found.length,
+        pages: [found.map(({ topic, partition, key }) => ({ topic, partition, key }))],
+        refused: named.filter((key) => !found.some((one) => one.key === key)).map(notParked),
+        data: { keys: found },
+        table: found.length > 0 ? parkedTable(found, terminal) : '',
+      }
+    },
   })
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+function notParked(key: string): string {
+  return `No key "${key}" is parked here.`
 }
 
 function keysOf(client: AdminClient, flags: FilterFlags, max?: number): Promise<readonly ParkedKey[]> {
@@ -180,5 +199,5 @@ Examples:
 Exit codes:
   0    done
   1    the service refused or did not answer, or one of the keys named is not parked
-  2    a wrong option, or one that is missing
-  130  stopped by Ctrl-C, between two portions (143: by SIGTERM)`
+  2    a wrong option, or one that is missing: --topic or --partition where a key is parked in several places
+  130  stopped by Ctrl-C, before the first portion or between two (143: by SIGTERM)`

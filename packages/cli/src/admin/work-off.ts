@@ -12,14 +12,28 @@ export interface WorkOffOptions<Name> {
   readonly total: number
   /** At most so many a second; undefined: as fast as it goes. */
   readonly rate: number | undefined
-  /** What is counted, and has been done: `redriven`. */
-  readonly what: string
+  /** What is worked off: `dead letters`. */
+  readonly names: string
+  /** Says what was done: `4 redriven`. */
+  readonly did: (count: number) => string
+  /** @returns how many were done, of whatever is counted */
   readonly act: (names: readonly Name[]) => Promise<number>
   readonly signal: AbortSignal
   readonly terminal: Terminal
+  readonly clock?: Clock
 }
 
+/** What paces the portions. */
+export interface Clock {
+  nowMs(): number
+  /** Comes back at once when the signal aborts. */
+  pause(ms: number, signal: AbortSignal): Promise<void>
+}
+
+const clockOfMachine: Clock = { nowMs: () => performance.now(), pause }
+
 export interface WorkedOff {
+  /** How many names were sent. */
   readonly selected: number
   readonly done: number
 }
@@ -31,17 +45,17 @@ export interface WorkedOff {
  * @throws the signal's reason, between two portions
  */
 export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<WorkedOff> {
-  const { pages, total, rate, what, act, signal, terminal } = options
-  const bar = progressBar(total, what, terminal)
+  const { pages, total, rate, names, did, act, signal, terminal, clock = clockOfMachine } = options
+  const bar = progressBar(total, names, terminal)
   const size = Math.max(1, Math.min(batchMax, rate ?? batchMax))
-  const beganMs = performance.now()
+  const beganMs = clock.nowMs()
   let selected = 0
   let done = 0
   try {
     for await (const page of pages) {
       for (let start = 0; start < page.length; start += size) {
         if (rate !== undefined)
-          await pause(Math.max(0, beganMs + (selected / rate) * 1_000 - performance.now()), signal)
+          await clock.pause(Math.max(0, beganMs + (selected / rate) * 1_000 - clock.nowMs()), signal)
         signal.throwIfAborted()
         const portion = page.slice(start, start + size)
         done += await act(portion)
@@ -50,7 +64,7 @@ export async function workOff<Name>(options: WorkOffOptions<Name>): Promise<Work
       }
     }
   } catch (error) {
-    terminal.note(`${done} ${what} before this.`)
+    terminal.note(`${did(done)} before this.`)
     throw error
   } finally {
     bar.stop()
@@ -64,7 +78,7 @@ export async function untilStopped(
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const { signal, dispose } = stopSignals((reason) =>
-    terminal.note(`Asked to stop by ${reason}: after this portion.`),
+    terminal.note(`Asked to stop by ${reason}: no further portion is begun.`),
   )
   try {
     return await work(signal)
