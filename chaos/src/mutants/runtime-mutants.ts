@@ -87,10 +87,28 @@ const partition: readonly Mutant[] = [
     'only the inbox knows what was done, not the position',
     [
       'runtime/partition',
-      'const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)',
-      'const fresh = batch.records; void due',
+      'const since = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)',
+      'const since = batch.records; void due',
     ],
     { rows: [9, 7] },
+  ),
+  plant(
+    'lives-not-told-apart',
+    28,
+    'what comes of a topic that was made again is set aside as if it were of the old one',
+    ['runtime/partition', 'since.map(ofThisLife)', 'since'],
+    { rows: [28] },
+  ),
+  plant(
+    'parked-waits-for-a-position',
+    28,
+    'what is parked of a topic that was made again waits until something of the new one is settled',
+    [
+      'runtime/partition',
+      'if (isReleased || isFenced)',
+      'if (isReleased || isFenced || stored === undefined)',
+    ],
+    { rows: [28] },
   ),
   plant(
     'position-ahead-of-the-work',
@@ -491,6 +509,24 @@ export const postgresMutants: readonly Mutant[] = [
     'a claim does not raise the epoch',
     ['postgres/statements/claim-position', 'epoch = held.epoch + 1', 'epoch = held.epoch'],
     { tests: contract },
+  ),
+  plant(
+    'topic-begun-twice',
+    28,
+    'whoever finds a topic made again begins with it, also if somebody has before',
+    [
+      'postgres/statements/claim-position',
+      'coalesce(held.topic_id = $4::text, false)',
+      '($4::text IS NOT NULL)',
+    ],
+    { tests: contract, titled: 'starts over once' },
+  ),
+  plant(
+    'life-not-counted',
+    28,
+    'a topic that was made again is taken for the one before',
+    ['postgres/statements/claim-position', 'held.life + 1', 'held.life'],
+    { tests: contract, titled: 'lives of a topic' },
   ),
   plant(
     'document-version-ignored',

@@ -10,7 +10,7 @@ import type { WorkingSet } from './working-set.ts'
  */
 export type Verdict = 'duplicate' | 'parked' | StepVerdict
 
-type OfKey = Pick<RawRecord, 'key' | 'offset'>
+type OfKey = Pick<RawRecord, 'key' | 'offset' | 'life'>
 
 /**
  * Decides whether a delivery's reaction runs, from what the ledger remembers and what the batch has

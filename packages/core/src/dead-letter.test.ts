@@ -41,6 +41,7 @@ describe('a dead letter', () => {
         troupe_error_stack: 'at charge',
         troupe_failure_group: failure.group,
         troupe_reaction: 'charge',
+        troupe_dead_letter: 'order.events/2/41',
         troupe_first_failed_at: '2026-01-01T00:00:00.000Z',
         troupe_failed_at: '2026-01-02T00:00:00.000Z',
       },
@@ -74,5 +75,16 @@ describe('a dead letter', () => {
     const ids = [0, 1].map((redrives) => deadLetterOf(record, failure, { ...facts, redrives }).id)
     expect(ids).toEqual(['dead-letter:order.events/2/41', 'dead-letter:order.events/2/41#1'])
     expect(deadLetterIdOf(record)).toBe('order.events/2/41')
+  })
+
+  it('has a name of its own in each life of its topic, and says where it was in that one', () => {
+    const reborn = { ...record, life: 2 }
+    expect(deadLetterIdOf(reborn)).toBe('order.events/2/41~2')
+    const { id, headers } = deadLetterOf(reborn, failureOf('x', 'charge'), facts)
+    expect(id).toBe('dead-letter:order.events/2/41~2')
+    expect(headers).toMatchObject({
+      '__dlq.errors.offset': '41',
+      troupe_dead_letter: 'order.events/2/41~2',
+    })
   })
 })

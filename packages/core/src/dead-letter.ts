@@ -1,6 +1,7 @@
 import type { Failure } from './failure.ts'
+import { offsetName } from './log-place.ts'
 import { laneOf, type OutgoingRecord } from './ports.ts'
-import type { RawRecord, TopicPartition } from './record.ts'
+import type { RawRecord } from './record.ts'
 
 /** Header names of KIP-1191, and Troupe's own beside them. Every value is UTF-8 text. */
 export const deadLetterHeaders = {
@@ -14,17 +15,17 @@ export const deadLetterHeaders = {
   stack: 'troupe_error_stack',
   failureGroup: 'troupe_failure_group',
   reaction: 'troupe_reaction',
+  letter: 'troupe_dead_letter',
   firstFailedAt: 'troupe_first_failed_at',
   failedAt: 'troupe_failed_at',
 } as const
 
-/** Names a dead letter after the place of its record, in the ledger and wherever people ask for it. */
-export function deadLetterIdOf({
-  topic,
-  partition,
-  offset,
-}: TopicPartition & { readonly offset: bigint }): string {
-  return `${topic}/${partition}/${offset}`
+/**
+ * Names a dead letter after the place of its record, in the ledger and wherever people ask for it: `topic/partition/offset`,
+ * and `~1`, `~2` behind that where the topic had been deleted and made again.
+ */
+export function deadLetterIdOf(record: Pick<RawRecord, 'topic' | 'partition' | 'offset' | 'life'>): string {
+  return `${record.topic}/${record.partition}/${offsetName(record)}`
 }
 
 /** What is known of a record's failures. */
@@ -65,6 +66,7 @@ export function deadLetterOf(
       ...(failure.stack === undefined ? {} : { [deadLetterHeaders.stack]: failure.stack }),
       [deadLetterHeaders.failureGroup]: failure.group,
       ...(failure.reaction === undefined ? {} : { [deadLetterHeaders.reaction]: failure.reaction }),
+      [deadLetterHeaders.letter]: deadLetterIdOf(record),
       [deadLetterHeaders.firstFailedAt]: new Date(firstFailedAtMs).toISOString(),
       [deadLetterHeaders.failedAt]: new Date(failedAtMs).toISOString(),
     },

@@ -66,6 +66,7 @@ export { callsPaused, callsPausedCode, type Failure, failureOf } from './failure
 export { keyNameOf } from './key-name.ts'
 export type { AsideChange, KeySet } from './key-set.ts'
 export { flawOfJson, freeze, type Json } from './json.ts'
+export { atLogPlace, logPlaceOf, offsetBits, offsetName, ofLife } from './log-place.ts'
 export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,

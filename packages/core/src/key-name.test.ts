@@ -12,6 +12,7 @@ describe('the name under which a key is parked', () => {
 
   it('is the place of a record that has no key: nothing follows it', () => {
     expect(keyNameOf({ key: null, offset: 3n })).toBe('@3')
+    expect(keyNameOf({ key: null, offset: 3n, life: 2 })).toBe('@3~2')
   })
 
   it('is short, fit for a database, and the same for the same bytes, whatever they are', () => {

@@ -1,4 +1,5 @@
 import { fingerprintOf } from './fingerprint.ts'
+import { offsetName } from './log-place.ts'
 import type { RawRecord } from './record.ts'
 
 const lengthMax = 200
@@ -10,8 +11,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  *
  * Two keys of one name would be parked together, which holds up more than necessary and inverts nothing.
  */
-export function keyNameOf({ key, offset }: Pick<RawRecord, 'key' | 'offset'>): string {
-  if (key === null) return `@${offset}`
+export function keyNameOf(record: Pick<RawRecord, 'key' | 'offset' | 'life'>): string {
+  const { key } = record
+  if (key === null) return `@${offsetName(record)}`
   const text = textOf(key)
   if (text !== undefined && text.length <= lengthMax && !/\0|\p{Surrogate}/u.test(text)) return text
   const hash = fingerprintOf([text ?? Array.from(key, (byte) => byte.toString(16)).join(' ')])

@@ -27,7 +27,7 @@ export type AsideChange =
   /** It came after one of its key that is parked. */
   | { readonly form: 'follow'; readonly key: KeyPlace; readonly record: AsideRecord }
   /** It was parked, and is no more. */
-  | { readonly form: 'done'; readonly key: KeyPlace; readonly offset: bigint }
+  | { readonly form: 'done'; readonly key: KeyPlace; readonly logPlace: bigint }
   | { readonly form: 'dead-letter'; readonly letter: DeadLetterWrite }
 
 export interface KeySet {
@@ -98,7 +98,7 @@ export function keySet(recalled: readonly RecalledKey[]): KeySet {
             one.records.push(change.record)
             break
           case 'done':
-            one.done.push(change.offset)
+            one.done.push(change.logPlace)
             break
         }
       }

@@ -1,12 +1,36 @@
 // What a ledger in memory remembers of claims; all of them within minutes. For tests.
 
-import { laneOf, type Claim, type Held, type TakenClaim } from './ports.ts'
+import { ofLife } from './log-place.ts'
+import { laneOf, type Claim, type ClaimedTopic, type Held, type TakenClaim } from './ports.ts'
+import type { TopicPartition } from './record.ts'
 
 interface Remembered {
   readonly at: bigint | undefined
   readonly claims: number
   readonly claimsHere: number
   readonly suspect?: { readonly offset: bigint; readonly epoch: number; readonly times: number } | undefined
+}
+
+/** The claim that comes after another one, or is the first, and whether the position is forgotten. */
+export function claimAfter(
+  before: Claim | undefined,
+  { topic, partition }: TopicPartition,
+  { id, replaces }: ClaimedTopic = {},
+): { readonly claim: Claim; readonly startsOver: boolean } {
+  const startsOver = replaces !== undefined && before?.topicId === replaces
+  const next = startsOver ? undefined : before?.next
+  const topicId = !startsOver && next !== undefined ? (before?.topicId ?? id) : (id ?? before?.topicId)
+  const life = (before?.life ?? 0) + (startsOver ? 1 : 0)
+  const epoch = (before?.epoch ?? 0) + 1
+  const claim = {
+    topic,
+    partition,
+    epoch,
+    next,
+    ...(topicId === undefined ? {} : { topicId }),
+    ...ofLife(life),
+  }
+  return { claim, startsOver }
 }
 
 export function memoryClaims() {

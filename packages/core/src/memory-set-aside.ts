@@ -1,6 +1,7 @@
 // What a ledger sets aside, in memory: for tests, and to compare other ledgers with.
 import { deadLetterIdOf } from './dead-letter.ts'
 import { headerNames } from './envelope.ts'
+import { logPlaceOf, ofLife } from './log-place.ts'
 import type { EventName, RawRecord, TopicPartition } from './record.ts'
 import {
   type AsideDesk,
@@ -71,7 +72,7 @@ export function memorySetAside({
       held.records.push(...write.records.map((one) => ({ ...one, redrives: 0 })))
       sort(held)
     } else {
-      held.records = held.records.filter(({ record }) => !write.done.includes(record.offset))
+      held.records = held.records.filter(({ record }) => !write.done.includes(logPlaceOf(record)))
     }
     if (write.form !== 'follow') {
       held.version += 1
@@ -94,13 +95,14 @@ export function memorySetAside({
       Object.assign(before, { failure, attempts, lastFailedAtMs: nowMs(), state: 'open' })
       return
     }
-    const { topic, partition, offset } = record
+    const { topic, partition, offset, life = 0 } = record
     letters.set(id, {
       id,
       topic,
       partition,
       key,
       offset,
+      ...ofLife(life),
       record,
       event,
       failure,
@@ -230,10 +232,10 @@ export function memorySetAside({
       ),
     parkedRecords: async (place, { after, limit }) =>
       pageOf(
-        (keys.get(nameOf(place))?.records ?? []).filter(({ record }) => record.offset > after),
+        (keys.get(nameOf(place))?.records ?? []).filter(({ record }) => logPlaceOf(record) > after),
         limit,
         ({ record, event }) => ({ record, event }),
-        ({ record }) => record.offset,
+        ({ record }) => logPlaceOf(record),
       ),
     async retryParked(places, action) {
       const found = places.flatMap((place) => keys.get(nameOf(place)) ?? [])
@@ -430,7 +432,7 @@ function withMended(record: RawRecord, id: string, { value, schemaName }: Mended
 }
 
 function sort(held: Held): void {
-  held.records.sort((left, right) => Number(left.record.offset - right.record.offset))
+  held.records.sort((left, right) => Number(logPlaceOf(left.record) - logPlaceOf(right.record)))
 }
 
 function keyFits(held: Held, { event, saga, ...filter }: AsideFilter): boolean {

@@ -216,8 +216,8 @@ export interface Fired {
 export interface PositionMove extends TopicPartition {
   readonly epoch: number
   readonly from: bigint | undefined
-  /** The offset to be consumed next. */
-  readonly to: bigint
+  /** The offset to be consumed next; undefined where `from` is, for a fence that moves nothing. */
+  readonly to: bigint | undefined
 }
 
 /** Everything one batch changes, written in one transaction or not at all. */
@@ -275,6 +275,8 @@ export interface Claim extends TopicPartition {
   readonly next: bigint | undefined
   /** Of which topic `next` is an offset: one that was deleted and made again has another id; undefined if nobody knows. */
   readonly topicId?: string
+  /** Of that topic, and so of the records that are read from it: see `RawRecord`. Goes up when one is begun with in place of another. */
+  readonly life?: number
 }
 
 /** A partition in an owner's hands. */
@@ -288,7 +290,7 @@ export interface TakenClaim extends Claim {
     readonly claims: number
     /** How many of these in a row found the same position. */
     readonly claimsHere: number
-    /** The record that was in hand alone when an owner died. */
+    /** The place of the record that was in hand alone when an owner died. */
     readonly suspect?: bigint
   }
 }
@@ -297,8 +299,11 @@ export interface TakenClaim extends Claim {
 export interface ClaimedTopic {
   /** Kafka's; left out where the brokers give topics none. Kept where none is known, or no offset is stored yet. */
   readonly id?: string | undefined
-  /** Forgets the position, which is one of another topic, and keeps this id instead. Default: false. */
-  readonly startsOver?: boolean
+  /**
+   * Id of the topic that this one was made in place of. If the position is one of that, it is forgotten, this id is
+   * kept instead, and from here on records are of the next life. Left out where nothing is to be forgotten.
+   */
+  readonly replaces?: string | undefined
 }
 
 export interface DocumentPage {
@@ -321,16 +326,16 @@ export interface Ledger extends ParkingLedger, AsideDesk {
   /** Takes a partition over from whoever held it. What the claim says of its topic is what was kept, not what was given. */
   claim(partition: TopicPartition, topic?: ClaimedTopic): Promise<TakenClaim>
   /**
-   * Notes that the owner is about to handle this record, and nothing else.
+   * Notes that the owner is about to handle the record of this place, see `logPlaceOf`, and nothing else.
    * @returns by how many owners in a row that was noted of it without having been taken back, this one included
    * @throws TroupeError `TROUPE_FENCED` if another owner has claimed the partition
    */
-  suspect(held: Held, offset: bigint): Promise<number>
+  suspect(held: Held, logPlace: bigint): Promise<number>
   /**
    * Takes that back: whoever handled it lives. Without a record: the owner lets go of the partition, and whoever
    * claims it next finds no unrest.
    */
-  acquit(held: Held, offset: bigint | undefined): Promise<void>
+  acquit(held: Held, logPlace: bigint | undefined): Promise<void>
   /** One round trip. */
   recall(request: RecallRequest): Promise<Recollection>
   /**

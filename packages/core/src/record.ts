@@ -8,6 +8,11 @@ export interface TopicPartition {
 /** A consumed record, untouched. */
 export interface RawRecord extends TopicPartition {
   readonly offset: bigint
+  /**
+   * How many topics of this name the service had read before this one was made: a topic that is deleted and made
+   * again gives out the same offsets once more. Left out for the first.
+   */
+  readonly life?: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: RecordHeaders

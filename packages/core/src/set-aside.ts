@@ -76,7 +76,7 @@ export type ParkedKeyWrite = KeyPlace &
         /** Counts only if the key still has `version`. */
         readonly form: 'retry'
         readonly version: number
-        /** Offsets of the records that are parked no more. */
+        /** Places of the records that are parked no more: see `logPlaceOf`. */
         readonly done: readonly bigint[]
         readonly next: ParkedNext
       }
@@ -105,7 +105,7 @@ export interface RecalledKey extends KeyPlace {
   readonly version: number
 }
 
-/** A parked key that is to be tried again, with the first of its records in the order of their offsets. */
+/** A parked key that is to be tried again, with the first of its records in the order of their places. */
 export interface ParkedWork extends RecalledKey {
   /** How often its head has failed. */
   readonly attempts: number
@@ -232,6 +232,8 @@ export interface DeadLetterFilter extends AsideFilter {
 export interface DeadLetterSummary extends KeyPlace {
   readonly id: string
   readonly offset: bigint
+  /** Of its topic: see `RawRecord`. */
+  readonly life?: number
   readonly event: EventFacts | undefined
   readonly failure: Failure
   readonly attempts: number
@@ -276,7 +278,7 @@ export interface MendedValue {
  */
 export interface AsideDesk {
   parkedKeys(filter: AsideFilter, page: AsidePage): Promise<AsideList<StoredParkedKey>>
-  /** What is parked for a key, in the order in which it will be tried; `after` is an offset, -1 for the first page. */
+  /** What is parked for a key, in the order in which it will be tried; `after` is a place in the log, -1 for the first page. */
   parkedRecords(key: KeyPlace, page: AsidePage): Promise<AsideList<AsideRecord>>
   /** Makes keys due, held ones too. @returns how many of them are parked */
   retryParked(keys: readonly KeyPlace[], action: OperatorAction): Promise<number>

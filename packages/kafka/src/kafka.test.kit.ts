@@ -382,14 +382,15 @@ export class MemoryLedger {
 
   claim(
     partition: TopicPartition,
-    { id, startsOver = false }: ClaimedTopic = {},
+    { id, replaces }: ClaimedTopic = {},
   ): { readonly epoch: number; readonly next: bigint | undefined; readonly topicId: string | undefined } {
     const key = laneOf(partition)
     const held = this.positions.get(key)
     const epoch = (held?.epoch ?? 0) + 1
-    const claim = startsOver
-      ? { epoch, next: undefined, topicId: id }
-      : { epoch, next: held?.next, topicId: held?.topicId ?? id }
+    const claim =
+      replaces !== undefined && held?.topicId === replaces
+        ? { epoch, next: undefined, topicId: id }
+        : { epoch, next: held?.next, topicId: held?.topicId ?? id }
     this.positions.set(key, claim)
     this.claims.push(key)
     return claim

@@ -72,8 +72,9 @@ function setUp(options: SetUp = {}) {
     partition,
     feed,
     log,
-    assign: (_partition, { id, startsOver = false }) => {
-      events.push(startsOver ? `assign anew ${id}` : 'assign')
+    assign: (_partition, { id, replaces }) => {
+      const startsOver = replaces !== undefined
+      events.push(startsOver ? `assign ${id} for ${replaces}` : 'assign')
       return Promise.resolve({
         next: startsOver ? undefined : options.next,
         topicId: startsOver ? id : options.topicId,
@@ -412,7 +413,7 @@ describe('a lane', () => {
     lane.offer(fetched(0, [0, 1]))
     await until('its records', () => batches.length === 3)
     expect(stretches(batches)).toEqual(['10-11: 10', '11-12: 11', '0-2: 0 1'])
-    expect(events).toEqual(['assign', 'position failed', 'release', 'assign anew new'])
+    expect(events).toEqual(['assign', 'position failed', 'release', 'assign new for old'])
     lane.finish()
     await lane.released
   })
@@ -428,7 +429,7 @@ describe('a lane', () => {
   it('takes whatever topic there is where it has read nothing', async () => {
     const { lane, log, events } = setUp({ topicId: 'old', topicIds: ['new'] })
     await until('the topic', () => lane.state.phase === 'reading')
-    expect(events).toEqual(['assign', 'release', 'assign anew new'])
+    expect(events).toEqual(['assign', 'release', 'assign new for old'])
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
     lane.finish()
     await lane.released

@@ -1,4 +1,4 @@
-import { isTroupeError, laneOf, type TopicPartition, type TroupeError } from '@troupe/core'
+import { type ClaimedTopic, isTroupeError, laneOf, type TopicPartition, type TroupeError } from '@troupe/core'
 import type { Batch } from 'kafkajs'
 import { type Backoff, createBackoff } from './backoff.ts'
 import type { Reading } from './growth-gate.ts'
@@ -81,7 +81,7 @@ export class PartitionLane {
   /** Of the topic that the position belongs to; undefined if nobody knows. */
   #topicId: string | undefined
   /** The topic that is to be claimed in place of the one that is gone. */
-  #startsOverAs: string | undefined
+  #replacing: ClaimedTopic | undefined
   #waitsFor: readonly string[] | undefined
   readonly #troubles: LaneTroubles
   #wake: () => void = () => undefined
@@ -248,15 +248,15 @@ export class PartitionLane {
   async #claim(): Promise<PartitionWork | undefined> {
     this.#claimed = new AbortController()
     const { signal } = this.#claimed
-    const startsOverAs = this.#startsOverAs
-    this.#startsOverAs = undefined
-    const work = await this.#troubles.untilItWorks('claim', signal, () => this.#assign(startsOverAs))
+    const replacing = this.#replacing
+    this.#replacing = undefined
+    const work = await this.#troubles.untilItWorks('claim', signal, () => this.#assign(replacing))
     if (!work) return undefined
     this.#doubtedSkip = undefined
     this.#topicId = work.topicId
     this.#startsAnywhere = work.next === undefined
     // What precedes the records of a topic that was made anew is in partitions that begin anew as well.
-    this.#hadPosition = work.next !== undefined || startsOverAs !== undefined
+    this.#hadPosition = work.next !== undefined || replacing !== undefined
     this.#isGrowth = !this.#hadPosition && (await this.#hasGrown(signal))
     this.#tail = work.next ?? 0n
     this.#settled = work.next
@@ -264,10 +264,9 @@ export class PartitionLane {
     return work
   }
 
-  async #assign(startsOverAs: string | undefined): Promise<PartitionWork> {
+  async #assign(replacing: ClaimedTopic | undefined): Promise<PartitionWork> {
     const { assign, feed } = this.#options
-    const id = startsOverAs ?? (await feed.topicIdOf(this.#partition))
-    return await assign(this.#partition, { id, startsOver: startsOverAs !== undefined })
+    return await assign(this.#partition, replacing ?? { id: await feed.topicIdOf(this.#partition) })
   }
 
   async #hasGrown(signal: AbortSignal): Promise<boolean> {
@@ -335,7 +334,7 @@ export class PartitionLane {
     this.#phase = 'checking'
     this.#held = undefined
     this.#pause()
-    this.#startsOverAs = foundId
+    this.#replacing = { id: foundId, replaces: this.#topicId }
     this.#wake()
   }
 
@@ -397,7 +396,7 @@ export class PartitionLane {
       }
       const batch = this.#nextBatch()
       if (!batch) {
-        if (this.#startsOverAs !== undefined) return
+        if (this.#replacing) return
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })

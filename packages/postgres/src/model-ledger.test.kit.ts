@@ -12,7 +12,7 @@ import {
   TroupeError,
   type TroupeErrorCode,
 } from '@troupe/core'
-import { memoryClaims } from '@troupe/core/memory-claims'
+import { claimAfter, memoryClaims } from '@troupe/core/memory-claims'
 import { memorySetAside } from '@troupe/core/memory-set-aside'
 
 /**
@@ -52,15 +52,11 @@ export function modelLedger(): () => Ledger {
     return {
       ...aside,
       migrate: () => whileOpen(() => {}),
-      claim: ({ topic, partition }, { id, startsOver = false } = {}) =>
+      claim: (place, topic) =>
         whileOpen(() => {
-          const before = positions.get(name(topic, partition))
-          const next = startsOver ? undefined : before?.next
-          const isKept = !startsOver && before?.topicId !== undefined && before.next !== undefined
-          const topicId = isKept ? before.topicId : (id ?? before?.topicId)
-          const epoch = (before?.epoch ?? 0) + 1
-          const claim = { topic, partition, epoch, next, ...(topicId === undefined ? {} : { topicId }) }
-          positions.set(name(topic, partition), claim)
+          const at = name(place.topic, place.partition)
+          const { claim, startsOver } = claimAfter(positions.get(at), place, topic)
+          positions.set(at, claim)
           return { ...claim, ...claims.claimed(claim, startsOver) }
         }),
       suspect: (held, offset) =>

@@ -94,8 +94,13 @@ const drafts = fc.record({
 })
 type Draft = typeof drafts extends fc.Arbitrary<infer Value> ? Value : never
 
+const claimedTopic = fc.record({
+  id: fc.constantFrom(undefined, 'first', 'second'),
+  replaces: fc.constantFrom(undefined, 'first', 'second'),
+})
+
 const actions = fc.oneof(
-  { weight: 1, arbitrary: fc.record({ claim: partition }) },
+  { weight: 1, arbitrary: fc.record({ claim: partition, topic: claimedTopic }) },
   { weight: 1, arbitrary: fc.record({ fire: fc.constant(true) }) },
   { weight: 5, arbitrary: fc.record({ settle: drafts }) },
 )
@@ -115,7 +120,8 @@ describe('any series of claims and settlements', () => {
           let serial = 0
           for (const action of series) {
             if ('claim' in action) {
-              expect(await ledger.claim(action.claim)).toEqual(await model.claim(action.claim))
+              const { claim, topic } = action
+              expect(await ledger.claim(claim, topic)).toEqual(await model.claim(claim, topic))
               continue
             }
             if ('fire' in action) {

@@ -142,8 +142,8 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
       }),
     ),
   'claim-position': (schema) => callOf(claimPosition, schema, { ...partition, found: { id: undefined } }),
-  suspect: (schema) => callOf(suspect, schema, { ...partition, epoch: 1, offset: 1n }),
-  acquit: (schema) => callOf(acquit, schema, { ...partition, epoch: 1, offset: undefined }),
+  suspect: (schema) => callOf(suspect, schema, { ...partition, epoch: 1, logPlace: 1n }),
+  acquit: (schema) => callOf(acquit, schema, { ...partition, epoch: 1, logPlace: undefined }),
   'read-position': (schema) => callOf(readPosition, schema, partition),
   'move-position': (schema) =>
     callOf(movePosition, schema, { ...partition, epoch: 1, from: undefined, to: 1n }),

@@ -129,8 +129,8 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
       if (!row) throw new Error(`Claiming ${topic}[${partition}] returned no row.`)
       return { topic, partition, ...row }
     },
-    async suspect(held, offset) {
-      const [times] = await rowsOf(suspect, { ...held, offset })
+    async suspect(held, logPlace) {
+      const [times] = await rowsOf(suspect, { ...held, logPlace })
       if (times === undefined)
         throw new TroupeError(
           'TROUPE_FENCED',
@@ -138,7 +138,7 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
         )
       return times
     },
-    acquit: async (held, offset) => void (await rowsOf(acquit, { ...held, offset })),
+    acquit: async (held, logPlace) => void (await rowsOf(acquit, { ...held, logPlace })),
     recall,
     async keepPerformed(results) {
       // In one order, so that two who keep the same results cannot wait for each other.

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { deadLetterHeaders, retryPolicyDefault, type TopicPartition } from '@troupe/core'
+import { deadLetterHeaders, logPlaceOf, retryPolicyDefault, type TopicPartition } from '@troupe/core'
 import { bank, batchOf, type Bench, benchFor, payments, place, tricks } from './bank.test.kit.ts'
+import { createCaution } from './caution.ts'
 import { deferred, fakeLedger } from './fakes.test.kit.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { claimPartition, type OpenPartition } from './partition.ts'
 
 afterEach(() => tricks.clear())
@@ -127,6 +129,19 @@ describe('an event that kills its process', () => {
     ledger.calls = []
     await partition.take(batchOf(payments(0, [{}, {}])))
     expect(ledger.calls).toEqual(['recall', 'settle'])
+  })
+
+  it('is looked for among what is parked where that is of a topic that was made again, whatever its offset', async () => {
+    const { ledger } = mortals()
+    const of = (life: number, offset: bigint) => logPlaceOf({ life, offset })
+    const cautious = (suspect: bigint) => {
+      const claim = { ...place, epoch: 9, next: 3n, life: 1, unrest: { claims: 1, claimsHere: 1, suspect } }
+      const { isNeededFor } = createCaution(claim, { ...benchFor({ ledger }), inTurn: oneAtATime() })
+      return [isNeededFor('batches'), isNeededFor('parked')]
+    }
+    expect(cautious(of(0, 7n))).toEqual([false, true])
+    expect(cautious(of(1, 2n))).toEqual([false, true])
+    expect(cautious(of(1, 7n))).toEqual([true, false])
   })
 
   it('is told from one that was in hand when its process was killed, which is applied', async () => {

@@ -15,9 +15,20 @@
 //    event that was in hand when a process died.
 // 2. Only an event that was noted so often in a row is not handled any more. It becomes a dead letter, undecoded.
 
-import { type Ledger, type Log, messageOf, type TakenClaim, TroupeError } from '@troupe/core'
+import {
+  type Ledger,
+  type Log,
+  logPlaceOf,
+  messageOf,
+  offsetName,
+  type RawRecord,
+  type TakenClaim,
+  TroupeError,
+} from '@troupe/core'
 import type { Dependencies } from './dependencies.ts'
 import type { InTurn } from './one-at-a-time.ts'
+
+type Suspected = Pick<RawRecord, 'offset' | 'life'>
 
 /** From the topic, or parked and due. */
 export type CautiousOf = 'batches' | 'parked'
@@ -26,11 +37,11 @@ export interface Caution {
   /** Whether the next event is to be handled alone. */
   isNeededFor(what: CautiousOf): boolean
   /**
-   * Handles the event at this offset alone. `lethal`: why it is not to be handled any more, only set aside.
+   * Handles the event of this record alone. `lethal`: why it is not to be handled any more, only set aside.
    * @throws what handling it throws; TroupeError `TROUPE_FENCED`, `TROUPE_STOPPED`
    */
   alone(
-    { what, offset }: { readonly what: CautiousOf; readonly offset: bigint },
+    { what, record }: { readonly what: CautiousOf; readonly record: Suspected },
     signal: AbortSignal,
     handle: (lethal: TroupeError | undefined) => Promise<void>,
   ): Promise<void>
@@ -55,13 +66,14 @@ const aloneMax = 500
 const deathsMax = 3
 
 export function createCaution(claim: TakenClaim, options: CautionOptions): Caution {
-  const { topic, partition, epoch, next, unrest } = claim
+  const { topic, partition, epoch, next, life = 0, unrest } = claim
   const { ledger, dependencies, log } = options
   const held = { topic, partition, epoch }
   const left = { batches: 0, parked: 0 }
   if (unrest) {
     const { claims, claimsHere, suspect } = unrest
-    const isAhead = suspect !== undefined && (next === undefined || suspect >= next)
+    const isAhead =
+      suspect !== undefined && (next === undefined || suspect >= logPlaceOf({ offset: next, life }))
     if (claimsHere > claimsMax || isAhead) left.batches = aloneMax
     if (claims > claimsMax || (suspect !== undefined && !isAhead)) left.parked = aloneMax
     if (left.batches > 0 || left.parked > 0)
@@ -71,22 +83,22 @@ export function createCaution(claim: TakenClaim, options: CautionOptions): Cauti
       )
   }
 
-  async function suspected(offset: bigint, signal: AbortSignal): Promise<TroupeError | undefined> {
-    const note = () => ledger.suspect(held, offset)
+  async function suspected(record: Suspected, signal: AbortSignal): Promise<TroupeError | undefined> {
+    const note = () => ledger.suspect(held, logPlaceOf(record))
     const times = await dependencies.insist('database', 'note what is handled alone', note, signal)
     if (times <= deathsMax) return undefined
     return new TroupeError(
       'TROUPE_EVENT_LETHAL',
       `The process died ${deathsMax} times while it handled this event and nothing else: it ran out of memory, for example, or was ended because it did not answer. Mend the reaction, or give the process more memory; then redrive the event.`,
-      { details: { topic, partition, offset: String(offset) } },
+      { details: { topic, partition, offset: offsetName(record) } },
     )
   }
 
   /** Of an event it is insisted on, as long as the service runs: what is left noted is taken for a death. */
-  async function acquit(offset: bigint | undefined): Promise<void> {
+  async function acquit(record: Suspected | undefined): Promise<void> {
     try {
-      const note = () => ledger.acquit(held, offset)
-      if (offset === undefined) await note()
+      const note = () => ledger.acquit(held, record && logPlaceOf(record))
+      if (!record) await note()
       else await dependencies.insist('database', 'note that it is over', note, options.signal)
     } catch (error) {
       log.debug({ ...held, err: error }, `could not take back what was noted: ${messageOf(error)}`)
@@ -95,14 +107,14 @@ export function createCaution(claim: TakenClaim, options: CautionOptions): Cauti
 
   return {
     isNeededFor: (what) => left[what] > 0,
-    alone: ({ what, offset }, signal, handle) =>
+    alone: ({ what, record }, signal, handle) =>
       options.inTurn(async () => {
-        const lethal = await suspected(offset, signal)
+        const lethal = await suspected(record, signal)
         try {
           await handle(lethal)
           left[what] -= 1
         } finally {
-          await acquit(offset)
+          await acquit(record)
         }
       }),
     release: async () => (unrest ? acquit(undefined) : undefined),

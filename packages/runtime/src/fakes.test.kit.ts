@@ -1,6 +1,6 @@
 // What the tests of this room share: a ledger and a relay in memory, whose every step a test can hold up or
 // make fail. Not part of the package.
-import { memoryClaims } from '@troupe/core/memory-claims'
+import { claimAfter, memoryClaims } from '@troupe/core/memory-claims'
 import {
   type Claim,
   documentName,
@@ -178,12 +178,11 @@ export function fakeLedger(): FakeLedger {
     afterSettle: () => {},
     afterFire: () => {},
     migrate: async () => {},
-    async claim(place) {
+    async claim(place, topic) {
       await enter('claim')
-      const held = positions.get(laneOf(place))
-      const claim: Claim = { ...place, epoch: (held?.epoch ?? 0) + 1, next: held?.next }
+      const { claim, startsOver } = claimAfter(positions.get(laneOf(place)), place, topic)
       positions.set(laneOf(place), claim)
-      return { ...claim, ...claims.claimed(claim) }
+      return { ...claim, ...claims.claimed(claim, startsOver) }
     },
     async suspect(held, offset) {
       await enter('suspect')

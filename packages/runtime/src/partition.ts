@@ -13,8 +13,9 @@
 //    the next write, or after `passedKeptAfterMs`.
 // 2. Every write moves the position from exactly `stored`, under exactly the claimed epoch, and forward.
 // 3. What lies before `stored` is settled: of a batch that comes again, it is skipped.
-// 4. One thing at a time is done with a partition.
-// 5. Nothing passes what is parked of its key: while anything is parked, each batch asks which of its keys are.
+// 4. What is handed on is of the claim's life, so that what is set aside of two topics of one name is two things.
+// 5. One thing at a time is done with a partition.
+// 6. Nothing passes what is parked of its key: while anything is parked, each batch asks which of its keys are.
 
 import {
   type ClaimedTopic,
@@ -145,7 +146,7 @@ function openPartition(
   { parked, caution }: Tools,
   options: PartitionOptions,
 ): OpenPartition {
-  const { topic, partition, epoch } = claim
+  const { topic, partition, epoch, life } = claim
   const releasing = new AbortController()
   const fencing = new AbortController()
   let stored = claim.next
@@ -165,7 +166,7 @@ function openPartition(
       if (!record || (stored !== undefined && record.offset < stored)) continue
       const { offset } = record
       const one = { ...batch, from: offset, to: next?.offset ?? batch.to, records: [record] }
-      await caution.alone({ what: 'batches', offset }, batch.signal, (lethal) =>
+      await caution.alone({ what: 'batches', record: ofThisLife(record) }, batch.signal, (lethal) =>
         inTurn(takeOf({ ...one, lethal })),
       )
     }
@@ -174,6 +175,7 @@ function openPartition(
   }
 
   const takeOf = (batch: Batch) => () => take(batch)
+  const ofThisLife = (record: RawRecord): RawRecord => (life === undefined ? record : { ...record, life })
 
   async function take(batch: Batch): Promise<void> {
     if (isReleased) throw new TroupeError('TROUPE_FENCED', `${topic}[${partition}] was let go of.`)
@@ -200,7 +202,8 @@ function openPartition(
 
   async function handleAll(batch: Batch, signal: AbortSignal): Promise<void> {
     const due = stored ?? batch.from
-    const fresh = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
+    const since = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)
+    const fresh = life === undefined ? since : since.map(ofThisLife)
     const [oldest] = fresh
     if (oldest) options.onStage?.('receive', Math.max(0, options.now() - oldest.timestampMs) / 1_000)
     const decoding = () =>
@@ -364,7 +367,7 @@ function openPartition(
   }
 
   function fence(): PositionMove | undefined {
-    if (isReleased || isFenced || stored === undefined) return undefined
+    if (isReleased || isFenced) return undefined
     return { topic, partition, epoch, from: stored, to: stored }
   }
 

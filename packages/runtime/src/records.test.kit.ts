@@ -11,7 +11,7 @@ import {
 } from '@troupe/core'
 import { connectKafka, createReceiver, createRelay } from '@troupe/kafka'
 import type { Settings } from './environment.ts'
-import { keepingLog } from './fakes.test.kit.ts'
+import { keepingLog, until } from './fakes.test.kit.ts'
 
 /** What only the embedded stack does: a broker that misbehaves on request, a registry that forgets its ids. */
 export const describeOnEmbedded = (title: string, body: () => void): void => {
@@ -69,9 +69,24 @@ export async function foreignProducer(settings: Settings, closing: Closing) {
   }
 }
 
+/** Deletes a topic, and returns when no broker shows it any more. */
+export async function deleteTopic(settings: Settings, topic: string): Promise<void> {
+  const name = wireNameOf(settings, topic)
+  const client = connectForeign(settings, 'janitor').open()
+  const admin = client.kafka.admin()
+  try {
+    await admin.connect()
+    await admin.deleteTopics({ topics: [name] })
+    await until(async () => !(await admin.listTopics()).includes(name), 20_000)
+  } finally {
+    await admin.disconnect()
+    client.destroy()
+  }
+}
+
 /**
  * Everything that a topic holds, as it comes: each event once, where it came first, since Kafka may hold it
- * twice. A dead letter is told from others by the place of its event.
+ * twice. A dead letter is told from others by its name, and by when its event failed.
  */
 export async function tape(settings: Settings, topic: string, closing: Closing): Promise<RawRecord[]> {
   const records: RawRecord[] = []
@@ -94,8 +109,8 @@ export async function tape(settings: Settings, topic: string, closing: Closing):
 }
 
 function isNew({ headers, topic, partition, offset }: RawRecord, seen: Set<string>): boolean {
-  const { topic: from, partition: of, offset: at } = deadLetterHeaders
-  const names = headers[from] === undefined ? [headerNames.source, headerNames.id] : [from, of, at]
+  const { letter, failedAt } = deadLetterHeaders
+  const names = headers[letter] === undefined ? [headerNames.source, headerNames.id] : [letter, failedAt]
   const identity = names.every((name) => headers[name] !== undefined)
     ? names.map((name) => String(headers[name]))
     : [topic, partition, offset]

@@ -121,7 +121,7 @@ export function createRetry(
         if (lethal) await settleTrials(trials, new WeakMap(), signal)
         if (trials.some(hasLeft)) isMore = true
       }
-      if (head) await within.caution.alone({ what: 'parked', offset: head.offset }, signal, tryIt)
+      if (head) await within.caution.alone({ what: 'parked', record: head }, signal, tryIt)
       else await tryIt()
     }
     return isMore

@@ -2,11 +2,20 @@
 // breaker. Each outlives the instance that it was put there by.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
-import { command, document, headerNames, type PerformContext, reaction, service } from '@troupe/core'
+import {
+  command,
+  deadLetterHeaders,
+  document,
+  headerNames,
+  type PerformContext,
+  reaction,
+  service,
+} from '@troupe/core'
+import { postgresLedger } from '@troupe/postgres'
 import { startTestStack, type TestStack } from './ecosystem.test.kit.ts'
 import type { Settings } from './environment.ts'
-import { deferred, until } from './fakes.test.kit.ts'
-import { type Closing, tape } from './records.test.kit.ts'
+import { deferred, keepingLog, until } from './fakes.test.kit.ts'
+import { type Closing, deleteTopic, foreignProducer, tape } from './records.test.kit.ts'
 
 interface Paid {
   readonly account: string
@@ -140,6 +149,72 @@ describe('a parked key', () => {
     expect(dead).toEqual([])
     await next.stop()
   })
+})
+
+describe('failure 28: of a topic that is deleted and made again while something of it is set aside', () => {
+  it('what was parked is tried before what follows it in the new one, and dead letters of both are two', async () => {
+    let isMended = false
+    const { own, settings, till, bank, dead, pay } = await company('reborn', {
+      refuses: (data) => data.account === 'odd' && !isMended,
+    })
+    const topic = own.PaidIn.topic
+    const unreadable = async (value: string) => {
+      const headers = { [headerNames.type]: own.PaidIn.type }
+      await (await foreignProducer(settings.till, closing))({
+        topic,
+        key: 'x',
+        headers,
+        value: Buffer.from(value),
+      })
+    }
+    const parkedNow = (one: typeof bank, events: number) =>
+      until(() => one.status().parked.events === events, 20_000)
+    await unreadable('old')
+    for (const number of [1, 2]) await pay('odd', number)
+    await pay('even', 1)
+    await until(async () => (await bank.read(account('even'))).booked.length === 1, 20_000)
+    await parkedNow(bank, 2)
+    await bank.stop()
+    await till.stop()
+
+    await deleteTopic(settings.till, topic)
+    // It makes its topic again. The same offsets, and more of them than were read of the old one.
+    const tillAgain = await started(own.till, settings.till)
+    await unreadable('new')
+    for (const [name, number] of [
+      ['odd', 3],
+      ['odd', 4],
+      ['even', 2],
+      ['even', 3],
+    ] as const)
+      await tillAgain.decide(own.pay, { account: name, number }, { idempotencyKey: `${name}/${number}` })
+    const next = await started(own.bank, { ...settings.bank, onDataLoss: 'skip' })
+    await until(async () => (await next.read(account('even'))).booked.length === 3, 20_000)
+    await parkedNow(next, 4)
+
+    const ledger = postgresLedger({ url: settings.bank.databaseUrl, log: keepingLog() })
+    closing.push(() => ledger.close())
+    const ids = [`${topic}/0/0`, `${topic}/0/0~1`] as const
+    const { found } = await ledger.deadLetters({}, { after: 0n, limit: 10 })
+    expect(found.map(({ id }) => id)).toEqual(ids)
+    const valueOf = async (id: string) =>
+      Buffer.from((await ledger.deadLetter(id))?.record.value ?? []).toString()
+    expect([await valueOf(ids[0]), await valueOf(ids[1])]).toEqual(['old', 'new'])
+    isMended = true
+    await until(async () => (await next.read(account('odd'))).booked.length === 4, 20_000)
+    expect((await next.read(account('odd'))).booked).toEqual([1, 2, 3, 4])
+    expect((await next.read(account('even'))).booked).toEqual([1, 2, 3])
+    await parkedNow(next, 0)
+
+    const action = { by: 'ada', reason: 'it is somebody else’s' }
+    expect(await ledger.discardDeadLetters([ids[0]], action)).toEqual([ids[0]])
+    expect(await ledger.redrive([{ id: ids[1] }], action)).toEqual([ids[1]])
+    await until(() => dead.length === 3, 20_000)
+    expect(dead.map(({ headers }) => String(headers[deadLetterHeaders.letter]))).toEqual([...ids, ids[1]])
+    const states = await Promise.all(ids.map(async (id) => (await ledger.deadLetter(id))?.state))
+    expect(states).toEqual(['discarded', 'open'])
+    await Promise.all([tillAgain.stop(), next.stop()])
+  }, 90_000)
 })
 
 describe('a scheduled event', () => {

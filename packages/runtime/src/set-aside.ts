@@ -11,6 +11,7 @@ import {
   failureOf,
   keyNameOf,
   type KeyPlace,
+  logPlaceOf,
   messageOf,
   type RawRecord,
   type RetryPolicy,
@@ -111,7 +112,7 @@ export function follow(record: RawRecord, delivery: Delivery): Changes {
 /** A parked record is dealt with. */
 export function handled({ heard }: Turn, retry: Retry): Changes {
   retry.outcome = 'handled'
-  return { ...nothing, aside: [{ form: 'done', key: retry.key, offset: heard.record.offset }] }
+  return { ...nothing, aside: [{ form: 'done', key: retry.key, logPlace: logPlaceOf(heard.record) }] }
 }
 
 function park(
@@ -193,7 +194,7 @@ function deadLetter(
     ],
     aside: [
       { form: 'dead-letter', letter },
-      ...(retry ? [{ form: 'done' as const, key, offset: record.offset }] : []),
+      ...(retry ? [{ form: 'done' as const, key, logPlace: logPlaceOf(record) }] : []),
       ...(isHolding ? [{ form: 'park' as const, key, next, record: undefined }] : []),
     ],
   }

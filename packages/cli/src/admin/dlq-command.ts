@@ -52,7 +52,10 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
       .summary('one dead letter, whole')
       .description('One dead letter: its event as its schema reads it, its headers, and why it failed.'),
   )
-    .argument('<id>', 'as the list shows it: topic/partition/offset')
+    .argument(
+      '<id>',
+      'as the list shows it: topic/partition/offset, ~1 behind it if of a topic that was made again',
+    )
     .action(async (id: string, flags: ClientFlags) => {
       const letter = await letterOf(clientOf(flags), id)
       terminal.print(flags.json ? JSON.stringify(letter, null, 2) : letterText(letter, terminal))

@@ -13,6 +13,8 @@ export interface Letter {
   readonly topic: string
   readonly partition: number
   readonly offset: string
+  /** How often the topic had been made again; absent from services of an older version. */
+  readonly life?: number
   readonly key: string
   readonly state: 'open' | 'redriven' | 'discarded'
   readonly event: {
@@ -31,6 +33,7 @@ export interface Letter {
 
 export interface RecordRead {
   readonly offset: string
+  readonly life?: number
   readonly headers: Readonly<Record<string, string>>
   readonly value: string | null
   readonly timestamp: string

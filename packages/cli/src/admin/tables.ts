@@ -84,7 +84,7 @@ export function recordsText(records: readonly ParkedRecord[], { colors }: Termin
       [
         colors.bold(
           oneLine(
-            `offset ${record.offset}  ${record.event?.type ?? '(unreadable)'} ${record.event?.id ?? ''}`,
+            `offset ${record.offset}${record.life ? `~${record.life}` : ''}  ${record.event?.type ?? '(unreadable)'} ${record.event?.id ?? ''}`,
           ),
         ),
         ...recordLines(record, colors),

@@ -1,9 +1,12 @@
 import {
+  atLogPlace,
   type AsideRecord,
   callsPausedCode,
   type EventFacts,
   type Failure,
   type KeyPlace,
+  logPlaceOf,
+  offsetBits,
   type RawRecord,
 } from '@troupe/core'
 import { headersFrom, storedHeaders } from '../statements/outbox-record.ts'
@@ -44,7 +47,11 @@ export function failuresOf(failures: readonly (Failure | undefined)[]): readonly
   ]
 }
 
-/** What `recordParameters` are called where they are unnested; a topic, partition and key go before them. */
+/**
+ * What `recordParameters` are called where they are unnested; a topic, partition and key go before them. The column
+ * `record_offset` holds places, see `logPlaceOf`: it sorts and tells apart the records of all lives of a topic, also
+ * for code that knows of one only.
+ */
 export const recordColumns =
   'record_offset, record_key, headers, value, timestamp_ms, source, id, type, saga, bytes'
 export const recordTypes = (first: number): string =>
@@ -60,7 +67,7 @@ export function recordParameters(records: readonly AsideRecord[]): readonly Para
       what,
     )
   return [
-    bigintArray(records.map(({ record }) => record.offset)),
+    bigintArray(records.map(({ record }) => logPlaceOf(record))),
     bytesArray(records.map(({ record }) => record.key)),
     jsonArray(records.map(({ record }) => storedHeaders(record.headers))),
     bytesArray(records.map(({ record }) => record.value)),
@@ -82,17 +89,22 @@ export const recordSelected =
   "topic, partition, record_offset, encode(record_key, 'hex'), headers, encode(value, 'hex'), timestamp_ms"
 
 export function recordFrom(fields: Fields): RawRecord {
-  const [topic, partition, offset, key, headers, value, timestampMs] = fields
+  const [topic, partition, place, key, headers, value, timestampMs] = fields
   return {
     topic: topic as string,
     partition: Number(partition),
-    offset: BigInt(offset as string),
+    ...atLogPlace(BigInt(place as string)),
     key: bytesOf(key),
     value: bytesOf(value),
     headers: headersFrom(headers as string),
     timestampMs: Number(timestampMs),
   }
 }
+
+/** `deadLetterIdOf` of a row, in SQL. */
+export const letterOf = (row: string): string =>
+  `format('%s/%s/%s', ${row}.topic, ${row}.partition, ${row}.record_offset & ${(1n << offsetBits) - 1n})
+        || CASE WHEN ${row}.record_offset >> ${offsetBits} > 0 THEN '~' || (${row}.record_offset >> ${offsetBits}) ELSE '' END`
 
 /** Source, id, type, saga. */
 export function eventFrom([source, id, type, saga]: Fields): EventFacts | undefined {

@@ -1,6 +1,6 @@
 import type { KeyPlace, OperatorAction } from '@troupe/core'
 import type { Statement } from '../wire/statement.ts'
-import { dueAtOnce, placesOf, recordColumns } from './columns.ts'
+import { dueAtOnce, letterOf, placesOf, recordColumns } from './columns.ts'
 import { actionParameters, noting } from './note-action.ts'
 
 /**
@@ -47,7 +47,7 @@ export const discardParked: Statement<
     ), kept AS (
       INSERT INTO ${schema}.dead_letter (letter, state, closed_at, attempts, redrives, first_failed_at,
         reaction, code, message, stack, failure_group, topic, partition, key, ${recordColumns})
-      SELECT format('%s/%s/%s', gone.topic, gone.partition, gone.record_offset), 'discarded', now(),
+      SELECT ${letterOf('gone')}, 'discarded', now(),
         coalesce(failed.attempts, 0), gone.redrives, coalesce(failed.first_failed_at, now()), failed.reaction,
         coalesce(failed.code, 'TROUPE_STOPPED'), coalesce(failed.message, $2::text), failed.stack,
         coalesce(failed.failure_group, 'discarded'), gone.topic, gone.partition, gone.key,

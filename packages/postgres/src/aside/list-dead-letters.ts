@@ -1,10 +1,12 @@
-import type {
-  AsidePage,
-  DeadLetterFilter,
-  DeadLetterGroup,
-  DeadLetterState,
-  DeadLetterSummary,
-  StoredDeadLetter,
+import {
+  type AsidePage,
+  atLogPlace,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetterState,
+  type DeadLetterSummary,
+  ofLife,
+  type StoredDeadLetter,
 } from '@troupe/core'
 import { text } from '../wire/parameters.ts'
 import type { Fields, Statement } from '../wire/statement.ts'
@@ -46,12 +48,12 @@ function listing(name: string, inState: string): Listing {
       filter.state ?? 'open',
       ...pageParameters(page),
     ],
-    row: ([seq, topic, partition, offset, ...fields]) => ({
+    row: ([seq, topic, partition, place, ...fields]) => ({
       seq: BigInt(seq as string),
       one: {
         topic: topic as string,
         partition: Number(partition),
-        offset: BigInt(offset as string),
+        ...atLogPlace(BigInt(place as string)),
         ...summaryFrom(fields),
       },
     }),
@@ -65,8 +67,8 @@ export const readDeadLetter: Statement<string, StoredDeadLetter> = {
   parameters: (id) => [text(id, 'dead letter')],
   row(fields) {
     const record = recordFrom(fields.slice(0, 7))
-    const { topic, partition, offset } = record
-    return { topic, partition, offset, record, ...summaryFrom(fields.slice(7)) }
+    const { topic, partition, offset, life = 0 } = record
+    return { topic, partition, offset, ...ofLife(life), record, ...summaryFrom(fields.slice(7)) }
   },
 }
 
@@ -101,7 +103,7 @@ function grouping(name: string, inState: string): Grouping {
   }
 }
 
-function summaryFrom(fields: Fields): Omit<DeadLetterSummary, 'topic' | 'partition' | 'offset'> {
+function summaryFrom(fields: Fields): Omit<DeadLetterSummary, 'topic' | 'partition' | 'offset' | 'life'> {
   const [id, key, state, attempts, redrives, bytes, first, last, ...rest] = fields
   const failure = failureFrom(rest.slice(4))
   if (!failure) throw new Error(`The dead letter ${id} says nothing of its failure.`)

@@ -1,4 +1,4 @@
-import type { AsidePage, AsideRecord, KeyPlace } from '@troupe/core'
+import { type AsidePage, type AsideRecord, type KeyPlace, logPlaceOf } from '@troupe/core'
 import { text } from '../wire/parameters.ts'
 import type { Statement } from '../wire/statement.ts'
 import { eventFrom, recordFrom, recordSelected } from './columns.ts'
@@ -24,7 +24,7 @@ export const listParkedRecords: Statement<
   row([source, id, type, saga, ...fields]) {
     const record = recordFrom(fields)
     return {
-      seq: record.offset,
+      seq: logPlaceOf(record),
       one: { record, event: eventFrom([source ?? null, id ?? null, type ?? null, saga ?? null]) },
     }
   },

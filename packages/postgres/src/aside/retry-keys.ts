@@ -59,15 +59,15 @@ export const retryKeys: Statement<readonly Retry[], undefined> = {
     SELECT ${schema}.refuse('${refusal.conflict}', 'a parked key has changed')
     WHERE (SELECT count(*) FROM written) <> cardinality($1::text[])`,
   parameters(keys) {
-    const done = keys.flatMap(({ topic, partition, key, done: offsets }, index) =>
-      offsets.map((offset) => ({ topic, partition, key, offset, place: index + 1 })),
+    const done = keys.flatMap(({ topic, partition, key, done: logPlaces }, index) =>
+      logPlaces.map((logPlace) => ({ topic, partition, key, logPlace, place: index + 1 })),
     )
     return [
       ...placesOf(keys),
       bigintArray(keys.map(({ version }) => version)),
       ...nextParameters(keys.map(({ next }) => next)),
       ...placesOf(done),
-      bigintArray(done.map(({ offset }) => offset)),
+      bigintArray(done.map(({ logPlace }) => logPlace)),
       bigintArray(done.map(({ place }) => place)),
     ]
   },

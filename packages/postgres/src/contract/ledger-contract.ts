@@ -3,6 +3,7 @@ import { deadlineCases } from './deadline-cases.ts'
 import { deskCases } from './desk-cases.ts'
 import { documentCases } from './document-cases.ts'
 import { forgetCases } from './forget-cases.ts'
+import { livesCases } from './lives-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { parkingCases } from './parking-cases.ts'
 import { performedCases } from './performed-cases.ts'
@@ -53,6 +54,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...schemaCases,
   ...parkingCases,
   ...deskCases,
+  ...livesCases,
 ]
 
 async function inStore(makeStore: () => Promise<OpenLedger>, holds: LedgerCase['holds']): Promise<void> {

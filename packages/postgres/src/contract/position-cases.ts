@@ -104,7 +104,7 @@ export const positionCases: readonly LedgerCase[] = [
       await ledger.settle(settlement({ position: moveOf(claim, 10n) }))
       assert.deepEqual(await idOf({ id: 'third' }), ['second', 10n])
       assert.equal((await ledger.positionOf(partition))?.topicId, 'second')
-      assert.deepEqual(await idOf({ id: 'third', startsOver: true }), ['third', undefined])
+      assert.deepEqual(await idOf({ id: 'third', replaces: 'second' }), ['third', undefined])
       assert.deepEqual(await idOf(), ['third', undefined])
     },
   },

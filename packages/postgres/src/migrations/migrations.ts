@@ -8,6 +8,7 @@ import { topicIds } from './0007-topic-ids.ts'
 import { closedAt } from './0008-closed-at.ts'
 import { pausedKeys } from './0009-paused-keys.ts'
 import { restlessClaims } from './0010-restless-claims.ts'
+import { lives } from './0011-lives.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   closedAt,
   pausedKeys,
   restlessClaims,
+  lives,
 ]

@@ -23,7 +23,7 @@ export const movePosition: Statement<PositionMove, undefined> = {
     String(partition),
     String(epoch),
     from === undefined ? null : String(from),
-    String(to),
+    to === undefined ? null : String(to),
   ],
   row: noRow,
 }

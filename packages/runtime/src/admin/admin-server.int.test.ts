@@ -333,6 +333,34 @@ describe('the admin API', () => {
     })
   })
 
+  it('tells dead letters and parked events of a topic that was made again from those at the same offsets before', async () => {
+    const of = (life: number) => {
+      const { record, event } = asideOf(5, 'a', `{"account":"a","cents":${life}}`)
+      return { record: { ...record, ...(life === 0 ? {} : { life }) }, event }
+    }
+    const failure = failureOf(new Error('no such account'), 'book')
+    const both = [0, 1].map((life) => ({ id: deadLetterIdOf(of(life).record), ...of(life) }))
+    desk.write({
+      keys: [],
+      deadLetters: both.map((one) => ({ ...one, key: 'a', failure, attempts: 6, firstFailedAtMs: 1 })),
+    })
+    const ids = both.map(({ id }) => id)
+    expect(await idsAt('/dead-letters')).toEqual(ids)
+    for (const [life, id] of ids.entries())
+      expect(await get(`/dead-letters/${encodeURIComponent(id)}`)).toMatchObject({
+        id,
+        offset: '5',
+        life,
+        data: { account: 'a', cents: life },
+      })
+    for (const id of ids.toReversed())
+      expect((await post('/dead-letters/redrive', { ids: [id], ...action })).body).toEqual({ redriven: [id] })
+    const path = '/parked-keys/records?topic=till.events&partition=0&key=a&limit=1'
+    const first = await get<{ items: readonly object[]; next: string }>(path)
+    expect(first.items).toMatchObject([{ offset: '5', life: 0 }])
+    expect(await get(`${path}&after=${first.next}`)).toMatchObject({ items: [{ offset: '5', life: 1 }] })
+  })
+
   it.each<[string, string, object | undefined, number, RegExp]>([
     ['a key that none can have', '/dead-letters?key=%00', undefined, 400, /key: Holds a NUL/],
     ['a page beyond the last', '/dead-letters?after=9223372036854775808', undefined, 400, /after/],

@@ -4,14 +4,15 @@ import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
 import { checkMended, mend, type Mending, readAside } from './read-aside.ts'
 import * as shapes from './shapes.ts'
 
-/** `topic/partition/offset`; topics have no slashes. */
+/** See `deadLetterIdOf`; topics have no slashes. */
 function topicIn(id: string): string {
   return id.slice(0, Math.max(0, id.indexOf('/')))
 }
 
 /** What the list shows as ids, and nobody has written otherwise. */
 const idForm = /^[^/]+\/\d+\/\d+(~\d+)?$/
-const idsAre = 'Ids are topic/partition/offset, as the list shows them'
+const idsAre =
+  'Ids are topic/partition/offset, with ~1 behind it where the topic had been made again, as the list shows them'
 
 /** A name that is none is a slip of whoever wrote it. */
 function refuseStrange(ids: readonly string[]): void {

@@ -73,7 +73,10 @@ const who = {
 const keyPlace = z.strictObject({ topic: name, partition: z.number().int().min(0), key })
 
 export const letterPath = z.object({
-  id: name.meta({ description: 'Id of a dead letter: topic/partition/offset' }),
+  id: name.meta({
+    description:
+      'Id of a dead letter: topic/partition/offset, with ~1 behind it where the topic was deleted and made again, ~2 where twice',
+  }),
 })
 export const letterIds = z.strictObject({ ids: z.array(name).min(1).max(namesMax), ...who })
 export const dataToCheck = z.strictObject({
@@ -106,10 +109,17 @@ const failure = z.object({
 const event = z.object({ source: z.string(), id: z.string(), type: z.string(), saga: z.string() })
 const place = { topic: z.string(), partition: z.number(), key: z.string() }
 
+const logPlace = {
+  offset: z.string(),
+  life: z.number().meta({
+    description: 'How often the topic had been deleted and made again: then the same offsets come once more',
+  }),
+}
+
 export const letter = z.object({
   id: z.string(),
   ...place,
-  offset: z.string(),
+  ...logPlace,
   state: z.enum(['open', 'redriven', 'discarded']),
   event: event.nullable(),
   failure,
@@ -161,7 +171,7 @@ export const parkedKey = z.object({
   lastFailedAt: z.string().nullable(),
   deadLetter: z.string().nullable().meta({ description: 'The dead letter for which it is held' }),
 })
-export const parkedRecord = z.object({ ...record.shape, offset: z.string(), event: event.nullable() })
+export const parkedRecord = z.object({ ...record.shape, ...logPlace, event: event.nullable() })
 export const action = z.object({
   seq: z.string(),
   at: z.string(),
@@ -215,7 +225,7 @@ export function letterOf(one: DeadLetterSummary): z.output<typeof letter> {
     topic: one.topic,
     partition: one.partition,
     key: one.key,
-    offset: String(one.offset),
+    ...logPlaceOf(one),
     state: one.state,
     event: one.event ?? null,
     failure: failureFor(one.failure),
@@ -284,7 +294,7 @@ export function parkedRecordOf(
   { record: one, event: its }: AsideRecord,
   reading: Reading,
 ): z.output<typeof parkedRecord> {
-  return { offset: String(one.offset), event: its ?? null, ...recordOf(one, reading) }
+  return { ...logPlaceOf(one), event: its ?? null, ...recordOf(one, reading) }
 }
 
 export function placeOf({
@@ -297,6 +307,10 @@ export function placeOf({
   readonly key: string
 }): KeyPlace {
   return { topic, partition: Number(number), key }
+}
+
+function logPlaceOf({ offset: at, life = 0 }: Pick<RawRecord, 'offset' | 'life'>) {
+  return { offset: String(at), life }
 }
 
 function failureFor({ reaction, code, message, stack, group: its }: Failure): z.output<typeof failure> {

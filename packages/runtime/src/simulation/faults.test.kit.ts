@@ -24,6 +24,8 @@ export interface Faults {
   readonly stalls: number
   /** Per second: a process is stopped as it should be, and another one comes. */
   readonly restarts: number
+  /** Per second: the topic that comes in is deleted and made again, once all that it holds has been read. */
+  readonly remakes: number
   /** Per second: a clock jumps by up to an hour, in either direction. */
   readonly clockJumps: number
   /** Of one input: it comes again, at another offset. */
@@ -52,6 +54,7 @@ export const noFaults: Faults = {
   moves: 0,
   stalls: 0,
   restarts: 0,
+  remakes: 0,
   clockJumps: 0,
   repeats: 0,
   poison: 0,

@@ -101,15 +101,15 @@ export function createGroup(
     instance.isDead || lost.signal.aborted || isFinishing || owners.get(partition) !== instance
 
   async function run(lane: Omit<Lane, 'ended'>): Promise<void> {
+    const place = { topic, partition: lane.partition }
+    let replaces: string | undefined
     while (!isOver(lane)) {
       try {
-        const work = await claimPartition(
-          { topic, partition: lane.partition },
-          lane.instance.partitionOptions,
-        )
-        const place = { topic, partition: lane.partition }
+        const found = { id: log.idOf(topic), replaces }
+        const work = await claimPartition(place, lane.instance.partitionOptions, found)
         lane.instance.partitions.set(laneOf(place), { ...place, open: work })
         await read(lane, work).finally(() => lane.instance.partitions.delete(laneOf(place)))
+        replaces = isOfAnother(work) ? work.topicId : undefined
         await work.release()
       } catch (error) {
         trace(`${lane.instance.name} cannot have ${topic}[${lane.partition}]: ${String(error)}`)
@@ -118,11 +118,14 @@ export function createGroup(
     }
   }
 
+  const isOfAnother = ({ topicId }: PartitionWork) => topicId !== undefined && topicId !== log.idOf(topic)
+
   async function read(lane: Omit<Lane, 'ended'>, work: PartitionWork): Promise<void> {
     const { partition, lost, instance } = lane
     let from = work.next ?? 0n
     work.fenced?.addEventListener('abort', () => log.wake())
     while (!instance.isDead && !lost.signal.aborted && !lane.isFinishing && !work.fenced?.aborted) {
+      if (isOfAnother(work)) return
       const records = log.read(topic, partition, from, 1 + random.below(12))
       const last = records.at(-1)
       if (!last) {

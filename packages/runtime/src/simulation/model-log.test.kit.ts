@@ -17,12 +17,19 @@ export interface ModelLog {
   appended(signal: AbortSignal): Promise<void>
   /** As if something had been appended. */
   wake(): void
-  /** All that a topic holds, partition by partition. */
+  /** Another one for each topic of one name. */
+  idOf(topic: string): string
+  /** Deletes a topic and makes it again: its offsets begin anew. */
+  remake(topic: string): void
+  /** All that a topic holds and, before it was made again, has held, partition by partition. */
   all(topic: string): readonly RawRecord[]
 }
 
 export function modelLog(partitions: number): ModelLog {
   const topics = new Map<string, RawRecord[][]>()
+  /** What topics held that are no more. */
+  const gone = new Map<string, RawRecord[][][]>()
+  const goneOf = (topic: string) => gone.get(topic) ?? []
   const waiters = new Set<() => void>()
   function wake(): void {
     const woken = [...waiters]
@@ -60,7 +67,17 @@ export function modelLog(partitions: number): ModelLog {
       }),
     wake,
     end: (topic, partition) => BigInt(partitionOf(topic, partition).length),
-    all: (topic) => Array.from({ length: partitions }, (_, index) => partitionOf(topic, index)).flat(),
+    idOf: (topic) => `${topic}#${goneOf(topic).length}`,
+    remake(topic) {
+      gone.set(topic, [...goneOf(topic), topics.get(topic) ?? []])
+      topics.delete(topic)
+      wake()
+    },
+    all: (topic) =>
+      Array.from({ length: partitions }, (_, index) => [
+        ...goneOf(topic).flatMap((held) => held[index] ?? []),
+        ...partitionOf(topic, index),
+      ]).flat(),
   }
 }
 

@@ -79,6 +79,22 @@ export const scenarios: readonly Scenario[] = [
     outsideFails: 0.3,
   }),
   scenario(26, 'partitions that move under load are in one hand at a time', { moves: 10 }),
+  scenario(
+    28,
+    'what is parked of a topic that is made again goes before what comes in its place, and is no part of it',
+    {
+      remakes: 8,
+      stumbles: 0.5,
+      poison: 0.2,
+      outsideFails: 0.3,
+      redelivers: 0.1,
+      failsBefore: 0.02,
+      failsAfter: 0.05,
+      crashes: 0.003,
+      moves: 2,
+      stalls: 0.5,
+    },
+  ),
   scenario(31, 'clocks that jump by an hour decide nothing, and no deadline is early or late', {
     clockJumps: 10,
     moves: 1,

@@ -109,7 +109,13 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   })
   refusePoison(bankLedger, workload.poison.byId)
   if (faults.forgetsInbox) bankLedger.afterSettle = () => bankLedger.inbox.clear()
-  const trouble = setInterval(() => makeTrouble(world, troubles, [banks, audits]), tickMs)
+  // What nobody has read is lost with its topic, and not to be found again.
+  const remake = () => {
+    if (behindIn(bankLedger, 'counter.events').length > 0) return
+    world.trace(`counter.events is made again; parked: ${bankLedger.parkedNow().length}`)
+    log.remake('counter.events')
+  }
+  const trouble = setInterval(() => makeTrouble(world, troubles, { groups: [banks, audits], remake }), tickMs)
   void time.sleep(faultsEndMs).then(() => {
     troubles.isTroubled = false
     troubles.isBrokerAway = false
@@ -121,8 +127,11 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const behindIn = (ledger: FakeLedger, topic: string) =>
     Array.from({ length: partitions }, (_, partition) => `${topic}/${partition}`).flatMap(
       (place, partition) => {
-        const [next, end] = [ledger.positions.get(place)?.next ?? 0n, log.end(topic, partition)]
-        return next === end ? [] : [`${place} is at ${next} of ${end}`]
+        const { next, topicId } = ledger.positions.get(place) ?? {}
+        const [end, id] = [log.end(topic, partition), log.idOf(topic)]
+        return (next === undefined ? end === 0n : next === end && topicId === id)
+          ? []
+          : [`${place} is at ${next} of ${topicId}, not at ${end} of ${id}`]
       },
     )
   const parkedIn = (ledger: FakeLedger, name: string) =>
@@ -196,7 +205,7 @@ function refusePoison(ledger: FakeLedger, poison: ReadonlyMap<string, string>): 
 function makeTrouble(
   { random, faults, trace, time }: World,
   troubles: Troubles,
-  groups: readonly Group[],
+  { groups, remake }: { readonly groups: readonly Group[]; readonly remake: () => void },
 ): void {
   const isDue = (perSecond: number) => perSecond > 0 && random.chance((perSecond * tickMs) / 1_000)
   for (const group of groups) {
@@ -205,6 +214,7 @@ function makeTrouble(
     if (isDue(faults.restarts)) group.restart()
     if (isDue(faults.clockJumps)) group.jumpClock()
   }
+  if (isDue(faults.remakes)) remake()
   if (faults.clockJumps > 0 && isDue(faults.clockJumps)) time.skewMs = random.below(7_200_000) - 3_600_000
   if (faults.brokerAwayMs > 0 && !troubles.isBrokerAway && isDue(1)) {
     trace('the broker is away')
