@@ -1,5 +1,6 @@
 // Tests docker compose: builds the images, starts whole ecosystems, kills parts of them. Needs a Docker
-// engine; without one it says in one line what was skipped. Arguments go to Jest.
+// engine; without one it says in one line what was skipped, or fails, with `--required`. Other arguments go to
+// Jest.
 import { spawnSync } from 'node:child_process'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +12,12 @@ const engine = spawnSync('docker', ['info', '--format', '{{.ServerVersion}}'], o
 const missing =
   engine.error?.code === 'ENOENT' ? 'docker is not installed' : engine.stderr?.trim().split('\n')[0]
 const hasDocker = engine.status === 0
+const given = process.argv.slice(2).filter((argument) => argument !== '--')
+const isRequired = given.includes('--required')
+if (isRequired && !hasDocker) {
+  process.stderr.write(`The tests of docker compose are required, and cannot run: ${missing}.\n`)
+  process.exit(1)
+}
 
 run(['node_modules/typescript/bin/tsc', '--project', 'compose'])
 run([
@@ -21,7 +28,7 @@ run([
   'compose/jest.config.ts',
   '--runInBand',
   ...(hasDocker ? [] : ['--testPathIgnorePatterns', String.raw`\.container\.test\.ts$`]),
-  ...process.argv.slice(2),
+  ...given.filter((argument) => argument !== '--required'),
 ])
 
 if (!hasDocker) {

@@ -19,16 +19,28 @@ export async function dockerProblem(): Promise<DockerProblem | undefined> {
       message: `Testcontainers is not installed (${messageOf(cause).split('\n')[0]}). Add testcontainers, @testcontainers/kafka and @testcontainers/postgresql to your development dependencies.`,
     }
   }
+  const { DOCKER_HOST: host } = process.env
   try {
     const client = await testcontainers.getContainerRuntimeClient()
     await client.container.dockerode.ping()
+    const { socketPath } = client.container.dockerode.modem as { readonly socketPath?: string }
+    if (host && isFallback(host, socketPath)) throw new Error(`another one does, at ${socketPath}`)
     return undefined
   } catch (cause) {
-    const { DOCKER_HOST: host } = process.env
     const where = host ? `at DOCKER_HOST=${host}` : 'on this machine'
     return {
       cause,
       message: `No Docker engine answers ${where} (${messageOf(cause).split('\n')[0]}). Start Docker, or set DOCKER_HOST to an engine that runs; without one, tests run on the embedded stack (TROUPE_STACK=embedded).`,
     }
   }
+}
+
+/**
+ * Whether Testcontainers has gone to an engine that nobody named: where `DOCKER_HOST` does not answer, it tries
+ * the sockets that it knows, and says nothing. What else it goes to before them (`tc.host`) was asked for.
+ */
+export function isFallback(dockerHost: string, socketPath: string | undefined): boolean {
+  if (!socketPath) return false
+  const { protocol, pathname } = new URL(dockerHost)
+  return !['unix:', 'npipe:'].includes(protocol) || pathname !== socketPath
 }
