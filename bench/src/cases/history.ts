@@ -58,8 +58,8 @@ function idsOf({ size }: Scene): (atMs?: number) => string {
 }
 
 async function openWarm(scene: Scene): Promise<Solo> {
-  const { signal, size } = scene
-  const solo = await openSolo(troupePayment, { signal, newId: idsOf(scene) })
+  const { signal, isQuick, size } = scene
+  const solo = await openSolo(troupePayment, { signal, isQuick, newId: idsOf(scene) })
   try {
     await pileUp(solo.rig, solo.child, solo.cast, size('warm-up'))
     return solo

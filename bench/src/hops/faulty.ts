@@ -20,12 +20,12 @@ export interface FaultySolo extends Solo {
 
 /** Starts it broken, with these settings, warm; what has started is stopped if it fails. */
 export async function openFaulty(
-  { signal, size }: Scene,
+  { signal, size, isQuick }: Scene,
   environment: Readonly<Record<string, string>>,
 ): Promise<FaultySolo> {
   let isMarking = false
   const newId = () => (isMarking ? faulty(v7()) : v7())
-  const solo = await openSolo(faultyPayment(environment), { signal, newId })
+  const solo = await openSolo(faultyPayment(environment), { signal, isQuick, newId })
   const client = new Client({ connectionString: solo.adminUrl })
   const close = async () => {
     await client.end()

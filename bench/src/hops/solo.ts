@@ -4,6 +4,7 @@ import { type Cast, castOf } from '../processes/cast.ts'
 import type { Child } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 import { openRig, type Rig } from './rig.ts'
+import { seasonLog } from './season-log.ts'
 
 /** One service alone on a stack of its own, and what drives it. */
 export interface Solo {
@@ -19,12 +20,14 @@ export interface Solo {
 
 export interface SoloOptions {
   readonly signal: AbortSignal
+  /** Its numbers mean nothing: its database may be as new as it is. */
+  readonly isQuick: boolean
   /** As for {@link openRig}. */
   readonly newId?: () => string
 }
 
 /** Starts stack and service; what has started is stopped if it fails. */
-export async function openSolo(contender: Contender, { signal, newId }: SoloOptions): Promise<Solo> {
+export async function openSolo(contender: Contender, { signal, isQuick, newId }: SoloOptions): Promise<Solo> {
   const { name } = contender
   const undo: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -33,6 +36,7 @@ export async function openSolo(contender: Contender, { signal, newId }: SoloOpti
   try {
     const stack = await startStack()
     undo.push(() => stack.stop())
+    if (!isQuick) await seasonLog(stack.postgres.url)
     const rig = await openRig(contender, stack, signal, newId)
     undo.push(() => rig.close())
     const databaseUrl = await stack.postgres.createDatabase({ name })

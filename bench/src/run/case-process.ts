@@ -37,10 +37,11 @@ async function measure(one: BenchCase): Promise<void> {
       if (!size) throw new Error(`${name} has no size ${of}`)
       return task.sizes[`${name}.${of}`] ?? (task.isQuick ? size.quick : size.full)
     },
+    isQuick: task.isQuick,
     addresses: task.addresses,
     signal: asked.signal,
     stage: () => (stage ??= openStage(asked.signal)),
-    solo: () => (solo ??= openSolo(troupePayment, { signal: asked.signal })),
+    solo: () => (solo ??= openSolo(troupePayment, { signal: asked.signal, isQuick: task.isQuick })),
     note: (text) => tell({ kind: 'note', name, text }),
     problem: (text) => tell({ kind: 'problem', name, text }),
   }

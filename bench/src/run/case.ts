@@ -32,6 +32,8 @@ export interface BenchCase {
 export interface Scene {
   /** How much to take of this: one of the case's `sizes`. */
   size(name: string): number
+  /** Whether its numbers are to mean anything: what only makes them true may be left out if not. */
+  readonly isQuick: boolean
   /** Where a real stack is, if somebody said so. */
   readonly addresses: StackAddresses | undefined
   /** Aborted when somebody asks to stop. */
