@@ -41,11 +41,13 @@ const config: Config = {
   },
   // Jest's default would leave one core of two to wait.
   maxWorkers: '100%',
+  // What hangs longer than that has left something open; on a machine that does much else, half a second is nothing.
+  workerGracefulExitTimeout: 10_000,
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@troupe/source', 'node', 'node-addons'] },
   ...(stack === 'testcontainers' ? sharedStack : {}),
   // For what hangs, on a machine that does much else: what a test waits for has a limit of its own, which says what it was.
-  testTimeout: stack === 'embedded' ? 180_000 : 300_000,
+  testTimeout: 300_000,
 }
 
 export default config

@@ -5,6 +5,7 @@ import {
   type Codec,
   deadLetterHeaders,
   headerNames,
+  isTroupeError,
   type Log,
   type OutgoingRecord,
   type RawRecord,
@@ -32,9 +33,22 @@ export function connectForeign(settings: Settings, clientId: string, log: Log = 
   return connectKafka({ clientId, brokers: [...kafkaBrokers], ...within }, log)
 }
 
-/** A codec that is no service's. */
+/** A codec that is no service's; a registry that is busy is asked again. */
 export function foreignCodec({ registryUrl, namespace }: Settings, log: Log = keepingLog()): Codec {
-  return createCodec({ registryUrl, log, ...(namespace === undefined ? {} : { namespace }) })
+  const codec = createCodec({ registryUrl, log, ...(namespace === undefined ? {} : { namespace }) })
+  return {
+    ...codec,
+    register: (types) =>
+      until(() =>
+        codec.register(types).then(
+          () => true,
+          (error: unknown) => {
+            if (isTroupeError(error, 'TROUPE_REGISTRY_UNREACHABLE')) return false
+            throw error
+          },
+        ),
+      ),
+  }
 }
 
 /** What a test closes at its end. */

@@ -15,6 +15,7 @@ import {
   type EventDraft,
   type EventOf,
   headersOf,
+  isTroupeError,
   type OutgoingRecord,
   type Service,
   TroupeError,
@@ -22,6 +23,7 @@ import {
 import { connectKafka, createLogEnds, createRelay, ensureTopics } from '@troupe/kafka'
 import type { RunningService } from '@troupe/runtime'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createCompany } from './company.ts'
 import { createExpectations } from './expectations.ts'
 import { createHarnessLog } from './harness-log.ts'
@@ -71,7 +73,7 @@ export interface ExpectOptions {
 /** Services under test and what happened around them. */
 export interface EventTestHarness {
   readonly stack: Stack
-  /** Publishes an event as its owner would; resolves when the broker has it. */
+  /** Publishes an event as its owner would; resolves when the broker has it. Its schema is registered first. */
   publish(draft: EventDraft, options?: PublishOptions): Promise<void>
   /** Publishes bytes as they are, to test what a service makes of them. */
   publishRaw(record: Pick<OutgoingRecord, 'topic' | 'key' | 'headers' | 'value'>): Promise<void>
@@ -188,7 +190,8 @@ async function startOn(
   return {
     stack,
     async publish(draft, publishOptions) {
-      await send(await recordOf(draft, codec, publishOptions))
+      await registered(draft, codec, timeoutMs)
+      await send(recordOf(draft, codec, publishOptions))
     },
     publishRaw: (record) => send({ id: randomUUID(), lane: commandLane, ...record }),
     expectEvent: (type, part, { timeoutMs: within = timeoutMs } = {}) =>
@@ -210,14 +213,26 @@ async function startOn(
   }
 }
 
-async function recordOf(
+/** A registry that is busy is asked again, as long as an expectation would wait. */
+async function registered({ eventType }: EventDraft, codec: Codec, timeoutMs: number): Promise<void> {
+  const untilMs = performance.now() + timeoutMs
+  for (;;) {
+    try {
+      return await codec.register([eventType as AnyEventType])
+    } catch (error) {
+      if (!isTroupeError(error, 'TROUPE_REGISTRY_UNREACHABLE') || performance.now() > untilMs) throw error
+      await delay(100)
+    }
+  }
+}
+
+function recordOf(
   { eventType, type, data }: EventDraft,
   codec: Codec,
   { id = randomUUID(), correlationId }: PublishOptions = {},
-): Promise<OutgoingRecord> {
+): OutgoingRecord {
   // Drafts forget their input type; encoding needs none.
   const known = eventType as AnyEventType
-  await codec.register([known])
   const key = known.keyOf(data)
   const headers = headersOf(
     {
