@@ -181,6 +181,8 @@ export {
   type KeyPlace,
   type MendedValue,
   type OperatorAction,
+  type OperatorActionFilter,
+  operatorDeeds,
   type ParkedKeyWrite,
   type DueKey,
   type ParkedNext,

@@ -12,6 +12,7 @@ import {
   type KeyPlace,
   type MendedValue,
   type OperatorAction,
+  type OperatorActionFilter,
   type ParkedKeyWrite,
   type Parking,
   type ParkingLedger,
@@ -60,6 +61,7 @@ export function memorySetAside({
 }): MemorySetAside {
   const keys = new Map<string, Held>()
   const letters = new Map<string, Letter>()
+  /** Each portion by itself. */
   const actions: StoredOperatorAction[] = []
   let seq = 0n
 
@@ -123,8 +125,9 @@ export function memorySetAside({
     count: number,
   ) {
     if (count > 0) {
-      const { by, reason } = action
-      actions.push({ seq: ++seq, atMs: nowMs(), by, reason, did, count, names: names.slice(0, 100) })
+      const { by, reason, command } = action
+      const at = { seq: ++seq, atMs: nowMs(), lastAtMs: nowMs() }
+      actions.push({ ...at, by, reason, command, did, count, names, portions: 1 })
     }
   }
 
@@ -354,11 +357,13 @@ export function memorySetAside({
       note('discard dead letters', action, gone, gone.length)
       return gone
     },
-    operatorActions: async ({ after, limit }) =>
+    operatorActions: async (filter, { after, limit }) =>
       pageOf(
-        actions.filter(({ seq }) => seq > after),
+        byCommand(actions)
+          .filter((one) => (after === 0n || one.seq < after) && actionFits(one, filter))
+          .reverse(),
         limit,
-        (one) => one,
+        (one) => ({ ...one, names: one.names.slice(0, 100) }),
         ({ seq }) => seq,
       ),
   }
@@ -472,6 +477,36 @@ function fitsAlike(
     (filter.group === undefined || filter.group === failure?.group) &&
     (filter.fromMs === undefined || lastFailedAtMs >= filter.fromMs) &&
     (filter.untilMs === undefined || lastFailedAtMs < filter.untilMs)
+  )
+}
+
+/** Portions of one command as one, in the order in which they began. */
+function byCommand(portions: readonly StoredOperatorAction[]): StoredOperatorAction[] {
+  const commands = new Map<unknown, StoredOperatorAction>()
+  for (const portion of portions) {
+    const { seq, command, did, by, reason } = portion
+    const id = command === undefined ? seq : JSON.stringify([command, did, by, reason])
+    const before = commands.get(id)
+    const together = before && {
+      ...before,
+      lastAtMs: portion.atMs,
+      portions: before.portions + 1,
+      count: before.count + portion.count,
+      names: [...before.names, ...portion.names],
+    }
+    commands.set(id, together ?? portion)
+  }
+  return [...commands.values()]
+}
+
+function actionFits(one: StoredOperatorAction, filter: OperatorActionFilter): boolean {
+  const { by, did, name, fromMs, untilMs } = filter
+  return (
+    (by === undefined || one.by === by) &&
+    (did === undefined || one.did === did) &&
+    (name === undefined || one.names.includes(name)) &&
+    (fromMs === undefined || one.atMs >= fromMs) &&
+    (untilMs === undefined || one.atMs < untilMs)
   )
 }
 

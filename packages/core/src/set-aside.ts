@@ -165,16 +165,36 @@ export interface ParkingLedger {
 export interface OperatorAction {
   readonly by: string
   readonly reason: string
+  /** The command that this is a portion of: what was done by one is told as one. */
+  readonly command?: string | undefined
 }
 
+export const operatorDeeds = ['redrive', 'discard dead letters', 'retry parked', 'discard parked'] as const
+
+/** What was done by one command, of one kind: in one transaction, or portion by portion. */
 export interface StoredOperatorAction extends OperatorAction {
+  /** Of its first portion. */
   readonly seq: bigint
   readonly atMs: number
-  readonly did: 'redrive' | 'discard dead letters' | 'retry parked' | 'discard parked'
-  /** How many dead letters or keys it was done to. */
+  /** Of its last portion so far. */
+  readonly lastAtMs: number
+  readonly portions: number
+  readonly did: (typeof operatorDeeds)[number]
+  /** How many dead letters, keys or parked events it was done to. */
   readonly count: number
-  /** The first of them by name. */
+  /** The first hundred of them by name. */
   readonly names: readonly string[]
+}
+
+/** Which actions: those that fit everything that is given. */
+export interface OperatorActionFilter {
+  readonly by?: string | undefined
+  readonly did?: StoredOperatorAction['did'] | undefined
+  /** The id of a dead letter, or `topic/partition/key` of a parked key, to which it was done. */
+  readonly name?: string | undefined
+  /** When it began, in milliseconds since the epoch. */
+  readonly fromMs?: number | undefined
+  readonly untilMs?: number | undefined
 }
 
 /** Which parked keys, or dead letters: those that fit everything that is given. */
@@ -198,7 +218,7 @@ export interface AsidePage {
   readonly limit: number
 }
 
-/** One page, the oldest first; `next` is undefined on the last one. */
+/** One page, the oldest first unless it says otherwise; `next` is undefined on the last one. */
 export interface AsideList<One> {
   readonly found: readonly One[]
   readonly next: bigint | undefined
@@ -303,7 +323,8 @@ export interface AsideDesk {
   redrive(letters: readonly Redrive[], action: OperatorAction): Promise<readonly string[]>
   /** Gives up open dead letters. Keys that were held for one are due. @returns ids of those that were open */
   discardDeadLetters(ids: readonly string[], action: OperatorAction): Promise<readonly string[]>
-  operatorActions(page: AsidePage): Promise<AsideList<StoredOperatorAction>>
+  /** What people have done, the latest first. */
+  operatorActions(filter: OperatorActionFilter, page: AsidePage): Promise<AsideList<StoredOperatorAction>>
 }
 
 /** Header of a redriven event whose value was mended: the id of the dead letter with the original. */

@@ -1,6 +1,7 @@
 import { messageOf, TroupeError } from '@troupe/core'
+import { randomUUID } from 'node:crypto'
 
-/** A service's admin API. */
+/** A service's admin API, for one command: what is changed by it, in however many portions, is told as one action. */
 export interface AdminClient {
   /** @throws TroupeError `TROUPE_HTTP_UNEXPECTED` with what the service says, or that it says nothing */
   get<Answer>(path: string, query?: Query): Promise<Answer>
@@ -27,8 +28,11 @@ export function adminClient({
   /** Gives up what is asked when it aborts, with its reason; what changes something is not given up. */
   readonly signal?: AbortSignal | undefined
 }): AdminClient {
+  /** In the query: services of an older version do not look there. */
+  const command = `command=${randomUUID()}`
+
   async function ask(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const at = `${url}/admin/v1${path}`
+    const at = `${url}/admin/v1${path}${method === 'POST' ? `?${command}` : ''}`
     const sent = body && JSON.stringify(body)
     // Refused here: a server that closes the connection in the middle is not heard.
     if (sent !== undefined && Buffer.byteLength(sent) > bodyBytesMax) {

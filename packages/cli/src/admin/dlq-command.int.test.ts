@@ -13,15 +13,20 @@ const groupsMax = 1_000
 let server: Server
 /** Ids of each request that changes something. */
 let changed: string[][]
+/** What names the command of each. */
+let commands: string[]
 let isAnswering = true
 
 beforeAll(async () => {
   process.env['TROUPE_ADMIN_TOKEN'] = 'a-token-of-24-characters'
   server = createServer((request, response) => void answer(request, response))
+  // A connection that is idle on a busy machine is not closed under whoever is about to use it again.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 beforeEach(() => {
   changed = []
+  commands = []
 })
 afterAll(async () => {
   delete process.env['TROUPE_ADMIN_TOKEN']
@@ -38,6 +43,9 @@ describe('what is to be done to dead letters', () => {
     const done = await dlq('redrive', '--all', '--reason', 'why not')
     expect(done.notes).toContain(`${lettersCount} redriven.`)
     expect(changed.flat()).toHaveLength(lettersCount)
+    expect([changed.length, new Set(commands).size]).toEqual([3, 1])
+    await dlq('discard', 'a/0/1', '--reason', 'why not')
+    expect(new Set(commands).size).toBe(2)
   })
 
   it('is done once to one that is named twice', async () => {
@@ -101,6 +109,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.method === 'POST') {
     const { ids } = (await json(request)) as { ids: string[] }
     changed.push(ids)
+    commands.push(searchParams.get('command') ?? '')
     return say({ redriven: ids, discarded: ids })
   }
   if (pathname.endsWith('/dead-letter-groups')) return say({ items: groups(), next: null })

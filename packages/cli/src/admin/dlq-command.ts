@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { Terminal } from '../terminal/terminal.ts'
 import { changeLetters, groupsOf, letterOf } from './change-letters.ts'
-import type { Action, Letter } from './items.ts'
+import type { Letter } from './items.ts'
+import { addLog } from './log-command.ts'
 import { mendLetter } from './mend-letter.ts'
 import {
   type ClientFlags,
@@ -15,7 +16,7 @@ import {
   withFilter,
 } from './options.ts'
 import type { DoFlags } from './selection.ts'
-import { actionLine, groupsTable, letterText, lettersTable } from './tables.ts'
+import { groupsTable, letterText, lettersTable } from './tables.ts'
 
 type ListFlags = ClientFlags & FilterFlags & { readonly limit: number }
 
@@ -84,14 +85,7 @@ export function addDlq(troupe: Command, terminal: Terminal, onExitCode: (exitCod
     .action(async (ids: readonly string[], flags: DoFlags) =>
       onExitCode(await changeLetters('discard', ids, flags, terminal)),
     )
-  withClient(
-    dlq
-      .command('log')
-      .summary('what people have done, and why')
-      .description('The audit table: what was redriven, retried and discarded, by whom, when and why.'),
-  )
-    .addOption(limitOption())
-    .action(async (flags: ListFlags) => onExitCode(await actions(flags, terminal)))
+  addLog(dlq, terminal, onExitCode)
 }
 
 async function list(flags: ListFlags, terminal: Terminal): Promise<number> {
@@ -117,17 +111,6 @@ async function exportAll(flags: ListFlags, terminal: Terminal): Promise<number> 
   return 0
 }
 
-async function actions(flags: ListFlags, terminal: Terminal): Promise<number> {
-  const found: Action[] = []
-  for await (const page of clientOf(flags).pages<Action>('/actions', {}, flags.limit)) found.push(...page)
-  if (flags.json) terminal.print(JSON.stringify(found, null, 2))
-  else if (found.length === 0) terminal.note('Nobody has done anything.')
-  else for (const action of found) terminal.print(actionLine(action))
-  if (found.length === flags.limit)
-    terminal.note(`These are the first ${flags.limit}; --limit asks for more.`)
-  return 0
-}
-
 function stateOption(): Option {
   return new Option('--state <state>', 'in this state')
     .choices(['open', 'redriven', 'discarded', 'any'])
@@ -145,6 +128,7 @@ Examples:
   troupe dlq redrive order.events/0/4711 --data mended.json --dry-run
   troupe dlq redrive order.events/0/4711 --data mended.json --reason 'currency was missing'
   troupe dlq export --state any > letters.jsonl
+  troupe dlq log --from 7d --by ada                      who did what, the latest first
 
 Exit codes:
   0    done

@@ -77,4 +77,6 @@ export interface Action {
   readonly reason: string
   readonly did: string
   readonly count: number
+  /** Absent from services of an older version. */
+  readonly portions?: number
 }

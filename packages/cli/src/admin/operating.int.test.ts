@@ -148,7 +148,8 @@ describe('an operator', () => {
       [1, 2],
       [1, 2],
     ])
-    expect((await troupe('dlq', 'log')).out).toMatch(/ada {2}redrive \(4\): fixed/)
+    expect((await troupe('dlq', 'log', '--by', 'ada')).out).toMatch(/^\S+ {2}ada {2}redrive \(4\): fixed$/)
+    expect((await troupe('dlq', 'log', '--by', 'eve')).notes).toBe('There is nothing of that kind.\n')
 
     const again = await troupe('dlq', 'redrive', first?.id ?? '', '--reason', 'to be sure')
     expect([again.exitCode, again.notes]).toEqual([1, expect.stringContaining('0 redriven; 1 not')])

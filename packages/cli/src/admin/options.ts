@@ -142,7 +142,7 @@ export function actionOf(
   return { by, reason }
 }
 
-function timeOption(name: string, description: string): Option {
+export function timeOption(name: string, description: string): Option {
   return new Option(`--${name} <time>`, `${description}: 2026-05-01T12:00Z, or 15m, 2h, 3d ago`).argParser(
     (text: string) => refusing(() => timeOf(text)),
   )

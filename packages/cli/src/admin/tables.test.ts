@@ -65,3 +65,11 @@ describe('what others wrote', () => {
     expect(length).toBe(3)
   })
 })
+
+it('says in how many portions a command did what it did, where those are several', () => {
+  const action = { at, by: 'ada', reason: 'fixed', did: 'redrive' }
+  expect(actionLine({ ...action, count: 1_200, portions: 3 })).toBe(
+    `${at}  ada  redrive (1200, in 3 portions): fixed`,
+  )
+  expect(actionLine({ ...action, count: 2, portions: 1 })).toBe(`${at}  ada  redrive (2): fixed`)
+})

@@ -73,8 +73,9 @@ export function letterText(letter: LetterWhole, { colors }: Terminal): string {
 }
 
 /** What a person has done. */
-export function actionLine({ at, by, did, count, reason }: Action): string {
-  return oneLine(`${at}  ${by}  ${did} (${count}): ${reason}`)
+export function actionLine({ at, by, did, count, reason, portions = 1 }: Action): string {
+  const many = portions > 1 ? `${count}, in ${portions} portions` : String(count)
+  return oneLine(`${at}  ${by}  ${did} (${many}): ${reason}`)
 }
 
 /** What is parked for one key. */

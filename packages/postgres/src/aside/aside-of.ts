@@ -56,6 +56,7 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
     deadLetterGroups: (filter) => rowsOf(listDeadLetterGroupsBy(filter), filter),
     redrive: (letters, action) => rowsOf(redrive, { letters, action }),
     discardDeadLetters: (ids, action) => rowsOf(discardDeadLetters, { ids, action }),
-    operatorActions: async (page) => pageOf(await rowsOf(listOperatorActions, page), page),
+    operatorActions: async (filter, page) =>
+      pageOf(await rowsOf(listOperatorActions, { filter, page }), page),
   }
 }

@@ -13,7 +13,7 @@ export const discardDeadLetters: Statement<
   text: (schema) => `
     WITH gone AS (
       UPDATE ${schema}.dead_letter AS letter SET state = 'discarded', closed_at = now()
-      WHERE letter.letter = ANY ($3::text[]) AND ${unindexed('letter.state', 'open')}
+      WHERE letter.letter = ANY ($4::text[]) AND ${unindexed('letter.state', 'open')}
       RETURNING letter.letter AS name
     ), released AS (
       UPDATE ${schema}.parked_key AS held SET version = held.version + 1, ${dueAtOnce}

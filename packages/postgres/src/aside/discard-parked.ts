@@ -15,7 +15,7 @@ export const discardParked: Statement<
   name: 'discard-parked',
   text: (schema) => `
     WITH asked AS (
-      SELECT DISTINCT * FROM unnest($3::text[], $4::bigint[], $5::text[]) AS asked(topic, partition, key)
+      SELECT DISTINCT * FROM unnest($4::text[], $5::bigint[], $6::text[]) AS asked(topic, partition, key)
     ), heads AS MATERIALIZED (
       SELECT head.letter FROM ${schema}.dead_letter AS head
       WHERE head.state = 'open' AND head.letter IN (
@@ -36,8 +36,8 @@ export const discardParked: Statement<
       SELECT event.* FROM locked CROSS JOIN LATERAL (
         SELECT * FROM ${schema}.parked_event AS one
         WHERE one.topic = locked.topic AND one.partition = locked.partition AND one.key = locked.key
-          AND ($6::text = 'all' OR locked.state = 'waiting')
-        ORDER BY one.record_offset LIMIT CASE $6::text WHEN 'head' THEN 1 END
+          AND ($7::text = 'all' OR locked.state = 'waiting')
+        ORDER BY one.record_offset LIMIT CASE $7::text WHEN 'head' THEN 1 END
       ) AS event
     ), gone AS (
       DELETE FROM ${schema}.parked_event AS event USING chosen

@@ -25,7 +25,7 @@ export const redrive: Statement<
   text: (schema) => `
     WITH chosen AS MATERIALIZED (
       SELECT letter.*, asked.mended, asked.schema_name FROM ${schema}.dead_letter AS letter
-      JOIN unnest($3::text[], $4::bytea[], $5::text[]) AS asked(letter, mended, schema_name) USING (letter)
+      JOIN unnest($4::text[], $5::bytea[], $6::text[]) AS asked(letter, mended, schema_name) USING (letter)
       WHERE letter.state <> 'redriven' ORDER BY letter.letter FOR UPDATE OF letter
     ), marked AS (
       UPDATE ${schema}.dead_letter AS letter SET state = 'redriven', closed_at = now(), redrives = letter.redrives + 1

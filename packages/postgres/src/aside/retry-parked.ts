@@ -11,7 +11,7 @@ export const retryParked: Statement<
   name: 'retry-parked',
   text: (schema) => `
     WITH asked AS (
-      SELECT * FROM unnest($3::text[], $4::bigint[], $5::text[]) AS asked(topic, partition, key)
+      SELECT * FROM unnest($4::text[], $5::bigint[], $6::text[]) AS asked(topic, partition, key)
     ), hastened AS (
       UPDATE ${schema}.parked_key AS held SET version = version + 1, next_at = now()
       FROM asked

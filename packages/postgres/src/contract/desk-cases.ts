@@ -153,11 +153,60 @@ export const deskCases: readonly LedgerCase[] = [
       assert.equal(work?.attempts, 0)
       assert.equal(await hasSeen(ledger(0), 5), false)
       assert.equal(await hasSeen(ledger(0), 6), true)
-      const { found } = await ledger(0).operatorActions(firstPage)
+      const { found } = await ledger(0).operatorActions({}, firstPage)
       assert.deepEqual(
         found.map(({ by, reason, did, count, names }) => ({ by, reason, did, count, names })),
         [{ ...action, did: 'redrive', count: 1, names: [letter(5).id] }],
       )
+    },
+  },
+  {
+    title: 'tells what people did, the latest first, and the portions of one command as one',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      const offsets = Array.from({ length: 130 }, (_, nth) => nth + 1)
+      await owner.settle(
+        parking(
+          [],
+          offsets.map((offset) => letter(offset)),
+        ),
+      )
+      const ids = offsets.map((offset) => letter(offset).id)
+      const command = { ...action, command: 'command-1' }
+      await ledger.discardDeadLetters(ids.slice(0, 120), command)
+      await ledger.discardDeadLetters([ids[125] ?? ''], { by: 'bob', reason: 'a test' })
+      await ledger.discardDeadLetters(ids.slice(120, 125), command)
+      // The same words of somebody else are another command.
+      await ledger.discardDeadLetters([ids[126] ?? ''], { ...command, by: 'eve' })
+      await ledger.redrive([{ id: ids[125] ?? '' }], { by: 'bob', reason: 'no test' })
+      const page = { after: 0n, limit: 10 }
+      const list = async (filter: Parameters<Ledger['operatorActions']>[0]) =>
+        (await ledger.operatorActions(filter, page)).found.map(({ by, did, count, portions }) =>
+          [by, did, count, portions].join(' '),
+        )
+      const all = await ledger.operatorActions({}, page)
+      assert.deepEqual(await list({}), [
+        'bob redrive 1 1',
+        'eve discard dead letters 1 1',
+        'bob discard dead letters 1 1',
+        'ada discard dead letters 125 2',
+      ])
+      const [, , , first] = all.found
+      assert.equal(first?.command, 'command-1')
+      assert.equal(first?.names.length, 100)
+      assert.ok((first?.lastAtMs ?? 0) >= (first?.atMs ?? 1))
+      assert.deepEqual(await list({ by: 'bob' }), ['bob redrive 1 1', 'bob discard dead letters 1 1'])
+      assert.deepEqual(await list({ by: 'bob', did: 'redrive' }), ['bob redrive 1 1'])
+      // Also one that is not told.
+      assert.deepEqual(await list({ name: ids[124] }), ['ada discard dead letters 125 2'])
+      assert.deepEqual(await list({ name: 'order.events/3/999' }), [])
+      assert.deepEqual(await list({ untilMs: 1_000 }), [])
+      assert.equal((await list({ fromMs: 1_000 })).length, 4)
+      const some = await ledger.operatorActions({}, { after: 0n, limit: 3 })
+      const rest = await ledger.operatorActions({}, { after: some.next ?? 0n, limit: 3 })
+      assert.deepEqual(plain([...some.found, ...rest.found]), plain(all.found))
+      assert.equal(rest.next, undefined)
     },
   },
   {
@@ -333,7 +382,7 @@ export const deskCases: readonly LedgerCase[] = [
       )
       assert.equal(await versionOf(ledger, 'empty'), undefined)
       assert.equal(await ledger.retryParked([place('free')], action), 0)
-      const { found } = await ledger.operatorActions(firstPage)
+      const { found } = await ledger.operatorActions({}, firstPage)
       assert.deepEqual(
         found.map(({ did, count }) => [did, count]),
         [['retry parked', 3]],

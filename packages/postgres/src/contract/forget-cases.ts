@@ -91,9 +91,9 @@ export const forgetCases: readonly LedgerCase[] = [
       await owner.settle(parking([], [letter(5, 'order-5')]))
       await ledger.discardDeadLetters([letter(5).id], action)
       assert.equal(await forget(ledger, 'actions', 3_600_000), 0)
-      assert.equal((await ledger.operatorActions(firstPage)).found.length, 1)
+      assert.equal((await ledger.operatorActions({}, firstPage)).found.length, 1)
       assert.equal(await forget(ledger, 'actions', 0), 1)
-      assert.deepEqual((await ledger.operatorActions(firstPage)).found, [])
+      assert.deepEqual((await ledger.operatorActions({}, firstPage)).found, [])
     },
   },
 ]

@@ -9,6 +9,7 @@ import { closedAt } from './0008-closed-at.ts'
 import { pausedKeys } from './0009-paused-keys.ts'
 import { restlessClaims } from './0010-restless-claims.ts'
 import { lives } from './0011-lives.ts'
+import { commandsOfActions } from './0012-commands-of-actions.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   pausedKeys,
   restlessClaims,
   lives,
+  commandsOfActions,
 ]

@@ -151,6 +151,30 @@ describe('the admin API', () => {
     })
   })
 
+  it('tells what people did, the latest first, and the portions of one command as one', async () => {
+    for (const offset of [1, 2, 3]) bury(offset, `k${offset}`)
+    const [one, two, three] = [idOf(1), idOf(2), idOf(3)]
+    await post('/dead-letters/redrive?command=c-1', { ids: [one], ...action })
+    await post('/dead-letters/discard', { ids: [three], by: 'bob', reason: 'a test' })
+    await post('/dead-letters/redrive?command=c-1', { ids: [two], ...action })
+    const told = { ...action, did: 'redrive', command: 'c-1', count: 2, portions: 2, names: [one, two] }
+    expect(await get('/actions')).toMatchObject({
+      items: [{ by: 'bob', command: null, count: 1, portions: 1, names: [three] }, told],
+      next: null,
+    })
+    const first = await get<{ items: readonly unknown[]; next: string }>('/actions?limit=1')
+    expect(await get(`/actions?limit=1&after=${first.next}`)).toMatchObject({ items: [told] })
+    for (const [query, by] of [
+      ['by=bob', ['bob']],
+      ['did=redrive', ['ada']],
+      [`name=${encodeURIComponent(two)}`, ['ada']],
+      ['until=1970-01-01T00:00:00Z', []],
+    ] as const) {
+      const { items } = await get<{ items: readonly { by: string }[] }>(`/actions?${query}`)
+      expect([query, items.map((its) => its.by)]).toEqual([query, by])
+    }
+  })
+
   it('redrives a mended event, which its schema was asked about, and keeps the original', async () => {
     bury(1, 'a', '{"account":"a","cents":"many"}')
     const path = `/dead-letters/${encodeURIComponent(idOf(1))}/redrive`
@@ -381,6 +405,7 @@ describe('the admin API', () => {
     ],
     ['half a letter', '/dead-letters/discard', { ids: ['x'], by: 'ada', reason: '\ud800' }, 400, /reason/],
     ['an unknown filter', '/dead-letters?colour=red', undefined, 400, /colour/],
+    ['a deed that there is none of', '/actions?did=sing', undefined, 400, /did/],
     ['a time that is none', '/dead-letters?from=yesterday', undefined, 400, /from/],
     ['a page that is too large', '/dead-letters?limit=1001', undefined, 400, /limit/],
     [

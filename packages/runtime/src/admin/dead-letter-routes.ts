@@ -64,9 +64,11 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       method: 'POST',
       url: '/dead-letters/redrive',
       summary: 'Tries dead letters again, each in front of what came after it for its key',
+      query: shapes.commandQuery,
       body: shapes.letterIds,
       answer: shapes.redriven,
-      async handle({ body: { ids, ...action } }) {
+      async handle({ query, body: { ids, ...who } }) {
+        const action = { ...who, ...query }
         refuseStrange(ids)
         refuseUnheard(ids)
         const redriven = await ledger.redrive(
@@ -84,9 +86,11 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       summary:
         'Tries one again with other data, which its schema is asked about; the letter keeps the original',
       path: shapes.letterPath,
+      query: shapes.commandQuery,
       body: shapes.mendedData,
       answer: shapes.redriven,
-      async handle({ path: { id }, body: { data, ...action } }) {
+      async handle({ path: { id }, query, body: { data, ...who } }) {
+        const action = { ...who, ...query }
         const mended = await mend(service, codec, await mendingOf(id, data))
         const redriven = await ledger.redrive([{ id, mended }], action)
         onDue()
@@ -112,9 +116,11 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
       method: 'POST',
       url: '/dead-letters/discard',
       summary: 'Gives dead letters up; they are kept, and can still be redriven',
+      query: shapes.commandQuery,
       body: shapes.letterIds,
       answer: shapes.discarded,
-      async handle({ body: { ids, ...action } }) {
+      async handle({ query, body: { ids, ...who } }) {
+        const action = { ...who, ...query }
         refuseStrange(ids)
         const discarded = await ledger.discardDeadLetters(ids, action)
         log.info({ ...action, count: discarded.length }, 'dead letters were discarded')
@@ -124,11 +130,14 @@ export function deadLetterRoutes({ service, codec, ledger, log, onDue }: Desk): 
     adminRoute({
       method: 'GET',
       url: '/actions',
-      summary: 'What people have done, and why',
-      query: shapes.pageQuery,
+      summary: 'What people have done, and why, the latest first; the portions of one command as one',
+      query: shapes.actionsQuery,
       answer: shapes.pageShape(shapes.action),
       async handle({ query }) {
-        const { found, next } = await ledger.operatorActions(shapes.pageOf(query))
+        const { found, next } = await ledger.operatorActions(
+          shapes.actionFilterOf(query),
+          shapes.pageOf(query),
+        )
         return { items: found.map(shapes.actionOf), next: next === undefined ? null : String(next) }
       },
     }),

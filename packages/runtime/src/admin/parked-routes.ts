@@ -39,9 +39,11 @@ export function parkedRoutes({ service, codec, ledger, log, onDue }: Desk): read
       method: 'POST',
       url: '/parked-keys/retry',
       summary: 'Tries keys now, held ones too',
+      query: shapes.commandQuery,
       body: shapes.keyPlaces,
       answer: shapes.retried,
-      async handle({ body: { keys, ...action } }) {
+      async handle({ query, body: { keys, ...who } }) {
+        const action = { ...who, ...query }
         const count = await ledger.retryParked(keys, action)
         onDue()
         log.info({ ...action, count }, 'parked keys are tried now')
@@ -53,9 +55,11 @@ export function parkedRoutes({ service, codec, ledger, log, onDue }: Desk): read
       url: '/parked-keys/discard',
       summary:
         'Gives up the event that fails, or all that is parked for its key; it becomes a discarded dead letter',
+      query: shapes.commandQuery,
       body: shapes.keysToDiscard,
       answer: shapes.discardedEvents,
-      async handle({ body: { keys, what, ...action } }) {
+      async handle({ query, body: { keys, what, ...who } }) {
+        const action = { ...who, ...query }
         const count = await ledger.discardParked(keys, what, action)
         log.info({ ...action, what, count }, 'parked events were discarded')
         return { events: count }

@@ -8,6 +8,8 @@ import {
   type DeadLetterSummary,
   type Failure,
   type KeyPlace,
+  type OperatorActionFilter,
+  operatorDeeds,
   nameLengthMax,
   type RawRecord,
   type StoredOperatorAction,
@@ -58,7 +60,21 @@ export const deadLetterQuery = parkedQuery.extend({
 })
 
 export const groupQuery = deadLetterQuery.omit({ after: true, limit: true })
-export const pageQuery = parkedQuery.pick({ after: true, limit: true })
+export const actionsQuery = z.strictObject({
+  by: name.optional().meta({ description: 'Who did it' }),
+  did: z.enum(operatorDeeds).optional(),
+  name: name.optional().meta({
+    description: 'What it was done to: the id of a dead letter, or topic/partition/key of a parked key',
+  }),
+  from: time.optional().meta({ description: 'Begun at this time or later' }),
+  until: time.optional().meta({ description: 'Begun before this time' }),
+  ...parkedQuery.pick({ after: true, limit: true }).shape,
+})
+export const commandQuery = z.strictObject({
+  command: name.optional().meta({
+    description: 'Any id; what was done by requests that carry the same one is told as one action',
+  }),
+})
 
 /** Something of more than blanks. */
 function said(wanted: string) {
@@ -174,12 +190,15 @@ export const parkedKey = z.object({
 export const parkedRecord = z.object({ ...record.shape, ...logPlace, event: event.nullable() })
 export const action = z.object({
   seq: z.string(),
-  at: z.string(),
+  at: z.string().meta({ description: 'When it began' }),
+  lastAt: z.string().meta({ description: 'When the last of its portions was done' }),
   by: z.string(),
   reason: z.string(),
+  command: z.string().nullable(),
   did: z.string(),
-  count: z.number(),
-  names: z.array(z.string()),
+  count: z.number().meta({ description: 'How many dead letters, keys or parked events it was done to' }),
+  portions: z.number().meta({ description: 'In how many transactions' }),
+  names: z.array(z.string()).meta({ description: 'The first hundred dead letters or keys' }),
 })
 export const redriven = z.object({
   redriven: z.array(z.string()).meta({ description: 'Those that nobody had redriven' }),
@@ -209,6 +228,17 @@ export function filterOf({
     ...(partition === undefined ? {} : { partition: Number(partition) }),
     ...(from === undefined ? {} : { fromMs: Date.parse(from) }),
     ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
+  }
+}
+
+export function actionFilterOf(query: z.output<typeof actionsQuery>): OperatorActionFilter {
+  const { by, did, name: its, from, until } = query
+  return {
+    by,
+    did,
+    name: its,
+    fromMs: from === undefined ? undefined : Date.parse(from),
+    untilMs: until === undefined ? undefined : Date.parse(until),
   }
 }
 
@@ -269,8 +299,21 @@ export function parkedKeyOf(one: StoredParkedKey): z.output<typeof parkedKey> {
   }
 }
 
-export function actionOf({ seq, atMs, ...one }: StoredOperatorAction): z.output<typeof action> {
-  return { ...one, names: [...one.names], seq: String(seq), at: isoOf(atMs) }
+export function actionOf({
+  seq,
+  atMs,
+  lastAtMs,
+  command,
+  ...one
+}: StoredOperatorAction): z.output<typeof action> {
+  return {
+    ...one,
+    seq: String(seq),
+    at: isoOf(atMs),
+    lastAt: isoOf(lastAtMs),
+    command: command ?? null,
+    names: [...one.names],
+  }
 }
 
 /** What was read of a record's value, or why nothing was. */
