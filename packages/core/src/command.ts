@@ -1,4 +1,13 @@
 import { type Deadline, type DeadlineDeclaration, deadlineOf } from './deadline.ts'
+import {
+  eventTypesOf,
+  fieldsOf,
+  functionIfAny,
+  functionOf,
+  hasForm,
+  namesIfAny,
+  refuseUnknownFields,
+} from './declared.ts'
 import type { DocumentRef } from './document.ts'
 import type { AnyEventType } from './event-type.ts'
 import type { Json } from './json.ts'
@@ -44,11 +53,13 @@ export interface Command<Input extends object = never, Answer = unknown> {
   readonly react: (input: Input, context: never) => Answer
 }
 
+const names = ['emits', 'deadline', 'reads', 'react']
+
 /**
  * Declares a command; its name is the name under which a service lists it.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if its deadline begins with what it never emits, waits for
- *   nothing, or for no time that can be.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if a value is not of its type, or has a name that no command
+ *   knows; or if its deadline begins with what it never emits, waits for nothing, or for no time that can be.
  */
 export function command<
   Input extends object,
@@ -57,11 +68,25 @@ export function command<
   From extends Emits[number] = Emits[number],
   Overdue extends AnyEventType = AnyEventType,
 >(declaration: CommandDeclaration<Input, Emits, Answer, From, Overdue>): Command<Input, Answer> {
+  const declared = fieldsOf(
+    declaration,
+    'The declaration of a command',
+    'Give `command` an object with `emits` and `react`.',
+  )
+  const said = namesIfAny(declared.emits)
+  const whose = said ? `the command that emits ${said}` : 'a command'
+  refuseUnknownFields(declared, names, whose)
+  const emits = eventTypesOf<AnyEventType>(declared.emits, 'emits', whose)
   return {
     form: 'command',
-    emits: declaration.emits,
-    deadline: deadlineOf(declaration.deadline, declaration.emits),
-    reads: declaration.reads,
-    react: declaration.react as Command<Input, Answer>['react'],
+    emits,
+    deadline: deadlineOf(declared.deadline, emits, whose),
+    reads: functionIfAny(declared.reads, 'reads', whose),
+    react: functionOf(declared.react, 'react', whose) as Command<Input, Answer>['react'],
   }
+}
+
+/** True for what {@link command} made, of any copy of this package, and for what has its form. */
+export function isCommand(value: unknown): value is Command {
+  return hasForm(value, ['command']) && typeof (value as Partial<Command>).react === 'function'
 }

@@ -1,7 +1,18 @@
+import {
+  eventTypeOf,
+  eventTypesOf,
+  functionOf,
+  type Limits,
+  namesOf,
+  refuseDeclaration,
+  refuseUnfitNumber,
+  settingOf,
+} from './declared.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, InputOf } from './event-type.ts'
 import { flawOfName } from './name.ts'
 import type { DeadlineDue } from './ports.ts'
+import { shown } from './shown.ts'
 
 /**
  * How long a saga waits for an answer, and what is said when none came: once, by the database's clock,
@@ -37,29 +48,45 @@ const delayMsMax = 315_360_000_000
 /** The last millisecond that a JavaScript date can name. */
 const timeMsMax = 8_640_000_000_000_000
 
-/** @throws TroupeError `TROUPE_DECLARATION_INVALID` */
+const afterLimits: Limits = { min: 0, max: delayMsMax }
+const names = ['from', 'afterMs', 'emit', 'data', 'liftedBy']
+
+/**
+ * What a declaration says of its deadline, as a copy; `whose` names who declares it.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID`
+ */
 export function deadlineOf<From extends AnyEventType, Overdue extends AnyEventType>(
   declared: DeadlineDeclaration<From, Overdue> | undefined,
   emits: readonly AnyEventType[],
+  whose: string,
 ): Deadline | undefined {
-  if (!declared) return undefined
-  const { from, afterMs, emit, liftedBy } = declared
+  if (declared === undefined) return undefined
+  const fields = settingOf(declared, 'deadline', whose, names)
+  const from = eventTypeOf(fields.from, 'deadline.from', whose)
+  const emit = eventTypeOf(fields.emit, 'deadline.emit', whose)
+  const { afterMs, data } = fields
+  refuseUnfitNumber(afterMs, afterLimits, 'deadline.afterMs', whose)
+  functionOf(data, 'deadline.data', whose)
+  const liftedBy = eventTypesOf<AnyEventType>(fields.liftedBy, 'deadline.liftedBy', whose)
   const name = `The deadline that emits ${emit.type}`
   if (!emits.includes(from)) {
-    refuse(
-      `${name} begins with ${from.type}, which is never emitted. Begin it with one of: ${emits.map(({ type }) => type).join(', ') || '(nothing)'}.`,
+    refuseDeclaration(
+      `${name} begins with ${from.type}, which is never emitted. Begin it with one of: ${namesOf(emits) || '(nothing)'}.`,
     )
   }
-  if (!isDelay(afterMs)) refuse(`${name} is due after ${afterMs} ms. Use a whole number, up to ten years.`)
   if (liftedBy.length === 0) {
-    refuse(`${name} waits for nothing. Name the answers in \`liftedBy\`, or use \`schedule\`.`)
+    refuseDeclaration(`${name} waits for nothing. Name the answers in \`liftedBy\`, or use \`schedule\`.`)
   }
-  if (liftedBy.includes(from))
-    refuse(
+  if (liftedBy.includes(from)) {
+    refuseDeclaration(
       `${name} begins with ${from.type} and would be lifted by it at once. Name the answers in \`liftedBy\`.`,
     )
-  if (liftedBy.includes(emit)) refuse(`${name} would be lifted by it. Name the answers in \`liftedBy\`.`)
-  return declared
+  }
+  if (liftedBy.includes(emit)) {
+    refuseDeclaration(`${name} would be lifted by it. Name the answers in \`liftedBy\`.`)
+  }
+  return Object.freeze({ from, afterMs, emit, data, liftedBy })
 }
 
 /** The deadlines of a service. @throws TroupeError `TROUPE_DECLARATION_INVALID` if two of them go by one name */
@@ -72,7 +99,7 @@ export function deadlinesOf(
     if (!deadline) continue
     const { type } = deadline.emit
     if (byType.has(type)) {
-      refuse(
+      refuseDeclaration(
         `Two deadlines of service ${serviceName} emit ${type}, so one would take the place of the other. Let each emit an event of its own.`,
       )
     }
@@ -94,12 +121,18 @@ export function liftsOf(deadlines: readonly Deadline[]): ReadonlyMap<string, rea
   return lifts
 }
 
-/** @throws TroupeError `TROUPE_SCHEDULE_INVALID` */
+/** What is told to whoever schedules. @throws TroupeError `TROUPE_SCHEDULE_INVALID` */
 export function dueOf(when: When, type: string, handler: string): DeadlineDue {
-  if ('afterMs' in when ? isDelay(when.afterMs) : isTime(when.atMs)) return when
+  const { afterMs, atMs } = (when ?? {}) as { readonly afterMs?: number; readonly atMs?: number }
+  if (afterMs !== undefined && atMs === undefined && isDelay(afterMs)) return { afterMs }
+  if (atMs !== undefined && afterMs === undefined && isTime(atMs)) return { atMs }
+  const given = [
+    ...(afterMs === undefined ? [] : [`afterMs ${shown(afterMs)}`]),
+    ...(atMs === undefined ? [] : [`atMs ${shown(atMs)}`]),
+  ]
   throw new TroupeError(
     'TROUPE_SCHEDULE_INVALID',
-    `${handler} scheduled ${type} for ${JSON.stringify(when)}. Use whole milliseconds: \`afterMs\` up to ten years, or \`atMs\` since the epoch.`,
+    `${handler} scheduled ${type} for ${given.join(' and ') || shown(when)}. Use whole milliseconds: \`afterMs\` up to ten years, or \`atMs\` since the epoch.`,
     { details: { handler, type } },
   )
 }
@@ -108,8 +141,8 @@ export function dueOf(when: When, type: string, handler: string): DeadlineDue {
 const deadlineNameLengthMax = 200
 
 /** A deadline is found by its saga and its name. @throws TroupeError `TROUPE_SCHEDULE_INVALID` */
-export function refuseUnfitDeadlineName(saga: string, name: string, handler: string): void {
-  const isLong = name.length > deadlineNameLengthMax
+export function refuseUnfitDeadlineName(saga: string, name: unknown, handler: string): void {
+  const isLong = typeof name === 'string' && name.length > deadlineNameLengthMax
   const flaw = isLong
     ? `has ${name.length} characters, more than ${deadlineNameLengthMax}`
     : (flawOfName(name) ?? flawOfName(saga))
@@ -128,8 +161,4 @@ export function isDelay(ms: number): boolean {
 
 function isTime(ms: number): boolean {
   return Number.isSafeInteger(ms) && ms >= 0 && ms <= timeMsMax
-}
-
-function refuse(message: string): never {
-  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
 }

@@ -102,7 +102,7 @@ describe('what a batch recalls', () => {
     )
     expect([...failed.keys()]).toEqual([0, 1])
     expect(failed.get(0)).toEqual(new Error('no such order'))
-    expect(String(failed.get(1))).toMatch(/iterable/)
+    expect(String(failed.get(1))).toMatch(/`reads` of promises returned a promise\. Return a list/)
     expect(reads.map((one) => one.length)).toEqual([0, 0, 1])
     expect(request.documents).toEqual([{ kind: 'stock', key: 'book' }])
     expect(request.events).toHaveLength(3)

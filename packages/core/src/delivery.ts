@@ -1,10 +1,13 @@
 import type { Event } from './event-type.ts'
-import { documentName } from './document.ts'
+import { documentName, type DocumentRef, refuseUnfitRef } from './document.ts'
+import { TroupeError } from './errors.ts'
 import { pairKey, pairMap } from './name.ts'
 import type { DocumentName, RecallRequest, StepName } from './ports.ts'
+import { isPromised } from './promised.ts'
 import type { EventName } from './record.ts'
 import type { Command } from './command.ts'
 import type { BoundReaction } from './service.ts'
+import { shown } from './shown.ts'
 
 /** An event in the hands of the service that hears it. */
 export interface Delivery {
@@ -45,7 +48,17 @@ export function requestId(request: Request): string {
 
 /** Derives the ids that one handling may give out: bound to service, cause and name. */
 export function idsOf(deriveId: DeriveId, service: string, causeId: string): (name?: string) => string {
-  return (name = 'id') => deriveId(service, causeId, 'id', name)
+  return (name = 'id') => {
+    if (typeof name !== 'string') refuseUnfitIdName(name)
+    return deriveId(service, causeId, 'id', name)
+  }
+}
+
+function refuseUnfitIdName(name: unknown): never {
+  throw new TroupeError(
+    'TROUPE_REACTION_FAILED',
+    `\`id\` was asked for an id named ${shown(name)}. Name it by a text, or leave the name out.`,
+  )
 }
 
 /** The step that a delivery may do or undo; undefined for a plain reaction. */
@@ -76,6 +89,7 @@ export function recallFor(
     try {
       const refs = readsOf(one, ids)
       for (const ref of refs) {
+        refuseUnfitRef(ref, nameOf(one))
         const name = documentName(ref)
         if (!documents.has(name)) documents.set(name, { kind: ref.kind, key: ref.key })
       }
@@ -111,9 +125,25 @@ export function stepKey({ saga, step }: StepName): string {
 function readsOf(
   one: Delivery | Request,
   ids: (causeId: string) => (name?: string) => string,
-): readonly DocumentName[] {
-  if (one.form === 'command') {
-    return one.command.reads?.(one.input as never, { id: ids(requestId(one)) }) ?? []
-  }
-  return one.bound.reaction.reads?.(one.event as never) ?? []
+): readonly DocumentRef[] {
+  const { reads } = one.form === 'command' ? one.command : one.bound.reaction
+  if (!reads) return noneNamed
+  // A reaction's takes no ids.
+  const named: unknown =
+    one.form === 'command'
+      ? reads(one.input as never, { id: ids(requestId(one)) })
+      : reads(one.event as never, undefined as never)
+  if (Array.isArray(named)) return named as readonly DocumentRef[]
+  isPromised(named)
+  throw new TroupeError(
+    'TROUPE_DOCUMENT_INVALID',
+    `\`reads\` of ${nameOf(one)} returned ${shown(named)}. Return a list of documents, at once.`,
+    { details: { reader: nameOf(one) } },
+  )
+}
+
+const noneNamed: readonly DocumentRef[] = []
+
+function nameOf(one: Delivery | Request): string {
+  return one.form === 'command' ? one.name : one.bound.name
 }

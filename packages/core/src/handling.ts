@@ -1,10 +1,12 @@
 import { refuseUnfitDeadlineName, type When } from './deadline.ts'
 import { idsOf } from './delivery.ts'
-import { documentName, type DocumentRef } from './document.ts'
+import { documentName, type DocumentRef, refuseUnfitRef } from './document.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import { flawOfJson, freeze } from './json.ts'
 import type { DeadlineWrite, DocumentName, OutgoingRecord } from './ports.ts'
+import { isPromised } from './promised.ts'
+import { shown } from './shown.ts'
 import type { Sql } from './tables.ts'
 import { type Cause, type Deciding, emitNow, scheduleLater, waitFrom } from './saying.ts'
 import { type Changes, refuseUnread, type WorkingSet } from './working-set.ts'
@@ -49,13 +51,15 @@ export function openHandling(
     timeMs: deciding.timeMs,
     id: idsOf(deciding.deriveId, deciding.service, cause.causeId),
     get<State extends object>(ref: DocumentRef<State>): State {
+      refuseUnfitRef(ref, handler)
       const name = documentName(ref)
       if (!readable.has(name)) refuseUnread(ref, handler)
       return (documents.get(name)?.state as State | undefined) ?? set.get(ref)
     },
     put<State extends object>(ref: DocumentRef<State>, state: State): void {
-      const name = documentName(ref)
       if (hasReturned) refuseLate(handler)
+      refuseUnfitRef(ref, handler)
+      const name = documentName(ref)
       if (!readable.has(name)) refuseUnread(ref, handler)
       refuseUnfitState(ref, state, handler)
       documents.set(name, { name: { kind: ref.kind, key: ref.key }, state: freeze(state) })
@@ -73,9 +77,9 @@ export function openHandling(
     },
     lift(what: AnyEventType | string, saga = cause.correlationId): void {
       if (hasReturned) refuseLate(handler)
-      const name = typeof what === 'string' ? what : what.type
+      const name = typeof what === 'string' ? what : (what as AnyEventType | null | undefined)?.type
       refuseUnfitDeadlineName(saga ?? '', name, handler)
-      deadlines.push({ saga: saga ?? '', name, set: undefined })
+      deadlines.push({ saga: saga ?? '', name: name as string, set: undefined })
     },
   }
   function run(react: (input: never, context: never) => unknown, input: object): unknown {
@@ -108,20 +112,12 @@ export function openHandling(
 }
 
 function refuseAsync(returned: unknown, handler: string): void {
-  if (
-    typeof returned === 'object' &&
-    returned !== null &&
-    'then' in returned &&
-    typeof returned.then === 'function'
-  ) {
-    // Its rejection would otherwise be nobody's.
-    Promise.resolve(returned as PromiseLike<unknown>).catch(() => {})
-    throw new TroupeError(
-      'TROUPE_REACTION_ASYNC',
-      `${handler} returned a promise from \`react\`, which is synchronous. Move the call to the outside into \`perform\`.`,
-      { details: { handler } },
-    )
-  }
+  if (!isPromised(returned)) return
+  throw new TroupeError(
+    'TROUPE_REACTION_ASYNC',
+    `${handler} returned a promise from \`react\`, which is synchronous. Move the call to the outside into \`perform\`.`,
+    { details: { handler } },
+  )
 }
 
 /** What is said after the return would be in nobody's transaction. */
@@ -134,12 +130,13 @@ function refuseLate(handler: string): never {
 }
 
 /** The document that the next event gets would not be the one that was put. */
-function refuseUnfitState({ kind, key }: DocumentName, state: object, handler: string): void {
-  const flaw = flawOfJson(state)
+function refuseUnfitState({ kind, key }: DocumentName, state: unknown, handler: string): void {
+  const isObject = typeof state === 'object' && state !== null
+  const flaw = isObject ? flawOfJson(state) : shown(state)
   if (!flaw) return
   throw new TroupeError(
     'TROUPE_DOCUMENT_INVALID',
-    `${handler} put a document ${kind}/${key} that cannot be kept as JSON: ${flaw}. Put plain data.`,
+    `${handler} put a document ${kind}/${key} that ${isObject ? `cannot be kept as JSON: ${flaw}. Put plain data` : `is ${flaw}. Put an object`}.`,
     { details: { handler, kind, key } },
   )
 }

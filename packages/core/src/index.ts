@@ -67,6 +67,7 @@ export { keyNameOf } from './key-name.ts'
 export type { AsideChange, KeySet } from './key-set.ts'
 export { flawOfJson, freeze, type Json } from './json.ts'
 export { atLogPlace, logPlaceOf, offsetBits, offsetName, ofLife } from './log-place.ts'
+export { meantBy } from './misspelt.ts'
 export { flawOfName, nameLengthMax } from './name.ts'
 export {
   type Claim,

@@ -54,7 +54,7 @@ function flawOfObject(value: object, path: string, depth: number): string | unde
 }
 
 /** An object literal of any realm: its prototype is none, or one that has none. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

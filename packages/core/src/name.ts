@@ -1,3 +1,5 @@
+import { shown } from './shown.ts'
+
 /** Longest id, source, type, correlation id, document key and idempotency key, in UTF-16 units. */
 export const nameLengthMax = 512
 
@@ -6,7 +8,8 @@ export const nameLengthMax = 512
  * names that differ here differ there as well. U+FFFD is what bytes that are no UTF-8 are read as, so
  * that it may stand for anything.
  */
-export function flawOfName(text: string): string | undefined {
+export function flawOfName(text: unknown): string | undefined {
+  if (typeof text !== 'string') return `is ${shown(text)}, not text`
   if (text === '') return 'is empty'
   if (text.length > nameLengthMax) return `has ${text.length} characters, more than ${nameLengthMax}`
   if (unfit.test(text)) return 'holds a NUL character, or bytes that are no UTF-8'

@@ -43,7 +43,7 @@ describe('a declared reaction', () => {
       refusal(() => reaction({ on: [PaymentProcessed, PaymentProcessed], emits: [], react })),
     ).toMatchObject({
       code: 'TROUPE_DECLARATION_INVALID',
-      message: 'A reaction names PaymentProcessed twice in `on`. Name it once.',
+      message: '`on` of the reaction to PaymentProcessed names PaymentProcessed twice. Name it once.',
     })
   })
 })
@@ -155,7 +155,7 @@ describe('a declared undo', () => {
           emits: [],
           react,
         }),
-      /names ShippingFailed twice/,
+      /`on` of the undo on ShippingFailed names ShippingFailed twice/,
     ],
   ])('is refused if it %s', (_what, declare, message) => {
     const error = refusal(declare)

@@ -1,8 +1,28 @@
 import { type Deadline, type DeadlineDeclaration, deadlineOf, type When } from './deadline.ts'
+import {
+  capital,
+  eventTypeOf,
+  eventTypesOf,
+  fieldsOf,
+  functionIfAny,
+  functionOf,
+  hasForm,
+  isEventType,
+  isList,
+  type Limits,
+  listed,
+  namesIfAny,
+  namesOf,
+  refuseDeclaration,
+  refuseUnfitNumbers,
+  refuseUnknownFields,
+  refuseValue,
+  settingOf,
+} from './declared.ts'
 import type { DocumentRef } from './document.ts'
-import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, EventOf, InputOfAll } from './event-type.ts'
-import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
+import { declaredPolicy, type RetryPolicy } from './retry-policy.ts'
+import { shown } from './shown.ts'
 import type { Sql } from './tables.ts'
 
 /** One event type or several. */
@@ -79,7 +99,10 @@ export interface PerformContext {
   get<State extends object>(this: void, ref: DocumentRef<State>): Readonly<State>
   /** The same for every attempt at this event, and for every event that calls for this undo: hand it to the other side. */
   readonly idempotencyKey: string
-  /** Aborted when the service stops or the partition is lost. */
+  /**
+   * Aborted when this attempt's time is over (`TROUPE_PERFORM_TIMEOUT_MS`), the service stops or the partition is
+   * lost.
+   */
   readonly signal: AbortSignal
 }
 
@@ -169,11 +192,17 @@ export interface Reaction<On extends AnyEventType = AnyEventType, Emits extends 
   readonly retry: Partial<RetryPolicy> | undefined
 }
 
+const ownNames = ['on', 'emits', 'reads', 'perform', 'react', 'transact', 'breaker', 'retry']
+const namesOfReaction = [...ownNames, 'deadline', 'final']
+const namesOfUndo = ['undoes', ...ownNames]
+
 /**
  * Declares a reaction.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if it hears nothing, or one event twice; if it has not exactly
- *   one of `react` and `transact`; if its `retry` is malformed; or if its deadline begins with what it never emits, waits for nothing, or for no time that can be.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if a value is not of its type, or has a name that no reaction
+ *   knows; if it hears nothing, or one event twice; if it has not exactly one of `react` and `transact`; if its
+ *   `retry` or its `breaker` is malformed; or if its deadline begins with what it never emits, waits for nothing,
+ *   or for no time that can be.
  */
 export function reaction<
   const On extends OneOrMore<AnyEventType>,
@@ -182,19 +211,23 @@ export function reaction<
   From extends Emits[number] = Emits[number],
   Overdue extends AnyEventType = AnyEventType,
 >(declaration: ReactionDeclaration<On, Emits, Performed, From, Overdue>): Reaction<Each<On>, Emits[number]> {
-  const on = eachOf(declaration.on) as readonly Each<On>[]
+  const declared = fieldsOf(
+    declaration,
+    'The declaration of a reaction',
+    'Give `reaction` an object with `on`, `emits` and `react`.',
+  )
+  const heard = namesIfAny(declared.on)
+  const whose = heard ? `the reaction to ${heard}` : 'a reaction'
+  refuseUnknownFields(declared, namesOfReaction, whose)
+  const common = commonOf<On, Emits>(declared, whose)
+  const { deadline, final = false } = declared
+  if (typeof final !== 'boolean') refuseValue(final, 'final', whose, 'Use true, or leave it out.')
   return {
     form: 'reaction',
-    on,
-    emits: declaration.emits,
-    deadline: deadlineOf(declaration.deadline, declaration.emits),
-    reads: declaration.reads as Reaction['reads'],
-    perform: declaration.perform as Reaction['perform'],
-    breaker: breakerOf(on, declaration),
-    ...formOf(on, declaration),
-    isFinal: declaration.final ?? false,
+    ...common,
+    deadline: deadlineOf(deadline, common.emits, whose),
+    isFinal: final,
     undoes: undefined,
-    retry: retryOf(declaration.retry, `the reaction on ${namesOf(on)}`),
   }
 }
 
@@ -260,7 +293,8 @@ type EventTypeName<E> = E extends { readonly type: infer Name } ? Name : never
  * It runs at most once per saga, and only if the step was done: the ledger keeps each step's state. Heard
  * before the step, it bars the step; heard again, it does nothing.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if the step does not emit `undoes`, or if its `retry` is malformed.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` as {@link reaction}; if the step is none, or cannot be undone;
+ *   if it does not emit `undoes`; or if it hears or emits itself what calls for the undo.
  */
 export function undo<
   Step extends Reaction,
@@ -272,123 +306,143 @@ export function undo<
   step: Step,
   declaration: UndoDeclaration<Done, On, Emits, Performed> & { readonly on: NotOf<Step, On> },
 ): Reaction<Each<On>, Emits[number]> {
-  const on = eachOf(declaration.on as On) as readonly Each<On>[]
-  if (step.undoes) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
-      `The undo on ${namesOf(on)} names another undo as its step. An undo cannot be undone: name the reaction that did it.`,
+  const declared = fieldsOf(
+    declaration as UndoDeclaration<Done, On, Emits, Performed>,
+    'The declaration of an undo',
+    'Give `undo` the step, and then an object with `undoes`, `on`, `emits` and `react`.',
+  )
+  const heard = namesIfAny(declared.on)
+  const whose = heard ? `the undo on ${heard}` : 'an undo'
+  refuseUnfitStep(step, whose)
+  refuseUnknownFields(declared, namesOfUndo, whose)
+  const common = commonOf<On, Emits>(declared, whose)
+  const done = eventTypeOf(declared.undoes, 'undoes', whose)
+  if (!step.emits.includes(done)) {
+    refuseDeclaration(
+      `${capital(whose)} undoes ${done.type}, which its step never emits. Name one of: ${namesOf(step.emits)}.`,
     )
   }
-  if (step.isFinal) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
-      `The undo on ${namesOf(on)} undoes a reaction that is declared \`final\`: what it does stands. Leave out one of the two.`,
-    )
-  }
-  if (!step.emits.includes(declaration.undoes)) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
-      `The undo on ${namesOf(on)} undoes ${declaration.undoes.type}, which its step never emits. Name one of: ${namesOf(step.emits)}.`,
-    )
-  }
-  const own = on.find((type) => step.on.includes(type) || step.emits.includes(type))
+  const own = common.on.find((type) => step.on.includes(type) || step.emits.includes(type))
   if (own) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
+    refuseDeclaration(
       `The undo on ${own.type} would undo its step by an event that the step itself hears or emits. Name the event of whoever failed later.`,
     )
   }
+  return { form: 'undo', ...common, deadline: undefined, isFinal: false, undoes: { step, done } }
+}
+
+/** True for what {@link reaction} or {@link undo} made, of any copy of this package, and for what has its form. */
+export function isReaction(value: unknown): value is Reaction {
+  if (!hasForm(value, ['reaction', 'undo'])) return false
+  const { on, react, transact } = value as Partial<Reaction>
+  return Array.isArray(on) && on.every(isEventType) && (react === undefined) !== (transact === undefined)
+}
+
+function refuseUnfitStep(step: Reaction, whose: string): void {
+  if (!isReaction(step)) {
+    refuseDeclaration(
+      `${capital(whose)} undoes ${shown(step)}, which is no reaction. Give \`undo\` the step first, and then what undoes it.`,
+    )
+  }
+  if (step.undoes) {
+    refuseDeclaration(
+      `${capital(whose)} names another undo as its step. An undo cannot be undone: name the reaction that did it.`,
+    )
+  }
+  if (step.isFinal) {
+    refuseDeclaration(
+      `${capital(whose)} undoes a reaction that is declared \`final\`: what it does stands. Leave out one of the two.`,
+    )
+  }
+}
+
+interface Common<On extends OneOrMore<AnyEventType>, Emits extends readonly AnyEventType[]> {
+  readonly on: On
+  readonly emits: Emits
+  readonly reads?: unknown
+  readonly perform?: unknown
+  readonly react?: unknown
+  readonly transact?: unknown
+  readonly breaker?: Partial<BreakerPolicy> | false
+  readonly retry?: Partial<RetryPolicy>
+}
+
+/** What a reaction and an undo declare alike. */
+function commonOf<On extends OneOrMore<AnyEventType>, Emits extends readonly AnyEventType[]>(
+  declared: Common<On, Emits>,
+  whose: string,
+): Pick<
+  Reaction<Each<On>, Emits[number]>,
+  'on' | 'emits' | 'reads' | 'perform' | 'breaker' | 'react' | 'transact' | 'retry'
+> {
+  const on = heardBy(declared.on, whose) as readonly Each<On>[]
+  const emits = eventTypesOf<AnyEventType>(declared.emits, 'emits', whose) as readonly Emits[number][]
+  const { retry } = declared
   return {
-    form: 'undo',
     on,
-    emits: declaration.emits,
-    deadline: undefined,
-    reads: declaration.reads as Reaction['reads'],
-    perform: declaration.perform as Reaction['perform'],
-    breaker: breakerOf(on, declaration),
-    ...formOf(on, declaration),
-    isFinal: false,
-    undoes: { step, done: declaration.undoes },
-    retry: retryOf(declaration.retry, `the undo on ${namesOf(on)}`),
+    emits,
+    reads: functionIfAny(declared.reads, 'reads', whose) as Reaction['reads'],
+    perform: functionIfAny(declared.perform, 'perform', whose) as Reaction['perform'],
+    breaker: breakerOf(declared, whose),
+    ...formOf(declared, whose),
+    retry: retry === undefined ? undefined : declaredPolicy(retry, whose),
   }
 }
 
 /** What TypeScript says of exactly one form, said again for who does not ask it. */
 function formOf(
-  on: readonly AnyEventType[],
   {
     react,
     transact,
     reads,
   }: { readonly react?: unknown; readonly transact?: unknown; readonly reads?: unknown },
+  whose: string,
 ): Pick<Reaction, 'react' | 'transact'> {
   if ((react === undefined) === (transact === undefined)) {
-    refuse(
-      `The reaction to ${namesOf(on)} has ${react === undefined ? 'neither `react` nor `transact`' : 'both `react` and `transact`'}. Give it one of them.`,
+    refuseDeclaration(
+      `${capital(whose)} has ${react === undefined ? 'neither `react` nor `transact`' : 'both `react` and `transact`'}. Give it one of them.`,
     )
   }
   if (transact !== undefined && reads !== undefined) {
-    refuse(
-      `The reaction to ${namesOf(on)} has \`transact\`, which gets no documents, and names some in \`reads\`. Read tables, or decide with \`react\`.`,
+    refuseDeclaration(
+      `${capital(whose)} has \`transact\`, which gets no documents, and names some in \`reads\`. Read tables, or decide with \`react\`.`,
     )
   }
+  if (react !== undefined) functionOf(react, 'react', whose)
+  else functionOf(transact, 'transact', whose)
   return { react: react as Reaction['react'], transact: transact as Reaction['transact'] }
 }
 
-function retryOf(retry: Partial<RetryPolicy> | undefined, whose: string): Reaction['retry'] {
-  if (retry) refuseUnfitPolicy(retry, whose)
-  return retry && Object.freeze({ ...retry })
-}
-
 const breakerLimits = {
-  failuresMax: [1, 1_000_000],
-  pauseMs: [1, 3_600_000],
-  pauseMsMax: [1, 3_600_000],
-} as const satisfies Record<keyof BreakerPolicy, readonly [number, number]>
+  failuresMax: { min: 1, max: 1_000_000 },
+  pauseMs: { min: 1, max: 3_600_000 },
+  pauseMsMax: { min: 1, max: 3_600_000 },
+} satisfies Record<keyof BreakerPolicy, Limits>
+const breakerNames = Object.keys(breakerLimits)
 
 function breakerOf(
-  on: readonly AnyEventType[],
   { breaker, perform }: { readonly breaker?: Partial<BreakerPolicy> | false; readonly perform?: unknown },
+  whose: string,
 ): Reaction['breaker'] {
   if (breaker === undefined) return undefined
-  if (!perform)
-    refuse(`The reaction to ${namesOf(on)} declares a breaker and no \`perform\`. Drop the breaker.`)
-  if (breaker === false) return false
-  for (const [name, value] of Object.entries(breaker)) {
-    const limits = Object.hasOwn(breakerLimits, name) ? breakerLimits[name as keyof BreakerPolicy] : undefined
-    if (!limits)
-      refuse(`A breaker has no ${JSON.stringify(name)}. Declare ${Object.keys(breakerLimits).join(', ')}.`)
-    const [min, max] = limits
-    if (Number.isSafeInteger(value) && value >= min && value <= max) continue
-    refuse(
-      `The breaker of the reaction to ${namesOf(on)} cannot have ${name} ${JSON.stringify(value)}. Use a whole number from ${min} to ${max}.`,
-    )
+  if (breaker !== false && (typeof breaker !== 'object' || breaker === null)) {
+    const use = `Use an object of ${listed(breakerNames)}, or false for never; or leave it out.`
+    refuseValue(breaker, 'breaker', whose, use)
   }
-  return Object.freeze({ ...breaker })
+  const policy = breaker && settingOf(breaker, 'breaker', whose, breakerNames)
+  if (policy) refuseUnfitNumbers(policy, breakerLimits, 'breaker', whose)
+  if (!perform) {
+    refuseDeclaration(`${capital(whose)} declares a \`breaker\` and no \`perform\`. Drop the breaker.`)
+  }
+  return policy && Object.freeze(policy)
 }
 
-function refuse(message: string): never {
-  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
-}
-
-function eachOf(on: OneOrMore<AnyEventType>): readonly AnyEventType[] {
-  const types = (Array.isArray(on) ? on : [on]) as readonly AnyEventType[]
-  if (types.length === 0) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
-      'A reaction hears no event. Name at least one in `on`.',
-    )
-  }
+function heardBy(on: OneOrMore<AnyEventType>, whose: string): readonly AnyEventType[] {
+  const types = isList(on)
+    ? eventTypesOf<AnyEventType>(on as readonly AnyEventType[], 'on', whose)
+    : [eventTypeOf(on as AnyEventType, 'on', whose)]
+  if (types.length === 0) refuseDeclaration(`${capital(whose)} hears no event. Name at least one in \`on\`.`)
   const twice = types.find((type, index) => types.indexOf(type) !== index)
-  if (twice) {
-    throw new TroupeError(
-      'TROUPE_DECLARATION_INVALID',
-      `A reaction names ${twice.type} twice in \`on\`. Name it once.`,
-    )
-  }
+  if (twice) refuseDeclaration(`\`on\` of ${whose} names ${twice.type} twice. Name it once.`)
   return types
-}
-
-function namesOf(types: readonly AnyEventType[]): string {
-  return types.map(({ type }) => type).join(', ')
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { isTroupeError } from './errors.ts'
-import { afterFailure, refuseUnfitPolicy, retryPolicyDefault, retryPolicyOf } from './retry-policy.ts'
+import { afterFailure, declaredPolicy, retryPolicyDefault, retryPolicyOf } from './retry-policy.ts'
 
 const plain = { form: 'reaction', retry: undefined } as const
 
@@ -89,9 +89,9 @@ describe('the policy of a reaction', () => {
     [{ factor: 0.5 }, /retry\.factor/],
     [{ jitter: 2 }, /retry\.jitter/],
     [{ followers: 'drop' }, /'release' or 'hold'/],
-    [{ tries: 3 }, /has no "tries"/],
+    [{ tries: 3 }, /has no "retry\.tries"\. Use attempts, .* or followers\./],
   ])('is refused as %j, by name', (retry, message) => {
-    const refused = () => refuseUnfitPolicy(retry as object, 'the reaction on OrderReceived')
+    const refused = () => declaredPolicy(retry as object, 'the reaction on OrderReceived')
     expect(refused).toThrow(message)
     try {
       refused()

@@ -1,4 +1,4 @@
-import { TroupeError } from './errors.ts'
+import { type Limits, refuseUnfitNumbers, refuseValue, settingOf } from './declared.ts'
 import type { Reaction } from './reaction.ts'
 
 /** What is done about an event whose reaction fails, as data. */
@@ -77,40 +77,29 @@ export function retryPolicyOf(
 
 const daysMs = 24 * 3_600_000
 
-/** The least and the most of each number, and whether it has to be whole. */
 const limits = {
-  attempts: [1, Number.POSITIVE_INFINITY, 'whole'],
-  delayMs: [0, 7 * daysMs, 'any'],
-  factor: [1, 100, 'any'],
-  delayMsMax: [0, 30 * daysMs, 'any'],
-  jitter: [0, 1, 'any'],
-} as const
+  attempts: { min: 1, max: Number.POSITIVE_INFINITY },
+  delayMs: { min: 0, max: 7 * daysMs, isFraction: true },
+  factor: { min: 1, max: 100, isFraction: true },
+  delayMsMax: { min: 0, max: 30 * daysMs, isFraction: true },
+  jitter: { min: 0, max: 1, isFraction: true },
+} satisfies Record<Exclude<keyof RetryPolicy, 'followers'>, Limits>
 
-/** @throws TroupeError `TROUPE_DECLARATION_INVALID` for what no policy can say; `whose` names who says it */
-export function refuseUnfitPolicy(retry: Partial<RetryPolicy>, whose: string): void {
-  for (const [name, value] of Object.entries(retry) as [string, unknown][]) {
-    if (value === undefined) continue
-    if (name === 'followers') {
-      if (value === 'release' || value === 'hold') continue
-      refuse(`\`retry.followers\` of ${whose} is ${JSON.stringify(value)}. Use 'release' or 'hold'.`)
-    }
-    const limit = Object.hasOwn(limits, name) ? limits[name as keyof typeof limits] : undefined
-    if (!limit) {
-      refuse(
-        `\`retry\` of ${whose} has no ${JSON.stringify(name)}. Use ${Object.keys(limits).join(', ')} or followers.`,
-      )
-    }
-    const [min, max, kind] = limit
-    const isNumber = typeof value === 'number' && value >= min && value <= max
-    if (isNumber && (kind === 'any' || value === max || Number.isSafeInteger(value))) continue
-    refuse(
-      `\`retry.${name}\` of ${whose} is ${typeof value === 'number' ? value : JSON.stringify(value)}. Use a ${kind === 'whole' ? 'whole ' : ''}number from ${min} to ${max}.`,
-    )
+const names = [...Object.keys(limits), 'followers']
+
+/**
+ * What a declaration says of retries, as a copy; `whose` names who declares it.
+ *
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` for what no policy can say
+ */
+export function declaredPolicy(retry: Partial<RetryPolicy>, whose: string): Partial<RetryPolicy> {
+  const policy = settingOf(retry, 'retry', whose, names)
+  refuseUnfitNumbers(policy, limits, 'retry', whose)
+  const followers: unknown = policy.followers
+  if (followers !== undefined && followers !== 'release' && followers !== 'hold') {
+    refuseValue(followers, 'retry.followers', whose, "Use 'release' or 'hold'.")
   }
-}
-
-function refuse(message: string): never {
-  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
+  return Object.freeze(policy)
 }
 
 /** Without what is undefined, which would hide what is below it. */

@@ -1,12 +1,14 @@
 // How what a handler says becomes records: said at once, or later.
 
 import { type Deadline, dueOf, refuseUnfitDeadlineName, type When } from './deadline.ts'
+import { isEventType } from './declared.ts'
 import type { DeriveId } from './delivery.ts'
 import { type Envelope, headersOf, type TraceContext, traceOf } from './envelope.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType } from './event-type.ts'
 import { flawOfName } from './name.ts'
 import { type Codec, commandLane, type DeadlineWrite, type OutgoingRecord } from './ports.ts'
+import { shown } from './shown.ts'
 
 /** What deciding needs beside the work itself: all that is not pure comes in here. */
 export interface Deciding {
@@ -99,13 +101,13 @@ export function scheduleLater(
   { handler, deciding, cause }: Within,
 ): DeadlineWrite {
   refuseUndeclared(type, handler, cause)
+  const due = dueOf(when, type.type, handler)
   const { name = type.type } = when
-  const due = dueOf('afterMs' in when ? { afterMs: when.afterMs } : { atMs: when.atMs }, type.type, handler)
-  const id = deciding.deriveId(deciding.service, cause.causeId, 'deadline', name)
   const data = type.complete(input) as object
   const key = keyOf(type, data, handler)
   const saga = cause.correlationId ?? key
   refuseUnfitDeadlineName(saga, name, handler)
+  const id = deciding.deriveId(deciding.service, cause.causeId, 'deadline', name)
   const timeMs = 'atMs' in due ? due.atMs : deciding.timeMs + due.afterMs
   const { causationId, trace: context } = cause
   const about = { id, key, correlationId: saga, causationId, timeMs, lane: commandLane, context }
@@ -155,9 +157,17 @@ function keyOf(type: AnyEventType, data: object, handler: string): string {
 
 function refuseUndeclared(type: AnyEventType, handler: string, cause: Cause): void {
   if (cause.emits.includes(type)) return
+  if (!isEventType(type)) {
+    throw new TroupeError(
+      'TROUPE_EVENT_NOT_DECLARED',
+      `${handler} emitted ${shown(type)}, which is no event type. Give \`emit\` the event type, not called, and then its data.`,
+      { details: { handler } },
+    )
+  }
+  const isOther = cause.emits.some((one) => one.type === type.type)
   throw new TroupeError(
     'TROUPE_EVENT_NOT_DECLARED',
-    `${handler} emitted ${type.type}, which is not in its \`emits\`. Add it there.`,
+    `${handler} emitted ${type.type}, which is ${isOther ? 'another event type than the one of that name' : 'not'} in its \`emits\`. ${isOther ? 'Import both from one place.' : 'Add it there.'}`,
     { details: { handler, type: type.type } },
   )
 }

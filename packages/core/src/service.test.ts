@@ -56,7 +56,7 @@ describe('a declared service', () => {
     for (const [wrong, message] of [
       [{ completed: [ShippingFailed] }, /declares ShippingFailed as an end, which it never emits/],
       [{ ...ends, aside: [InventoryFailed] }, /declares InventoryFailed twice among its ends/],
-      [{ ended: [InventoryFailed] }, /have no "ended" end\. Declare completed, cancelled, aside/],
+      [{ ended: [InventoryFailed] }, /has no "ends\.ended"\. Use completed, cancelled or aside\./],
     ] as const)
       expect(
         refusal(() => service({ name: 'inventory', reactions, ends: wrong as Partial<Ends> })).message,
@@ -211,17 +211,17 @@ describe('a declared service', () => {
     [
       'wants a topic of no partitions',
       () => service({ name: 'order', reactions: {}, topic: { partitions: 0 } }),
-      /cannot have partitions 0\. Use a whole number from 1 to 10000/,
+      /`topic\.partitions` of service order is 0\. Use a whole number from 1 to 10000/,
     ],
     [
       'wants its events kept for half a millisecond',
       () => service({ name: 'order', reactions: {}, topic: { retentionMs: 0.5 } }),
-      /cannot have retentionMs 0\.5.*or -1 for ever/,
+      /`topic\.retentionMs` of service order is 0\.5\..*or -1 for ever/,
     ],
     [
       'wants of its topic what Troupe does not know',
       () => service({ name: 'order', reactions: {}, topic: { replicas: 3 } as object }),
-      /has no "replicas"\. Declare partitions, replication, retentionMs/,
+      /has no "topic\.replicas"\. Use partitions, replication or retentionMs\./,
     ],
   ])('is refused if it %s', (_what, declare, message) => {
     const error = refusal(declare)

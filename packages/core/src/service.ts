@@ -1,9 +1,20 @@
-import type { Command } from './command.ts'
+import { type Command, isCommand } from './command.ts'
 import { type Deadline, deadlinesOf, liftsOf } from './deadline.ts'
-import { TroupeError } from './errors.ts'
+import {
+  eventTypesOf,
+  fieldsOf,
+  type Limits,
+  listOf,
+  refuseDeclaration,
+  refuseUnfitNumbers,
+  refuseUnknownFields,
+  refuseValue,
+  settingOf,
+} from './declared.ts'
 import type { AnyEventType } from './event-type.ts'
-import { type Reaction, reaction } from './reaction.ts'
-import { refuseUnfitPolicy, type RetryPolicy } from './retry-policy.ts'
+import { isReaction, type Reaction, reaction } from './reaction.ts'
+import { declaredPolicy, type RetryPolicy } from './retry-policy.ts'
+import { shown } from './shown.ts'
 import type { TableMigration } from './tables.ts'
 
 const brand = Symbol.for('troupe.service')
@@ -85,38 +96,46 @@ export interface Service {
   readonly tables: readonly TableMigration[] | undefined
 }
 
+const names = ['name', 'reactions', 'commands', 'ends', 'topic', 'retry', 'tables']
+
 /**
  * Declares a service.
  *
- * @throws TroupeError `TROUPE_DECLARATION_INVALID` if two reactions hear one event type, if it emits an
- *   event that another service owns, if an undo's step is not its own, if a step has two undos, if two
- *   steps say by one event that they are done, if two deadlines emit one event, if an end is none of its events,
- *   or if a name, the topic's shape or `retry` is malformed.
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` if a value is not of its type, or has a name that no service
+ *   knows; if two reactions hear one event type, if it emits an event that another service owns, if an undo's step
+ *   is not its own, if a step has two undos, if two steps say by one event that they are done, if two deadlines
+ *   emit one event, if an end is none of its events, or if a name, the topic's shape, `retry` or `tables` is
+ *   malformed.
  */
 export function service(declaration: ServiceDeclaration): Service {
-  const { name } = declaration
-  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
-    refuse(
-      `A service cannot be named "${name}". Use lower-case letters, digits and dashes, starting with a letter.`,
+  const given = fieldsOf(
+    declaration,
+    'The declaration of a service',
+    'Give `service` an object with `name` and `reactions`.',
+  )
+  const { name } = given
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
+    refuseDeclaration(
+      `A service cannot be named ${shown(name)}. Use lower-case letters, digits and dashes, starting with a letter.`,
     )
   }
-  refuseUnfitPolicy(declaration.retry ?? {}, `service ${name}`)
-  const declared = Object.entries(declaration.reactions)
-  for (const own of [...Object.keys(declaration.reactions), ...Object.keys(declaration.commands ?? {})]) {
-    refuseUnfitName(name, own)
-  }
-  const speakers = [...declared.map(([, one]) => one), ...Object.values(declaration.commands ?? {})]
+  refuseUnknownFields(given, names, `service ${name}`)
+  const retry = given.retry === undefined ? Object.freeze({}) : declaredPolicy(given.retry, `service ${name}`)
+  const topicShape = shapeOf(name, given.topic)
+  const declared = handlersOf(name, 'reactions', given.reactions, isReaction)
+  const commands = handlersOf(name, 'commands', given.commands === undefined ? {} : given.commands, isCommand)
+  const speakers = [...declared, ...commands].map(([, one]) => one)
   const deadlines = deadlinesOf(name, speakers)
   const says = distinct([...speakers.flatMap(({ emits }) => emits), ...deadlines.map(({ emit }) => emit)])
   const foreign = says.find(({ owner }) => owner !== name)
   if (foreign) {
-    refuse(
+    refuseDeclaration(
       `Service ${name} emits ${foreign.type}, which ${foreign.owner} owns. Emit an event of its own instead, and let others react to that.`,
     )
   }
   const elsewhere = says.find(({ topic }) => topic !== topicOf(name))
   if (elsewhere) {
-    refuse(
+    refuseDeclaration(
       `Service ${name} emits ${elsewhere.type}, whose schema names the topic ${elsewhere.topic}. Take \`topic\` out of the schema: what a service emits goes to its own topic, ${topicOf(name)}.`,
     )
   }
@@ -127,7 +146,7 @@ export function service(declaration: ServiceDeclaration): Service {
     for (const { type } of reaction.on) {
       const other = reactions.get(type)
       if (other) {
-        refuse(
+        refuseDeclaration(
           `Service ${name} hears ${type} twice, in ${other.name} and in ${reactionName}. ${
             other.reaction.undoes || reaction.undoes
               ? 'Let the one that comes second hear an event that the first one emits.'
@@ -148,15 +167,15 @@ export function service(declaration: ServiceDeclaration): Service {
     name,
     topic: topicOf(name),
     deadLetterTopic: `${name}.dlq`,
-    topicShape: shapeOf(name, declaration.topic),
-    retry: Object.freeze({ ...declaration.retry }),
+    topicShape,
+    retry,
     reactions,
-    commands: new Map(Object.entries(declaration.commands ?? {})),
+    commands: new Map(commands),
     deadlines,
     hears: distinct([...declared.flatMap(([, { on }]) => on), ...answers]),
     says,
-    ends: endsOf(name, says, declaration.ends),
-    tables: tablesOf(declaration),
+    ends: endsOf(name, says, given.ends),
+    tables: tablesOf(name, declared, given.tables),
   }
   Object.defineProperty(made, brand, { value: true })
   return made
@@ -172,54 +191,84 @@ export function topicOf(serviceName: string): string {
   return `${serviceName}.events`
 }
 
-const shapeLimits = {
-  partitions: [1, 10_000],
-  replication: [1, 32_767],
-  retentionMs: [1, Number.MAX_SAFE_INTEGER],
-} as const
-
-function shapeOf(serviceName: string, shape: TopicShape = {}): TopicShape {
-  for (const [name, value] of Object.entries(shape) as [string, unknown][]) {
-    const limits = Object.hasOwn(shapeLimits, name) ? shapeLimits[name as keyof TopicShape] : undefined
-    if (!limits) {
-      refuse(
-        `The topic of service ${serviceName} has no ${JSON.stringify(name)}. Declare ${Object.keys(shapeLimits).join(', ')}.`,
-      )
+/** What is listed under names, each of which is fit to be one. */
+function handlersOf<Handler extends object>(
+  serviceName: string,
+  field: 'reactions' | 'commands',
+  listed: Readonly<Record<string, Handler>>,
+  isFit: (value: unknown) => value is Handler,
+): readonly (readonly [string, Handler])[] {
+  const whose = `service ${serviceName}`
+  const one = field === 'reactions' ? 'reaction' : 'command'
+  const handlers = Object.entries(
+    fieldsOf(listed, `\`${field}\` of ${whose}`, `Use an object of ${field}, each under its name.`),
+  )
+  for (const [name, handler] of handlers) {
+    refuseUnfitName(serviceName, name)
+    if (!isFit(handler)) {
+      refuseValue(handler, `${field}.${name}`, whose, `Give it what \`${one}\` made, or take it away.`)
     }
-    const [min, max] = limits
-    const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
-    if (isFit || value === undefined || (name === 'retentionMs' && value === -1)) continue
-    refuse(
-      `The topic of service ${serviceName} cannot have ${name} ${JSON.stringify(value)}. Use a whole number from ${min} to ${max}${name === 'retentionMs' ? ', or -1 for ever' : ''}.`,
-    )
   }
-  return Object.freeze({ ...shape })
+  return handlers
 }
+
+const shapeLimits = {
+  partitions: { min: 1, max: 10_000 },
+  replication: { min: 1, max: 32_767 },
+  retentionMs: { min: 1, max: Number.MAX_SAFE_INTEGER, or: { value: -1, said: '-1 for ever' } },
+} satisfies Record<keyof TopicShape, Limits>
+
+function shapeOf(serviceName: string, topic: TopicShape = {}): TopicShape {
+  const whose = `service ${serviceName}`
+  const shape = settingOf(topic, 'topic', whose, Object.keys(shapeLimits))
+  refuseUnfitNumbers(shape, shapeLimits, 'topic', whose)
+  return Object.freeze(shape)
+}
+
+const tableNames = ['name', 'sql'] as const
 
 /** A service with a `transact` has tables, whoever makes them. */
-function tablesOf({ reactions, tables }: ServiceDeclaration): Service['tables'] {
-  const hasTransact = Object.values(reactions).some(({ transact }) => transact)
-  return tables ? Object.freeze([...tables]) : hasTransact ? [] : undefined
+function tablesOf(
+  serviceName: string,
+  reactions: readonly (readonly [string, Reaction])[],
+  tables: readonly TableMigration[] | undefined,
+): Service['tables'] {
+  if (tables === undefined) return reactions.some(([, { transact }]) => transact) ? [] : undefined
+  const whose = `service ${serviceName}`
+  const list = listOf(tables, 'tables', whose, 'Give it a list of migrations, or leave it out.')
+  return Object.freeze(
+    list.map((one, index) => {
+      const use = 'Give it an object with `name` and `sql`.'
+      const migration = fieldsOf(one, `\`tables[${index}]\` of ${whose}`, use)
+      refuseUnknownFields(migration, tableNames, whose, `tables[${index}].`)
+      for (const field of tableNames) {
+        const value: unknown = migration[field]
+        if (typeof value !== 'string')
+          refuseValue(value, `tables[${index}].${field}`, whose, 'Give it a text.')
+      }
+      return Object.freeze(migration)
+    }),
+  )
 }
 
-function endsOf(serviceName: string, says: readonly AnyEventType[], ends: Partial<Ends> = {}): Ends {
-  const { completed = [], cancelled = [], aside = [], ...rest } = ends
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) {
-    refuse(
-      `The sagas of service ${serviceName} have no ${JSON.stringify(unknown)} end. Declare completed, cancelled, aside.`,
-    )
-  }
-  const all = [...completed, ...cancelled, ...aside]
+const endNames = ['completed', 'cancelled', 'aside'] as const
+
+function endsOf(serviceName: string, says: readonly AnyEventType[], declared: Partial<Ends> = {}): Ends {
+  const whose = `service ${serviceName}`
+  const given = settingOf(declared, 'ends', whose, endNames)
+  const typesOf = (end: keyof Ends) =>
+    eventTypesOf(given[end] === undefined ? [] : given[end], `ends.${end}`, whose)
+  const ends = { completed: typesOf('completed'), cancelled: typesOf('cancelled'), aside: typesOf('aside') }
+  const all = [...ends.completed, ...ends.cancelled, ...ends.aside]
   for (const type of all) {
     if (!says.includes(type))
-      refuse(
+      refuseDeclaration(
         `Service ${serviceName} declares ${type.type} as an end, which it never emits. Let whoever emits it declare that.`,
       )
     if (all.indexOf(type) !== all.lastIndexOf(type))
-      refuse(`Service ${serviceName} declares ${type.type} twice among its ends. Name it once.`)
+      refuseDeclaration(`Service ${serviceName} declares ${type.type} twice among its ends. Name it once.`)
   }
-  return Object.freeze({ completed, cancelled, aside })
+  return Object.freeze(ends)
 }
 
 function bind(
@@ -235,7 +284,7 @@ function bind(
     const { step, done } = reaction.undoes
     const found = declared.find(([, other]) => other === step)
     if (!found) {
-      refuse(
+      refuseDeclaration(
         `${name} of service ${serviceName} undoes a step that the service does not list. List the step among its reactions.`,
       )
     }
@@ -244,14 +293,14 @@ function bind(
   const undos = declared.filter(([, other]) => other.undoes?.step === reaction)
   const [first, second] = undos
   if (second) {
-    refuse(
+    refuseDeclaration(
       `${name} of service ${serviceName} is undone twice, by ${first?.[0]} and by ${second[0]}. Let one undo hear all the events that call for it.`,
     )
   }
   const done = first?.[1].undoes?.done
   const rival = done && declared.find(([, { undoes }]) => undoes?.done === done && undoes.step !== reaction)
   if (rival) {
-    refuse(
+    refuseDeclaration(
       `Two steps of service ${serviceName} say by ${done.type} that they are done, so its undos ${first?.[0]} and ${rival[0]} could not tell them apart. Let each step emit an event of its own.`,
     )
   }
@@ -292,7 +341,7 @@ function stepName(done: AnyEventType): string {
 
 function refuseUnfitName(serviceName: string, own: string): void {
   if (/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(own)) return
-  refuse(
+  refuseDeclaration(
     `Service ${serviceName} has a reaction or command named ${JSON.stringify(own)}. Use a letter, then letters, digits, dashes and underscores, 63 in all, such as "reserveStock".`,
   )
 }
@@ -302,15 +351,11 @@ function distinct(types: readonly AnyEventType[]): readonly AnyEventType[] {
   for (const type of types) {
     const known = byType.get(type.type)
     if (known && known !== type) {
-      refuse(
+      refuseDeclaration(
         `Two different event types are named ${type.type}, of ${known.owner} and of ${type.owner}. Give one of them another name.`,
       )
     }
     byType.set(type.type, type)
   }
   return [...byType.values()]
-}
-
-function refuse(message: string): never {
-  throw new TroupeError('TROUPE_DECLARATION_INVALID', message)
 }

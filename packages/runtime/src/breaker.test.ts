@@ -328,9 +328,9 @@ describe('breakers', () => {
   })
 
   it.each([
-    [{ failuresMax: 0 }, /cannot have failuresMax 0\. Use a whole number from 1/],
-    [{ pauseMs: 0.5 }, /cannot have pauseMs 0\.5/],
-    [{ patience: 1 }, /has no "patience"\. Declare failuresMax, pauseMs, pauseMsMax/],
+    [{ failuresMax: 0 }, /`breaker\.failuresMax` of .* is 0\. Use a whole number from 1 to/],
+    [{ pauseMs: 0.5 }, /`breaker\.pauseMs` of .* is 0\.5\./],
+    [{ patience: 1 }, /has no "breaker\.patience"\. Use failuresMax, pauseMs or pauseMsMax\./],
   ])('are refused as %j', (breaker: object, message) => {
     expect(() => chargingBank(() => Promise.resolve(), breaker)).toThrow(message)
   })

@@ -44,7 +44,7 @@ export interface PerformOptions {
   readonly blocking: Blocking
   readonly breakers: Breakers
   readonly keptResults: KeptResults
-  /** How often a call to the outside is tried before its event is dead-lettered. */
+  /** How often a call to the outside is tried before its event is parked. */
   readonly performAttemptsMax: number
   /** How long one attempt may take. */
   readonly performTimeoutMs: number
