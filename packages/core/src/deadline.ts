@@ -3,6 +3,7 @@ import {
   eventTypesOf,
   functionOf,
   type Limits,
+  listed,
   namesOf,
   refuseDeclaration,
   refuseUnfitNumber,
@@ -10,6 +11,7 @@ import {
 } from './declared.ts'
 import { TroupeError } from './errors.ts'
 import type { AnyEventType, DataOf, InputOf } from './event-type.ts'
+import { meantBy } from './misspelt.ts'
 import { flawOfName } from './name.ts'
 import type { DeadlineDue } from './ports.ts'
 import { shown } from './shown.ts'
@@ -121,9 +123,20 @@ export function liftsOf(deadlines: readonly Deadline[]): ReadonlyMap<string, rea
   return lifts
 }
 
-/** What is told to whoever schedules. @throws TroupeError `TROUPE_SCHEDULE_INVALID` */
+const whenNames = ['afterMs', 'atMs', 'name']
+
+/** @throws TroupeError `TROUPE_SCHEDULE_INVALID` */
 export function dueOf(when: When, type: string, handler: string): DeadlineDue {
   const { afterMs, atMs } = (when ?? {}) as { readonly afterMs?: number; readonly atMs?: number }
+  const unknown = Object.keys(when ?? {}).find((name) => !whenNames.includes(name))
+  if (unknown !== undefined) {
+    const meant = meantBy(unknown, whenNames)
+    throw new TroupeError(
+      'TROUPE_SCHEDULE_INVALID',
+      `${handler} scheduled ${type} with ${shown(unknown)}, which \`schedule\` does not know. ${meant ? `\`${meant}\` is meant, or take it away` : `Use ${listed(whenNames)}`}.`,
+      { details: { handler, type } },
+    )
+  }
   if (afterMs !== undefined && atMs === undefined && isDelay(afterMs)) return { afterMs }
   if (atMs !== undefined && afterMs === undefined && isTime(atMs)) return { atMs }
   const given = [

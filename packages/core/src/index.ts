@@ -8,6 +8,7 @@ export {
 } from './check-choreography.ts'
 export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
 export { type Deadline, type DeadlineDeclaration, isDelay, type When } from './deadline.ts'
+export { fieldsOf, functionIfAny, refuseDeclaration, refuseUnknownFields, refuseValue } from './declared.ts'
 export { type DeadLetterFacts, deadLetterHeaders, deadLetterIdOf, deadLetterOf } from './dead-letter.ts'
 export {
   causeIdOf,
@@ -167,6 +168,7 @@ export {
 } from './retry-policy.ts'
 export { pause } from './pause.ts'
 export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
+export { shown } from './shown.ts'
 export {
   type AsideDesk,
   type AsideFilter,

@@ -35,14 +35,16 @@ export type Each<T> = T extends readonly (infer One)[] ? One : T
 export interface ReactContext<Emits extends AnyEventType = AnyEventType, Performed = unknown> {
   /**
    * The document as it stands now, earlier events of the same batch included. Do not mutate it: `put` a new one.
-   * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it.
+   * @throws TroupeError `TROUPE_DOCUMENT_NOT_READ` if `reads` did not name it; `TROUPE_DOCUMENT_INVALID` for what
+   *   is no document.
    */
   get<State extends object>(this: void, ref: DocumentRef<State>): Readonly<State>
-  /** Replaces a document that `reads` named. */
+  /** Replaces a document that `reads` named. @throws TroupeError as `get` does, and for a state that is no JSON */
   put<State extends object>(this: void, ref: DocumentRef<State>, state: State): void
   /**
    * Emits an event, which is published once the transaction has committed.
-   * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path.
+   * @throws TroupeError `TROUPE_EVENT_INVALID` if the schema refuses the data, with the field's path;
+   *   `TROUPE_EVENT_NOT_DECLARED` for what is not in `emits`; `TROUPE_EVENT_TOO_LARGE`.
    */
   emit<Type extends Emits>(this: void, type: Type, data: InputOfAll<Type>): void
   /**
@@ -56,7 +58,10 @@ export interface ReactContext<Emits extends AnyEventType = AnyEventType, Perform
     data: InputOfAll<Type>,
     when: When & { readonly name?: string },
   ): void
-  /** Takes back what this saga, or the named one, has scheduled under a name; nothing happens if that is over. */
+  /**
+   * Takes back what this saga, or the named one, has scheduled under a name; nothing happens if that is over.
+   * @throws TroupeError `TROUPE_SCHEDULE_INVALID` for a name or a saga that cannot be.
+   */
   lift(this: void, what: AnyEventType | string, saga?: string): void
   /** What `perform` resolved to. */
   readonly performed: Performed

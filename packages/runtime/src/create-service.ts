@@ -15,6 +15,7 @@ import { forgetPublished } from './forget.ts'
 import { serveHttp } from './http.ts'
 import type { HttpServer } from './http-server.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { optionsOf, refuseNoService } from './options.ts'
 import {
   isOpen,
   type Routes,
@@ -35,13 +36,12 @@ export interface ServiceOptions {
 /**
  * Creates a service, unconnected.
  *
- * @throws TroupeError `TROUPE_SETTING_INVALID`
+ * @throws TroupeError `TROUPE_SETTING_INVALID`; `TROUPE_DECLARATION_INVALID` for what is no service, and for options
+ *   that are none
  */
-export function createService(
-  service: Service,
-  settings: Settings,
-  { log, routes }: ServiceOptions,
-): RunningService {
+export function createService(service: Service, settings: Settings, options: ServiceOptions): RunningService {
+  refuseNoService(service, 'createService')
+  const { log, routes } = optionsOf(options, 'createService', ['log', 'routes'])
   const callOff = new AbortController()
   const stopping = new AbortController()
   const signal = shared(callOff.signal)

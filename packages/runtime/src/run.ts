@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createService } from './create-service.ts'
 import type { Environment, Settings } from './environment.ts'
+import { optionsOf, refuseNoEnvironment, refuseNoService } from './options.ts'
 import type { Routes, RunningService } from './running-service.ts'
 
 export interface RunOptions {
@@ -27,13 +28,18 @@ const exitGraceMs = 2_000
  * Runs a service as this process: starts it, stops it on SIGTERM and SIGINT (a second one exits at
  * once), and exits with code 1, having said why, if it cannot start or something throws that nobody catches.
  *
+ * Rejects with a TroupeError `TROUPE_DECLARATION_INVALID` for what is no service, and for options that are none.
+ *
  * A process that was started with an IPC channel tells its parent `{ troupe: 'running', http, admin }`, its addresses.
  */
 export async function run(
   service: Service,
   environment: Environment,
-  { routes, tracing }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<RunningService> {
+  refuseNoService(service, 'run')
+  refuseNoEnvironment(environment)
+  const { routes, tracing } = optionsOf(options, 'run', ['routes', 'tracing'])
   if ('problems' in environment) return refuse(service, environment.problems)
   const { settings } = environment
   const log = pino({

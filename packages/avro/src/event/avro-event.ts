@@ -2,7 +2,12 @@ import {
   type AvroRecordSchema,
   type EventDraft,
   type EventType,
+  fieldsOf,
+  flawOfJson,
+  messageOf,
   nameLengthMax,
+  refuseUnknownFields,
+  refuseValue,
   topicOf,
   TroupeError,
 } from '@troupe/core'
@@ -40,12 +45,13 @@ export interface EventSchema {
  * @typeParam Type  the schema's name
  * @typeParam Data  every field present
  * @typeParam Input fields with a default optional
- * @throws TroupeError `TROUPE_SCHEMA_INVALID` naming the event, the field and what to write instead.
+ * @throws TroupeError `TROUPE_SCHEMA_INVALID` naming the event, the field and what to write instead;
+ *   `TROUPE_DECLARATION_INVALID` for an owner that is none, and for what is neither owner nor schema.
  */
 export function avroEvent<Type extends string, Data extends object, Input extends object = Data>(
   declaration: AvroEventDeclaration,
 ): EventType<Type, Data, Input> {
-  const { owner, schema } = declaration
+  const { owner, schema } = declarationOf(declaration)
   const { shape, keyField, check } = readEventSchema(schema, `The schema of ${nameIn(schema)}`)
   const type = shortName(shape.name) as Type
 
@@ -67,6 +73,34 @@ export function avroEvent<Type extends string, Data extends object, Input extend
     },
   )
   return Object.freeze(eventType)
+}
+
+function declarationOf(declaration: AvroEventDeclaration): AvroEventDeclaration {
+  const use = 'Give `avroEvent` an object with `owner` and `schema`.'
+  const declared = fieldsOf(declaration, 'The declaration of an event type', use)
+  const { owner, schema } = declared
+  const flaw = flawIn(schema)
+  if (flaw !== undefined) {
+    refuseSchema(
+      `The schema of ${nameIn(schema)}`,
+      '',
+      `is no JSON: ${flaw}. Give the schema as parsed JSON.`,
+    )
+  }
+  const whose = `the event type ${nameIn(schema)}`
+  refuseUnknownFields(declared, ['owner', 'schema'], whose)
+  if (typeof owner !== 'string' || owner === '')
+    refuseValue(owner, 'owner', whose, 'Name the service that emits it.')
+  return declared
+}
+
+/** A getter in it may throw, or a proxy: that is its flaw. */
+function flawIn(schema: unknown): string | undefined {
+  try {
+    return flawOfJson(schema)
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 /**
@@ -99,8 +133,12 @@ export function readEventSchema(schema: unknown, where: string): EventSchema {
 }
 
 function nameIn(schema: unknown): string {
-  const name = (schema as { name?: unknown } | undefined)?.name
-  return typeof name === 'string' ? name : 'an event without a name'
+  try {
+    const name = (schema as { name?: unknown } | null | undefined)?.name
+    return typeof name === 'string' ? name : 'an event without a name'
+  } catch {
+    return 'an event without a name'
+  }
 }
 
 function topicIn({ topic }: AvroRecordSchema, type: string): string | undefined {

@@ -118,7 +118,7 @@ function parseLogical(schema: Record<string, unknown>, place: Place): Shape {
   }
   if (logicalType === 'uuid' && type === 'string') return { kind: 'uuid' }
   if (logicalType === 'timestamp-millis' && type === 'long') return { kind: 'timestamp-millis' }
-  const underlying = plainLogicalTypes.get(String(logicalType))
+  const underlying = typeof logicalType === 'string' ? plainLogicalTypes.get(logicalType) : undefined
   if (underlying !== undefined && underlying === type) return parseName(underlying, place)
   return refuse(
     place,
