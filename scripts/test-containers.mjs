@@ -6,16 +6,16 @@
 //
 // Where there is no Docker it says in one line what it skipped and how to get it, and ends well;
 // with `--required` it fails instead. Other arguments go to Jest: `pnpm test:containers -t 'out of stock'`.
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { dockerProblem } from '../packages/testing/dist/testcontainers/index.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Each is a test of this repository; a path that is no more is an error, not fewer tests. */
 const files = [
+  'services/inventory/src/inventory.int.test.ts',
   'services/stories/src/stories.int.test.ts',
   'services/stories/src/conversations.int.test.ts',
   'services/stories/src/faults.int.test.ts',
@@ -35,8 +35,10 @@ const files = [
   'packages/postgres/src/plans.int.test.ts',
   'packages/postgres/src/shared-flights.int.test.ts',
   'packages/postgres/src/wire/flight.int.test.ts',
+  'packages/postgres/src/tables/postgres-tables.int.test.ts',
   'packages/runtime/src/create-service.int.test.ts',
   'packages/runtime/src/http.int.test.ts',
+  'packages/runtime/src/lethal.int.test.ts',
   'packages/runtime/src/bad-input.int.test.ts',
   'packages/runtime/src/schemas.int.test.ts',
   'packages/runtime/src/set-aside.int.test.ts',
@@ -58,13 +60,34 @@ const files = [
   'packages/kafka/src/ping.int.test.ts',
 ]
 
-const missing = files.filter((file) => !existsSync(join(root, file)))
+/** What asks `TROUPE_STACK` where to run: a test of such a stack is listed above, or here with the reason. */
+const asking = ['EventTestHarness', 'startTestStack', 'startStores', 'startParts', 'withBroker']
+const notHere = {
+  'packages/kafka/src/receive-stuck.int.test.ts': 'each of its brokers misbehaves on request',
+  'packages/runtime/src/back-pressure.int.test.ts': 'its broker misbehaves on request',
+  'packages/testing/src/testcontainers/docker-problem.int.test.ts': 'it is about having no engine',
+}
+
+const missing = [...files, ...Object.keys(notHere)].filter((file) => !existsSync(join(root, file)))
 if (missing.length > 0) fail(`These tests are not there any more: ${missing.join(', ')}.`)
+const forgotten = testsOfStacks().filter((file) => !files.includes(file) && !(file in notHere))
+if (forgotten.length > 0) {
+  fail(
+    `These tests run on the stack that TROUPE_STACK names, but are not in the lists of scripts/test-containers.mjs: ${forgotten.join(', ')}. Add each to 'files', or to 'notHere' with the reason.`,
+  )
+}
+// `--list` only looks at the lists, which is cheap, and needs no engine.
+if (process.argv.includes('--list')) {
+  process.stdout.write(`${files.length} test files run on containers.\n`)
+  process.exit(0)
+}
 
 const given = process.argv.slice(2).filter((argument) => argument !== '--')
 const isRequired = given.includes('--required')
 const rest = given.filter((argument) => argument !== '--required')
 
+// Loaded only now: the lists can be looked at before anything is built.
+const { dockerProblem } = await import('../packages/testing/dist/testcontainers/index.js')
 const problem = await dockerProblem()
 if (problem) {
   const line = `Skipped ${files.length} test files on containers: ${problem.message}`
@@ -84,6 +107,22 @@ const child = spawn(
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('error', ({ message }) => fail(`Jest could not be started: ${message}`))
 child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 130))
+
+function testsOfStacks() {
+  const { stdout, status, stderr } = spawnSync(
+    'git',
+    ['ls-files', '-co', '--exclude-standard', '*.int.test.ts'],
+    { cwd: root, encoding: 'utf8' },
+  )
+  if (status !== 0) fail(`git cannot list the tests: ${stderr}`)
+  return stdout
+    .split('\n')
+    .filter((file) => file !== '' && existsSync(join(root, file)))
+    .filter((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      return asking.some((name) => new RegExp(`\\b${name}\\b`).test(text))
+    })
+}
 
 function fail(message) {
   process.stderr.write(`${message}\n`)

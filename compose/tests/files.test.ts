@@ -4,6 +4,12 @@ import { parse } from 'yaml'
 
 const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
 
+interface Bounds {
+  readonly logging?: object
+  readonly restart?: string
+  readonly deploy?: { readonly resources?: { readonly limits?: object } }
+}
+
 describe('the files of docker compose', () => {
   it('name one version of Node and pnpm', async () => {
     const [dockerfile, env, manifest] = await Promise.all([
@@ -31,6 +37,22 @@ describe('the files of docker compose', () => {
     }
     const unasked = Object.entries(services).filter(([, { healthcheck }]) => !healthcheck?.test?.length)
     expect(unasked.map(([name]) => name)).toEqual(['play'])
+  })
+
+  it('keep what a container logs, takes and starts again within bounds', async () => {
+    const { services } = parse(await read('docker-compose.yml'), { merge: true }) as {
+      services: Record<string, Bounds>
+    }
+    for (const [name, { logging, restart, deploy }] of Object.entries(services)) {
+      const bounds = { name, logging, limits: deploy?.resources?.limits, restart }
+      expect(bounds).toEqual({
+        name,
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+        limits: expect.objectContaining({ memory: expect.any(String), pids: expect.any(Number) }),
+        // It plays and ends.
+        restart: name === 'play' ? undefined : expect.stringMatching(/^(unless-stopped|on-failure:\d+)$/),
+      })
+    }
   })
 
   it('say of each password and token that it is for the demo only', async () => {
