@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream'
 import type { Part } from './images.ts'
 import { hasBeenKilledForMemory } from './killed-for-memory.ts'
 
+/** Of containers that nobody ends: by it a person finds and removes them. */
+export const reusedLabel = 'troupe.reused'
 const linesMax = 20
 /** What Testcontainers allows by itself, a minute, is too little for Java on a machine that is busy. */
 export const startupTimeoutMs = 180_000
@@ -11,7 +13,7 @@ export const startupTimeoutMs = 180_000
 const engineBytesMin = 2 * 1024 ** 3
 
 /** A container of Testcontainers, of its modules too, which give more than a `StartedTestContainer` when started. */
-type Container<Started> = Pick<GenericContainer, 'withLogConsumer' | 'withReuse'> & {
+type Container<Started> = Pick<GenericContainer, 'withLabels' | 'withLogConsumer' | 'withReuse'> & {
   start(): Promise<Started>
 }
 
@@ -41,7 +43,7 @@ export async function startPart<Started extends StartedTestContainer>(
         lines.splice(0, Math.max(0, lines.length - linesMax))
       })
     })
-    if (reuse) container.withReuse()
+    if (reuse) container.withLabels({ [reusedLabel]: 'true' }).withReuse()
     return await container.start()
   } catch (cause) {
     throw new TroupeError('TROUPE_STACK_UNAVAILABLE', await messageFor(part, cause, lines, startedAtMs), {

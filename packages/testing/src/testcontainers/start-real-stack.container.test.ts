@@ -4,7 +4,7 @@ import { reaction, service } from '@troupe/core'
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
 import { EventTestHarness } from '../harness.ts'
 import { registryRequest } from '../stack/registry-request.ts'
-import { startPart } from './start-part.ts'
+import { reusedLabel, startPart } from './start-part.ts'
 import { startKafka } from './kafka.ts'
 import { startPostgres } from './postgres.ts'
 import { partOf } from './images.ts'
@@ -122,4 +122,32 @@ describe('a container that cannot be started', () => {
       message: expect.stringMatching(/^PostgreSQL did not start .*The end of its log:\n.*POSTGRES_PASSWORD/s),
     })
   })
+})
+
+describe('a stack that is left running for the next start', () => {
+  it('is found there by it, at the same addresses, and by its label by whoever removes it', async () => {
+    const client = await getContainerRuntimeClient()
+    const { dockerode } = client.container
+    const labelled = () => dockerode.listContainers({ all: true, filters: { label: [reusedLabel] } })
+    // Somebody's own are not touched: by these options none of theirs is found.
+    const options = {
+      reuse: true,
+      kafka: { image: 'apache/kafka:4.2.1' },
+      postgres: { fsync: true },
+    }
+    const before = new Set((await labelled()).map(({ Id }) => Id))
+    try {
+      const first = await startRealStack(options)
+      await first.stop()
+      const left = (await labelled()).map(({ Id }) => Id).toSorted()
+      const second = await startRealStack(options)
+      await second.stop()
+      expect(second.addresses).toEqual(first.addresses)
+      expect((await labelled()).map(({ Id }) => Id).toSorted()).toEqual(left)
+      expect(await containerBehind(second.kafka.address)).toMatchObject({ State: 'running' })
+    } finally {
+      const made = (await labelled()).filter(({ Id }) => !before.has(Id))
+      await Promise.all(made.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })))
+    }
+  }, 300_000)
 })

@@ -23,7 +23,7 @@ export interface RealStackOptions {
   readonly postgres?: PostgresPartOptions
   /**
    * Leaves the containers running, for the next start with the same options to find them: a start then takes
-   * half a second. Remove them by hand. Default: false, or true if `TROUPE_STACK_REUSE` is 1.
+   * half a second. Remove them by their label, `troupe.reused`. Default: false, or true if `TROUPE_STACK_REUSE` is 1.
    */
   readonly reuse?: boolean
   /** What happens, for a person. */
