@@ -19,8 +19,8 @@ export interface StackAddresses {
 }
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
-const kafkaPatienceMs = 5_000
-/** One that has just started, on a machine that has much to do, takes its time over the first request. */
+/** What has just started, on a machine that has much to do, takes its time over the first request. */
+const kafkaPatienceMs = 20_000
 const registryPatienceMs = 20_000
 
 /** A stack at these addresses, unseen. */
