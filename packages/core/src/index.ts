@@ -188,6 +188,7 @@ export {
   operatorDeeds,
   type ParkedKeyWrite,
   type DueKey,
+  type DueKeys,
   type ParkedNext,
   type ParkedTotal,
   type ParkedWork,

@@ -171,20 +171,33 @@ export function memorySetAside({
       for (const write of writes) writeKey(write)
       for (const letter of deadLetters) writeLetter(letter)
     },
-    dueKeys: async (partitions, perPartitionMax, calling) =>
-      partitions.flatMap((place) =>
-        inOrder()
-          .filter((held) => isIn(held, place) && (held.nextAtMs ?? Number.POSITIVE_INFINITY) <= nowMs())
+    async dueKeys(partitions, perPartitionMax, calling) {
+      const now = nowMs()
+      const dueAtMs = ({ nextAtMs = Number.POSITIVE_INFINITY }: Held) => nextAtMs
+      const waiting = partitions.map((place) => inOrder().filter((held) => isIn(held, place)))
+      const next = Math.min(
+        ...waiting
+          .flat()
+          .map(dueAtMs)
+          .filter((atMs) => atMs > now),
+      )
+      const due = waiting.flatMap((all) =>
+        all
+          .filter((held) => dueAtMs(held) <= now)
           .filter((held) => !calling || calling.includes(pausedFor(held) ?? '') || !pausedFor(held))
-          .sort((left, right) => (left.nextAtMs ?? 0) - (right.nextAtMs ?? 0))
-          .slice(0, perPartitionMax)
-          .map((held) => ({
-            topic: held.topic,
-            partition: held.partition,
-            key: held.key,
-            pausedFor: pausedFor(held),
-          })),
-      ),
+          .sort((left, right) => dueAtMs(left) - dueAtMs(right))
+          .slice(0, perPartitionMax),
+      )
+      return {
+        keys: due.map((held) => ({
+          topic: held.topic,
+          partition: held.partition,
+          key: held.key,
+          pausedFor: pausedFor(held),
+        })),
+        nextMs: next === Number.POSITIVE_INFINITY ? undefined : next - now,
+      }
+    },
     async parkedWork(asked, { recordsPerKeyMax, bytesMax }) {
       let bytes = 0
       let isFirst = true

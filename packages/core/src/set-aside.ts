@@ -122,6 +122,13 @@ export interface DueKey extends KeyPlace {
   readonly pausedFor: string | undefined
 }
 
+/** What is due, and what comes next. */
+export interface DueKeys {
+  readonly keys: readonly DueKey[]
+  /** How long until the time of the next key comes that is not due yet; undefined if there is none. */
+  readonly nextMs: number | undefined
+}
+
 export interface ParkedTotal extends TopicPartition {
   readonly keys: number
   /** Of the keys, those that wait for calls. */
@@ -151,7 +158,7 @@ export interface ParkingLedger {
     partitions: readonly TopicPartition[],
     perPartitionMax: number,
     calling?: readonly string[],
-  ): Promise<readonly DueKey[]>
+  ): Promise<DueKeys>
   /**
    * What is to be tried of these keys; those that are held or free by now are left out. At least one record
    * of the first key, whatever its size.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { dueKeys, dueKeysCalling } from './aside/due-keys.ts'
+import { dueKeys, dueKeysCalling, nextDueKey } from './aside/due-keys.ts'
 import { followKeys } from './aside/follow-keys.ts'
 import { freeKeys } from './aside/free-keys.ts'
 import { insertDeadLetters } from './aside/insert-dead-letters.ts'
@@ -228,6 +228,7 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
   'due-keys': (schema) => callOf(dueKeys, schema, { partitions: [partition], perPartitionMax: given }),
   'due-keys-calling': (schema) =>
     callOf(dueKeysCalling, schema, { partitions: [partition], perPartitionMax: given, calling: ['refund'] }),
+  'next-due-key': (schema) => callOf(nextDueKey, schema, [partition]),
   'parked-work': (schema) =>
     callOf(parkedWork.statement, schema, { keys: places(old), recordsPerKeyMax: 10, bytesMax: 1_000_000 }),
   'retry-keys': (schema) =>

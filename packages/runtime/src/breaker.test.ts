@@ -68,13 +68,13 @@ async function opened(change: Partial<PartitionOptions>) {
   const bench = benchFor(change)
   const partition = await claimPartition(place, bench)
   const partitions = new Map([[laneOf(place), { ...place, open: partition }]])
-  const loop = createRetryLoop({ ...bench, partitions, random: Math.random, everyMs: 1 })
+  const loop = createRetryLoop({ ...bench, partitions, random: Math.random, everyMs: 1, restMs: 1 })
   loops.push(loop)
   return { bench, partition, partitions, loop }
 }
 
 const loops: DueLoop[] = []
-afterEach(() => loops.splice(0).forEach((loop) => loop.stop()))
+afterEach(() => Promise.all(loops.splice(0).map((loop) => loop.stop())))
 
 const parkedIn = async ({ ledger }: Bench) => (await ledger.parkedKeys({}, { after: 0n, limit: 1_000 })).found
 const chargedIn = ({ relay }: Bench) =>
@@ -180,7 +180,7 @@ describe('an open breaker', () => {
     await until(() => bench.breakers.states()['charge'] === 'half-open')
     await partition.take(batchOf([recordOf(Noted, { account: 'quiet' }, { offset: 10 })]))
     expect(bench.relay.sent).toHaveLength(1)
-    expect(await bench.ledger.dueKeys([place], 100, [])).toEqual([])
+    expect((await bench.ledger.dueKeys([place], 100, [])).keys).toEqual([])
     bench.ledger.calls = []
     await until(() => bench.ledger.calls.length > 3)
     expect(new Set(bench.ledger.calls)).toEqual(new Set(['dueKeys']))
@@ -265,7 +265,7 @@ describe('an open breaker', () => {
       const { bench, loop } = await opened({ service, policyOf, ledger })
       loop.start()
       await until(() => said(bench).includes('open'))
-      loop.stop()
+      await loop.stop()
       const [one] = (await ledger.parkedKeys({}, { after: 0n, limit: 1 })).found
       expect(one).toMatchObject({ state: 'paused', attempts: 0 })
     }

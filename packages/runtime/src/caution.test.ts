@@ -98,7 +98,7 @@ describe('an event that kills its process', () => {
       // That the partition gets on is no sign that nobody dies.
       await partition.take(batchOf(payments(offset++, [{ account: 'c' }])))
       for (let looks = 0; looks < 3; looks += 1) {
-        const due = await ledger.dueKeys([place], 100)
+        const { keys: due } = await ledger.dueKeys([place], 100)
         if (due.length === 0) return true
         if ((await ended(partition.retry(due))) === 'died') return false
       }
@@ -118,7 +118,7 @@ describe('an event that kills its process', () => {
     state.isMended = true
     await ledger.redrive([{ id: `${place.topic}/0/1` }], { by: 'ada', reason: 'mended' })
     const [partition] = await start(place)
-    await partition.retry(await ledger.dueKeys([place], 100))
+    await partition.retry((await ledger.dueKeys([place], 100)).keys)
     expect(booked('b')).toEqual([2, 1])
   })
 

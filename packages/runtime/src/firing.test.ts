@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { commandLane, type OutgoingRecord } from '@troupe/core'
 import { type Bench, benchFor } from './bank.test.kit.ts'
-import { unreachable, until } from './fakes.test.kit.ts'
+import { deferred, unreachable, until } from './fakes.test.kit.ts'
 import { createFiring, type Firing } from './firing.ts'
 import { nothing } from './settle.ts'
 
@@ -120,6 +120,22 @@ describe('firing deadlines', () => {
     bench.relay.open()
     await until(() => bench.relay.sent.length === 1)
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['2'])
+  })
+
+  it('has not stopped while it fires', async () => {
+    const bench = benchFor()
+    const answer = deferred()
+    bench.ledger.before = (method) => (method === 'fire' ? answer.promise : undefined)
+    await set(bench, record('1'))
+    begin(bench)
+    await until(() => bench.ledger.calls.includes('fire'))
+    let hasStopped = false
+    const stopping = firing?.stop().then(() => (hasStopped = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(hasStopped).toBe(false)
+    answer.resolve()
+    await stopping
+    expect(bench.relay.sent).toHaveLength(1)
   })
 
   it('asks no more once it is stopped, and has handed over what it had moved', async () => {

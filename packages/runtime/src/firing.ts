@@ -9,15 +9,15 @@
 //    of commands: this loop drains that after a lost answer, the next owner of any partition after a death.
 // 4. While Kafka is away nothing is fired: an answer that has not been heard yet may still lift it.
 //
-// | state   | tick                                                                       |
+// | state   | a look                                                                     |
 // |---------|----------------------------------------------------------------------------|
-// | idle    | asks what is due; a page of it is published; then looks again when the next is due, within `everyMs` |
-// | unsure  | the last answer was lost: drains the lane first, then as idle               |
+// | sure    | asks what is due; a page of it is published                                |
+// | unsure  | the last answer was lost: drains the lane first, then as sure              |
 
-import { commandLane, isTroupeError, messageOf, type PendingDeadlines } from '@troupe/core'
+import { commandLane, isTroupeError, type PendingDeadlines } from '@troupe/core'
 import { isDoneBefore } from './abort.ts'
+import { createDueLoop } from './due-loop.ts'
 import { publishLeftovers, type LeftoversOptions } from './leftovers.ts'
-import { createLookTrouble } from './look-trouble.ts'
 import { publishThrough } from './settle.ts'
 
 export interface FiringOptions extends LeftoversOptions {
@@ -37,26 +37,19 @@ export interface Firing {
 }
 
 /** However much is due, others want the database as well. */
-const pauseMsMin = 10
+const restMs = 10
 
 /** Creates it, idle. */
 export function createFiring(options: FiringOptions): Firing {
   const { ledger, relay, log, signal, everyMs, countEveryMs, onFired, onCounted } = options
-  let timer: NodeJS.Timeout | undefined
-  let looking: Promise<void> = Promise.resolve()
-  let isStopped = false
   let isUnsure = false
-  const trouble = createLookTrouble(log, 'fire deadlines that are due')
-  let countInMs = 0
 
-  /** Returns how long to wait. */
-  async function look(): Promise<number> {
-    if (relay.state.problems.length > 0) return everyMs
+  async function fire(): Promise<number | undefined> {
+    if (relay.state.problems.length > 0) return undefined
     try {
       if (isUnsure) await publishLeftovers(commandLane, options)
       isUnsure = false
-      const { records, nextMs = everyMs } = await ledger.fire()
-      trouble.over()
+      const { records, nextMs } = await ledger.fire()
       for (const { lateMs } of records) onFired(lateMs)
       if (records.length > 0) {
         log.debug({ events: records.length }, 'deadlines are due')
@@ -66,43 +59,28 @@ export function createFiring(options: FiringOptions): Firing {
         )
         await isDoneBefore(signal, relay.room())
       }
-      return Math.min(everyMs, Math.max(pauseMsMin, Math.ceil(nextMs)))
+      return nextMs
     } catch (error) {
-      trouble.tell(error)
       isUnsure ||= isTroupeError(error, 'TROUPE_DATABASE_UNREACHABLE')
-      return everyMs
+      throw error
     }
   }
 
-  async function count(afterMs: number): Promise<void> {
-    countInMs -= afterMs
-    if (countInMs > 0) return
-    countInMs = countEveryMs
-    try {
-      onCounted(await ledger.pendingDeadlines())
-    } catch (error) {
-      log.debug({ err: error }, `could not count the deadlines: ${messageOf(error)}`)
-    }
+  async function count(): Promise<undefined> {
+    onCounted(await ledger.pendingDeadlines())
+    return undefined
   }
 
-  function later(ms: number): void {
-    if (isStopped) return
-    timer = setTimeout(() => {
-      looking = look().then(async (nextMs) => {
-        await count(ms)
-        later(nextMs)
-      })
-    }, ms).unref()
-  }
-
+  const loops = [
+    createDueLoop({ what: 'fire deadlines that are due', look: fire, everyMs, restMs, log }),
+    createDueLoop({ what: 'count the deadlines', look: count, everyMs: countEveryMs, log }),
+  ]
   return {
     start() {
-      if (timer === undefined) later(0)
+      for (const loop of loops) loop.start()
     },
     async stop() {
-      isStopped = true
-      clearTimeout(timer)
-      await looking
+      await Promise.all(loops.map((loop) => loop.stop()))
     },
   }
 }

@@ -108,13 +108,13 @@ describe('what calls to the outside came to', () => {
       const partition = await claimPartition(place, bench)
       await partition.take(batchOf(payments(0, [{ account: 'a', trick: 'broken' }, { account: 'b' }])))
       await until(() => bench.ledger.performed.size === 1)
-      await partition.retry(await bench.ledger.dueKeys([place], 9))
+      await partition.retry((await bench.ledger.dueKeys([place], 9)).keys)
       expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([1, 1])
       isBroken = end === 'is a dead letter'
       // Another process knows it as well.
       const next = benchFor({ service: bank, policyOf, ledger: bench.ledger })
       const again = await claimPartition(place, next)
-      await again.retry(await bench.ledger.dueKeys([place], 9))
+      await again.retry((await bench.ledger.dueKeys([place], 9)).keys)
       expect(asked).toEqual(['a', 'b'])
       expect([...bench.ledger.inbox.values()]).toEqual(['applied', isBroken ? 'dead-lettered' : 'applied'])
       expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([0, 0])

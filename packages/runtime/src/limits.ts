@@ -36,9 +36,11 @@ export const registryTimeoutMs = 10_000
 export const attemptTimeoutMs = 3_000
 /** How long an event waits for a schema that the registry does not have. */
 export const unknownSchemaWaitMsDefault = 30_000
-/** How often parked keys are looked for whose time has come. */
+/** How long it may take to notice which parked keys somebody else has made due. */
 export const retryEveryMs = 1_000
 /** The same where a test makes delays short. */
 export const retryEveryMsMin = 20
+/** How long a parked key that is due may wait for others, with which it is tried again. */
+export const retryRestMs = 100
 /** How much one partition may have parked, unless a setting says otherwise. */
 export const parkedLimitsDefault = { eventsMax: 100_000, bytesMax: 256 * 1024 * 1024 }

@@ -19,7 +19,7 @@ async function topics() {
 }
 
 async function retryDue({ ledger }: Bench, partition: OpenPartition): Promise<void> {
-  await partition.retry(await ledger.dueKeys([place], 1_000))
+  await partition.retry((await ledger.dueKeys([place], 1_000)).keys)
 }
 
 const bookedIn = ({ ledger }: Bench, key = 'a') =>

@@ -77,7 +77,8 @@ it('failure 25: each key keeps its order whatever fails, is parked and tried aga
         from += batch.length
         if (batch.length > 0) await partition.take(batchOf(batch))
       }
-      const retry = async () => partition.retry(await bench.ledger.dueKeys([place], 100).catch(() => []))
+      const retry = async () =>
+        partition.retry((await bench.ledger.dueKeys([place], 100).catch(() => ({ keys: [] }))).keys)
       for (const one of happenings) {
         if ('take' in one) await take(one.take)
         else if ('passMs' in one) {

@@ -48,7 +48,7 @@ async function open(change: Partial<PartitionOptions> = withPolicy()) {
 
 /** Tries what is due, as the loop does. */
 async function retryDue({ ledger }: Bench, partition: OpenPartition): Promise<number> {
-  const due = await ledger.dueKeys([place], 1_000)
+  const { keys: due } = await ledger.dueKeys([place], 1_000)
   await partition.retry(due)
   return due.length
 }
@@ -161,12 +161,13 @@ describe('failure 17: an event that fails', () => {
     await partition.take(
       batchOf(payments(0, [{ trick: 'broken' }, ...Array.from({ length: 29 }, () => ({}))])),
     )
+    const retry = async () => partition.retry((await bench.ledger.dueKeys([place], 9)).keys)
     pass(100)
-    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(false)
+    expect(await retry()).toMatchObject({ isMore: false })
     trick.isMended = true
     pass(200)
-    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(true)
-    expect(await partition.retry(await bench.ledger.dueKeys([place], 9))).toBe(false)
+    expect(await retry()).toMatchObject({ isMore: true })
+    expect(await retry()).toMatchObject({ isMore: false })
     expect(bookedIn(bench)).toHaveLength(30)
   })
 
@@ -269,7 +270,7 @@ describe('what is parked', () => {
     })
     await partition.take(batchOf(payments(0, [{ trick: 'sometimes' }])))
     pass(100)
-    const due = await bench.ledger.dueKeys([place], 9)
+    const { keys: due } = await bench.ledger.dueKeys([place], 9)
     let losses = 1
     bench.ledger.before = (method) => {
       if (method === 'settle' && losses-- > 0) throw unreachable()
@@ -332,7 +333,7 @@ describe('what is parked', () => {
     await partition.take(batchOf(payments(0, [{ trick: 'broken' }])))
     pass(100)
     trick.isMended = true
-    const due = await bench.ledger.dueKeys([place], 9)
+    const { keys: due } = await bench.ledger.dueKeys([place], 9)
     let failures = 4
     bench.ledger.before = () => {
       if (failures-- > 0) throw unreachable()
@@ -488,7 +489,7 @@ describe('what is parked', () => {
     expect(partition.parked.state).toMatchObject({ isFull: false, keys: 0, oldestMs: 0 })
     bench.ledger.calls = []
     await partition.take(batchOf(payments(3, [{ account: 'b' }])))
-    loop.stop()
+    await loop.stop()
     expect(bench.ledger.calls).toEqual(['recall', 'settle'])
   })
 
@@ -508,7 +509,7 @@ describe('what is parked', () => {
     const trick = broken()
     await partition.take(batchOf(payments(0, [{ trick: 'broken' }])))
     const partitions = new Map([['counter.events/0', { ...place, open: partition }]])
-    const loop = createRetryLoop({ ...bench, partitions, everyMs: 1 })
+    const loop = createRetryLoop({ ...bench, partitions, everyMs: 1, restMs: 1 })
     bench.ledger.calls = []
     loop.start()
     await until(() => bench.ledger.calls.length > 3)
@@ -516,7 +517,7 @@ describe('what is parked', () => {
     trick.isMended = true
     pass(100)
     await until(() => bench.ledger.parkedNow().length === 0)
-    loop.stop()
+    await loop.stop()
     expect(bookedIn(bench)).toEqual([0])
   })
 })

@@ -4,8 +4,8 @@
 // 1. While `isAnyParked` is false, nothing is parked under this claim: batches need not ask. It is set when
 //    the claim finds something, when a batch parks, when something is due (somebody redrove it), and when a
 //    settlement was refused; it is cleared only in the partition's turn, by what the ledger counts.
-// 2. Totals only ever hold up batches, and are measured: they are counted anew whenever something was tried
-//    again, and every few seconds while there is anything, since a person may have given it up.
+// 2. Totals only ever hold up batches, and are measured: they are counted anew whenever something may have gone,
+//    and every few seconds while there is anything, since a person may have given it up.
 // 3. A key that is tried again is in hand until that has ended: nobody takes it up a second time.
 
 import {

@@ -54,7 +54,7 @@ import { publishLeftovers } from './leftovers.ts'
 import { type InTurn, oneAtATime } from './one-at-a-time.ts'
 import { createParked, type Parked, type ParkedLimits } from './parked.ts'
 import { type Outcomes, performKeysOf, keysStillDue } from './perform.ts'
-import { createRetry, type RetryOptions } from './retry-parked.ts'
+import { createRetry, type Retried, type RetryOptions } from './retry-parked.ts'
 import { mustWait, nothing, recallAndSettle, settle, type Work } from './settle.ts'
 import { timed } from './stages.ts'
 import type { WorkSpan } from './tracing.ts'
@@ -101,8 +101,8 @@ export interface OpenPartition extends PartitionWork {
   readonly parked: Pick<Parked, 'state' | 'inHand'>
   /** Counts what is parked anew. */
   recount(): Promise<void>
-  /** Tries keys again that are due. Resolves to whether more of them is due at once; never rejects. */
-  retry(keys: readonly KeyPlace[]): Promise<boolean>
+  /** Tries keys again that are due, those that nobody has in hand. Never rejects. */
+  retry(keys: readonly KeyPlace[]): Promise<Retried>
 }
 
 /** How long a release waits for Kafka, so that the next owner finds nothing to publish a second time. */

@@ -15,10 +15,10 @@ export function createRecountLoop({
   readonly everyMs: number
   readonly log: Log
 }): DueLoop {
-  async function look(): Promise<boolean> {
+  async function look(): Promise<undefined> {
     const holding = [...partitions.values()].filter(({ open }) => open.parked.state.keys > 0)
     await Promise.all(holding.map(({ open }) => open.recount()))
-    return false
+    return undefined
   }
-  return createDueLoop({ look, everyMs, log })
+  return createDueLoop({ what: 'count what is parked', look, everyMs, log })
 }

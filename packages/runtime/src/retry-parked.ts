@@ -7,6 +7,7 @@
 // 3. What was tried counts only if its key is as it was when it was read. If a person has touched it
 //    meanwhile, or an attempt whose answer was lost was written, it is left to the next look.
 // 4. A call to the outside is made once each time, and is the only record of its key that is tried with it.
+// 5. However many are due, batches get their turn after each page; the next page is read meanwhile.
 
 import {
   idsOf,
@@ -31,6 +32,7 @@ import type { Caution } from './caution.ts'
 import { callsOutside, decideAll, type DecideOptions, performAhead, type Turn, usesTables } from './decide.ts'
 import { decode, type Heard } from './decode.ts'
 import type { Parked } from './parked.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { type Outcomes, performKeysOf, keysStillDue } from './perform.ts'
 import type { RetryOutcome } from './set-aside.ts'
 import { mustWait, recallAndSettle, type SettleOptions } from './settle.ts'
@@ -65,7 +67,21 @@ export interface RetryWithin {
 
 /** How much is read at once. */
 const limits = { recordsPerKeyMax: 25, bytesMax: 4 * 1024 * 1024 }
-const keysPerTurn = 200
+const keysPerTurn = 100
+
+/** What came of keys that were to be tried. */
+export interface Retried {
+  /** How many records were, so that the ledger has what came of them. */
+  readonly tried: number
+  /** Whether more of these keys is due at once. */
+  readonly isMore: boolean
+}
+
+/** The same of a page. */
+interface Summary extends Retried {
+  /** Whether as much is parked of each of its keys as before. */
+  readonly isWhole: boolean
+}
 
 /** A key, and what of it is tried this time. */
 interface Trial {
@@ -74,61 +90,79 @@ interface Trial {
 }
 
 /**
- * How to try keys again that are due. Resolves to whether more of them is due at once. Never rejects: what could
- * not be tried is due still, and is found by the next look. Keys that are being tried already are passed over.
+ * How to try keys again that are due. Never rejects: what could not be tried is due still, and is found by the
+ * next look. Keys that are being tried already are passed over.
  */
 export function createRetry(
   options: RetryOptions,
   within: RetryWithin,
-): (keys: readonly KeyPlace[]) => Promise<boolean> {
+): (keys: readonly KeyPlace[]) => Promise<Retried> {
   const { parked } = within
+  /** Pages of several looks do not stand in line for the partition's turn together. */
+  const pageByPage = oneAtATime()
 
-  async function retryAll(due: readonly KeyPlace[]): Promise<boolean> {
+  async function retryAll(due: readonly KeyPlace[]): Promise<Retried> {
     const keys = parked.takeInHand(due)
     const { signal, unlink } = linked(options.signal, within.released)
-    let isMore = false
+    const all: Summary[] = []
     try {
-      for (let start = 0; start < keys.length && !signal.aborted; ) {
-        const isAlone = within.caution.isNeededFor('parked')
-        const some = keys.slice(start, start + (isAlone ? 1 : keysPerTurn))
-        if (await (isAlone ? retryAlone(some, signal) : retrySome(some, signal))) isMore = true
-        start += some.length
-      }
-      if (keys.length > 0 && !signal.aborted) await within.inTurn(() => parked.count())
+      await retryPages(keys, all, signal)
+      const isCounted = parked.state.keys > 0 && all.every(({ isWhole }) => isWhole)
+      if (keys.length > 0 && !isCounted && !signal.aborted) await within.inTurn(() => parked.count())
     } catch (error) {
       if (isTroupeError(error, 'TROUPE_FENCED')) within.fencing.abort()
-      if (retryVerdictOf(error) === 'let-go' || error === later) return false
-      options.sparingLog.say(
-        'warn',
-        'could not retry',
-        { keys: keys.length, err: error },
-        `what is parked could not be tried again, and is left for later: ${messageOf(error)}`,
-      )
+      if (retryVerdictOf(error) !== 'let-go' && error !== later) {
+        options.sparingLog.say(
+          'warn',
+          'could not retry',
+          { keys: keys.length, err: error },
+          `what is parked could not be tried again, and is left for later: ${messageOf(error)}`,
+        )
+      }
     } finally {
       parked.letGo(keys)
       unlink()
     }
-    return isMore
+    return {
+      tried: all.reduce((sum, { tried }) => sum + tried, 0),
+      isMore: all.some(({ isMore }) => isMore),
+    }
+  }
+
+  /** Page by page; adds what came of each. */
+  async function retryPages(keys: readonly KeyPlace[], all: Summary[], signal: AbortSignal): Promise<void> {
+    let ahead: Promise<readonly ParkedWork[]> | undefined
+    for (let start = 0; start < keys.length && !signal.aborted; ) {
+      // Needed for the first ones, if at all.
+      if (within.caution.isNeededFor('parked')) {
+        all.push(await retryAlone(keys.slice(start, start + 1), signal))
+        start += 1
+        continue
+      }
+      const read = () => workOf(keys.slice(start, start + keysPerTurn), signal, limits)
+      const work = await (ahead ?? read())
+      start += keysPerTurn
+      ahead = start < keys.length ? read() : undefined
+      // Whoever waits for it hears of it, if anybody does by then.
+      ahead?.catch(() => {})
+      all.push(summaryOf(await tryWork(work, signal), isMoreOf))
+    }
   }
 
   /** Only the heads: what is behind one that does not stay is due at once. */
-  async function retryAlone(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
-    let isMore = false
+  async function retryAlone(keys: readonly KeyPlace[], signal: AbortSignal): Promise<Summary> {
+    const all: Trial[] = []
     for (const work of await workOf(keys, signal, { ...limits, recordsPerKeyMax: 1 })) {
       const [head] = work.records
       const tryIt = async (lethal?: TroupeError) => {
         const trials = lethal && head ? [lethalTrial(work, head, lethal)] : await tryWork([work], signal)
         if (lethal) await settleTrials(trials, new WeakMap(), signal)
-        if (trials.some(hasLeft)) isMore = true
+        all.push(...trials)
       }
       if (head) await within.caution.alone({ what: 'parked', record: head }, signal, tryIt)
       else await tryIt()
     }
-    return isMore
-  }
-
-  async function retrySome(keys: readonly KeyPlace[], signal: AbortSignal): Promise<boolean> {
-    return (await tryWork(await workOf(keys, signal, limits), signal)).some(isMoreOf)
+    return summaryOf(all, hasLeft)
   }
 
   function workOf(
@@ -148,12 +182,12 @@ export function createRetry(
     }
     const isCalling = ({ turns }: Trial) => turns.some(callsOutside)
     const outcomes: Outcomes = new WeakMap()
-    const quiet = trials.filter((trial) => !isCalling(trial))
+    const settleSome = (some: readonly Trial[]) => pageByPage(() => settleTrials(some, outcomes, signal))
+    await settleSome(trials.filter((trial) => !isCalling(trial)))
     const calling = trials.filter(isCalling)
-    await settleTrials(quiet, outcomes, signal)
     if (calling.length > 0) {
       await callAhead(calling, outcomes, signal)
-      await settleTrials(calling, outcomes, signal)
+      await settleSome(calling)
     }
     return trials
   }
@@ -266,6 +300,20 @@ export function createRetry(
   }
 
   return retryAll
+}
+
+function summaryOf(trials: readonly Trial[], isMoreOfOne: (trial: Trial) => boolean): Summary {
+  return {
+    tried: trials.flatMap(({ turns }) => turns.filter(({ retry }) => retry?.outcome)).length,
+    isMore: trials.some(isMoreOfOne),
+    isWhole: trials.every(isWhole),
+  }
+}
+
+/** Whether nothing was taken away from a key: its head failed. */
+function isWhole({ turns: [head] }: Trial): boolean {
+  const outcome = head?.retry?.outcome
+  return outcome === 'failed' || outcome === 'paused'
 }
 
 /** Whether all that was tried of a key was handled, and more of it was there. */

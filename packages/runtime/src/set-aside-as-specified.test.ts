@@ -115,7 +115,7 @@ function mendsFirst(key: string): Command {
 
 /** As the loop does it: again at once, as long as there is more. */
 async function isTriedBy({ partition }: Pick<Real, 'partition'>, key: string): Promise<void> {
-  while (await partition.retry([{ ...place, key }]));
+  while ((await partition.retry([{ ...place, key }])).isMore);
 }
 
 function tried(key: string, isAnswerLost: boolean): Command {

@@ -165,7 +165,7 @@ const warnings = ({ log }: Instance) =>
 const parking = { policyOf: () => ({ ...retryPolicyDefault, attempts: 3, delayMs: 0 }) }
 
 async function retryDue({ ledger }: Instance, partition: OpenPartition): Promise<number> {
-  const due = await ledger.dueKeys([place], 1_000)
+  const { keys: due } = await ledger.dueKeys([place], 1_000)
   await partition.retry(due)
   return due.length
 }

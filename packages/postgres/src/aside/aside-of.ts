@@ -3,7 +3,7 @@ import type { Connections } from '../wire/connections.ts'
 import { type Call, callOf, type Statement } from '../wire/statement.ts'
 import { discardDeadLetters } from './discard-dead-letters.ts'
 import { discardParked } from './discard-parked.ts'
-import { dueKeys, dueKeysCalling } from './due-keys.ts'
+import { dueKeys, dueKeysCalling, nextDueKey } from './due-keys.ts'
 import { pageOf } from './filters.ts'
 import { freeKeys } from './free-keys.ts'
 import { listDeadLetterGroupsBy, listDeadLettersBy, readDeadLetter } from './list-dead-letters.ts'
@@ -28,9 +28,13 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
 
   return {
     async dueKeys(partitions, perPartitionMax, calling) {
-      if (partitions.length === 0) return []
+      if (partitions.length === 0) return { keys: [], nextMs: undefined }
       const asked = { partitions, perPartitionMax }
-      return calling ? await rowsOf(dueKeysCalling, { ...asked, calling }) : await rowsOf(dueKeys, asked)
+      const due = calling
+        ? callOf(dueKeysCalling, schema, { ...asked, calling })
+        : callOf(dueKeys, schema, asked)
+      const next = callOf(nextDueKey, schema, partitions)
+      return { keys: await flown(due, [next]), nextMs: next.rows[0] }
     },
     parkedWork: async (keys, limits) =>
       keys.length === 0 ? [] : parkedWork.together(await rowsOf(parkedWork.statement, { keys, ...limits })),

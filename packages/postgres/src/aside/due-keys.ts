@@ -54,6 +54,22 @@ export const dueKeysCalling: Statement<Asked & { readonly calling: readonly stri
   row: dueKey,
 }
 
+/** How long until the time of the next one comes, of all of these partitions. */
+export const nextDueKey: Statement<readonly TopicPartition[], number | undefined> = {
+  name: 'next-due-key',
+  text: (schema) => `
+    SELECT extract(epoch FROM min(next.next_at) - now()) * 1000
+    FROM unnest($1::text[], $2::bigint[]) AS own(topic, partition)
+    CROSS JOIN LATERAL (
+      SELECT held.next_at FROM ${schema}.parked_key AS held
+      WHERE held.topic = own.topic AND held.partition = own.partition::int
+        AND held.state = 'waiting' AND held.next_at > now()
+      ORDER BY held.next_at LIMIT 1
+    ) AS next`,
+  parameters: partitionParameters,
+  row: ([ms]) => (ms === null || ms === undefined ? undefined : Number(ms)),
+}
+
 function dueKey([topic, partition, key, reaction]: Fields): DueKey {
   return {
     topic: topic as string,

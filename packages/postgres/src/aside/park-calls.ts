@@ -17,14 +17,19 @@ export function parkCalls(parking: readonly (Parking | undefined)[], schema: str
   if (keys.length > 0) {
     add(parkKeys, keys.filter(isForm('park')))
     add(followKeys, keys.filter(isForm('follow')))
-    add(retryKeys, keys.filter(isForm('retry')))
+    const retried = keys.filter(isForm('retry'))
+    add(retryKeys, retried)
     add(
       insertParkedEvents,
       keys.flatMap((place) =>
         place.form === 'retry' ? [] : place.records.map((one) => ({ ...one, place })),
       ),
     )
-    add(freeKeys, keys.filter(isForm('retry')))
+    // What failed again is there still.
+    add(
+      freeKeys,
+      retried.filter(({ next }) => next.state === 'free'),
+    )
   }
   add(
     insertDeadLetters,

@@ -104,5 +104,5 @@ export async function offsetsOf(ledger: Ledger, key: string): Promise<readonly n
 
 /** Keys that are due in the partition. */
 export async function dueIn(ledger: Ledger): Promise<readonly string[]> {
-  return (await ledger.dueKeys([partition], 100)).map(({ key }) => key)
+  return (await ledger.dueKeys([partition], 100)).keys.map(({ key }) => key)
 }

@@ -1,4 +1,4 @@
-import { callsPausedCode, type ParkedKeyWrite, type ParkedNext } from '@troupe/core'
+import { callsPausedCode, type ParkedKeyWrite, type ParkedNext, type TopicPartition } from '@troupe/core'
 import assert from 'node:assert/strict'
 import {
   aside,
@@ -130,9 +130,30 @@ export const parkingCases: readonly LedgerCase[] = [
       const due = new Set(await dueIn(ledger))
       while (!due.has('second')) for (const key of await dueIn(ledger)) due.add(key)
       assert.deepEqual([...due].sort(), ['first', 'second'])
-      assert.equal((await ledger.dueKeys([partition], 1)).length, 1)
-      assert.deepEqual(await ledger.dueKeys([{ ...partition, partition: 4 }], 100), [])
-      assert.deepEqual(await ledger.dueKeys([], 100), [])
+      assert.equal((await ledger.dueKeys([partition], 1)).keys.length, 1)
+      assert.deepEqual((await ledger.dueKeys([{ ...partition, partition: 4 }], 100)).keys, [])
+      assert.deepEqual((await ledger.dueKeys([], 100)).keys, [])
+    },
+  },
+  {
+    title:
+      'tells how long until the next key is due: of the partitions that are asked for, not of those that are due',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      const elsewhere = { ...partition, partition: 4 }
+      const nextIn = async (...partitions: readonly TopicPartition[]) =>
+        (await ledger.dueKeys(partitions, 1)).nextMs
+      assert.deepEqual([await nextIn(), await nextIn(partition)], [undefined, undefined])
+      await owner.settle(parking([park('due', [1], 0), park('also', [2], 0)]))
+      while ((await dueIn(ledger)).length < 2);
+      assert.equal(await nextIn(partition), undefined)
+      await owner.settle(parking([park('later', [3], 3_600_000), park('last', [4], 7_200_000)]))
+      for (const all of [[partition], [elsewhere, partition]]) {
+        const nextMs = await nextIn(...all)
+        assert.ok(nextMs !== undefined && nextMs > 3_000_000 && nextMs <= 3_600_000, String(nextMs))
+      }
+      assert.equal(await nextIn(elsewhere), undefined)
     },
   },
   {
@@ -149,7 +170,7 @@ export const parkingCases: readonly LedgerCase[] = [
       })
       await owner.settle(parking([pausing('paused', 5), pausing('other', 6, 'refund'), park('failed', [7])]))
       const dueFor = async (...calling: string[]) =>
-        (await ledger.dueKeys([partition], 100, calling))
+        (await ledger.dueKeys([partition], 100, calling)).keys
           .map(({ key, pausedFor }) => `${key} ${pausedFor}`)
           .toSorted()
       assert.deepEqual(await dueFor(), ['failed undefined'])
@@ -160,7 +181,7 @@ export const parkingCases: readonly LedgerCase[] = [
         'paused charge',
       ])
       assert.deepEqual((await dueIn(ledger)).toSorted(), ['failed', 'other', 'paused'])
-      assert.equal((await ledger.dueKeys([partition], 2, ['refund', 'charge'])).length, 2)
+      assert.equal((await ledger.dueKeys([partition], 2, ['refund', 'charge'])).keys.length, 2)
       const [total] = await ledger.parkedTotals([partition])
       assert.deepEqual([total?.keys, total?.paused, total?.held], [3, 2, 0])
 

@@ -90,7 +90,7 @@ export function createInstance(
     trace(`${name} dies`)
     lookout.stop()
     void firing.stop()
-    retries.stop()
+    void retries.stop()
     sweeper.stop()
     shared.onDeath(instance)
   }
@@ -178,7 +178,7 @@ export function createInstance(
       trace(`${name} stops`)
       stopping.abort()
       lookout.stop()
-      retries.stop()
+      void retries.stop()
       const forget = (timeoutMs: number) => forgetPublished(settling, timeoutMs)
       const parts = {
         http: undefined,
@@ -237,6 +237,7 @@ export function createInstance(
     breakers,
     random: () => random.next(),
     everyMs: 50,
+    restMs: 10,
     log,
   })
   const partitionOptions: PartitionOptions = {
