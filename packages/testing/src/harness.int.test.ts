@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { avroEvent } from '@troupe/avro'
-import { command, document, reaction, service } from '@troupe/core'
+import { command, document, reaction, type Service, service } from '@troupe/core'
 import type { EmbeddedStack } from '@troupe/embedded'
 import { existsSync } from 'node:fs'
 import { EventTestHarness, type HarnessOptions } from './index.ts'
@@ -96,7 +96,11 @@ describe('harnesses', () => {
       emits: [Other],
       react: ({ data }, { emit }) => emit(Other, { name: data.name, count: 'one' }),
     })
-    const services = [host, { ...service({ name: 'host', reactions: { impostor } }), name: 'second-host' }]
+    // Under another name it is a service still, and goes on speaking for the host.
+    const other: Service = Object.create(service({ name: 'host', reactions: { impostor } }), {
+      name: { value: 'second-host' },
+    })
+    const services = [host, other]
     // Not Apicurio: it lets both pass that register for the first time at the same moment.
     await expect(start({ services, stack: 'embedded' })).rejects.toMatchObject({
       code: 'TROUPE_SCHEMA_INCOMPATIBLE',

@@ -91,7 +91,10 @@ describe('a service as a process', () => {
   ])(
     'refuses to start when nobody answers at %s=%s, and says what, where, since when and what to do',
     async (name, value, message) => {
+      // One that has had its schemas confirmed would start without the registry.
+      const databaseUrl = await stack.postgres.createDatabase({ name: `nobody_at_${name.toLowerCase()}` })
       const { code, stderr, stdout } = await start('payment', {
+        DATABASE_URL: databaseUrl,
         [name]: value,
         // Long enough to have asked once.
         TROUPE_START_TIMEOUT_MS: '4000',
