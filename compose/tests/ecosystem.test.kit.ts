@@ -130,7 +130,10 @@ export function lines(text: string): readonly string[] {
 /** Below the ports that systems take by themselves, which come and go all the time. */
 const portRange = { first: 15_000, last: 31_000 }
 
-/** A port of this machine on which nobody listens: for what must be found at the same place after a restart. */
+/**
+ * A port of this machine on which nobody listens: for what must be found at the same place after a restart.
+ * As `freePort` of @troupe/embedded, which cannot be imported here: this folder is no package of the workspace.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = portRange.first + Math.floor(Math.random() * (portRange.last - portRange.first))

@@ -83,6 +83,14 @@ describe('what is to be done to dead letters', () => {
     await expect(dlq('discard', ...ids, '--reason', 'why not')).rejects.toThrow(/more than the 2097152 bytes/)
   })
 
+  it('has to be named, and asked of an admin API', async () => {
+    await expect(dlq('list', '--admin', `${adminUrl()}/elsewhere`)).rejects.toThrow(
+      /it is no admin API of Troupe \(GET \/dead-letters\S* gave status 404\)/,
+    )
+    await expect(dlq('list', '--admin', 'http://127.0.0.1:1')).rejects.toThrow(/does not answer/)
+    await expect(dlq('redrive', '--reason', 'all of it')).rejects.toThrow(/Nothing says what to redrive/)
+  })
+
   it('asks for a token that can be sent, and does not print the one it has', async () => {
     const token = process.env['TROUPE_ADMIN_TOKEN']
     process.env['TROUPE_ADMIN_TOKEN'] = 'secret\nof two lines'
@@ -99,6 +107,10 @@ describe('what is to be done to dead letters', () => {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (!isAnswering) return
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://any')
+  if (pathname.startsWith('/elsewhere')) {
+    response.statusCode = 404
+    return void response.end('<html>Here is something else.</html>')
+  }
   const say = (body: object) => void response.end(JSON.stringify(body))
   const id = /\/dead-letters\/(a.+)$/.exec(decodeURIComponent(pathname))?.[1]
   if (id === 'a/0/404') {
@@ -140,7 +152,11 @@ async function dlq(...args: readonly string[]) {
   const troupe = program(terminal, (code) => {
     exitCode = code
   })
-  const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  await troupe.parseAsync(['dlq', ...args, '--admin', admin], { from: 'user' })
+  const where = args.includes('--admin') ? [] : ['--admin', adminUrl()]
+  await troupe.parseAsync(['dlq', ...args, ...where], { from: 'user' })
   return { exitCode, out, notes }
+}
+
+function adminUrl(): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

@@ -71,7 +71,7 @@ describe('harnesses on one stack', () => {
     const admin = client.kafka.admin()
     try {
       await admin.connect()
-      const { body } = await registryRequest(stack.registry.url, 'GET', '/subjects?deleted=true', 5_000)
+      const { body } = await registryRequest(stack.registry.url, 'GET', '/subjects?deleted=true', 60_000)
       const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId)
       const all = [...(await admin.listTopics()), ...groups, ...(body as readonly string[])]
       return all.filter((name) => /^t[0-9a-f]{8}\..*(innkeeper|gate)/.test(name))
@@ -126,7 +126,7 @@ describe('harnesses on one stack', () => {
 describe('a registry that has none of its schemas when a service starts', () => {
   it('gets those that the service says; what others say is heard once they have registered it', async () => {
     const stack = await startStack({ postgres: { fsync: false } })
-    const subjects = async () => (await registryRequest(stack.registry.url, 'GET', '/subjects', 5_000)).body
+    const subjects = async () => (await registryRequest(stack.registry.url, 'GET', '/subjects', 60_000)).body
     let harness: EventTestHarness | undefined
     try {
       expect(await subjects()).toEqual([])

@@ -59,7 +59,7 @@ describe('a stack in containers', () => {
     })
     // The registry is up, and empty: a service fills it with what it says, and waits for what others will.
     const subjects = async () =>
-      (await registryRequest(String(stack?.registry.url), 'GET', '/subjects', 5_000)).body
+      (await registryRequest(String(stack?.registry.url), 'GET', '/subjects', 60_000)).body
     expect(await subjects()).toEqual([])
     const harness = await EventTestHarness.start({ services: [host], stack, timeoutMs: 60_000 })
     expect(await subjects()).toEqual([expect.stringMatching(/\.host\.events-host\.Greeted$/)])
