@@ -11,7 +11,7 @@ function found({ counts }: Verdict): readonly string[] {
 }
 
 function judged(facts: Facts): Verdict {
-  return judge(facts, { completedMin: 1 })
+  return judge(facts)
 }
 
 function withRecords(change: (records: readonly PublishedRecord[]) => readonly PublishedRecord[]): Facts {
@@ -87,7 +87,7 @@ describe('The checks', () => {
   })
 
   it('find a run in which nobody was silent for long enough to be given up', () => {
-    expect(found(judge(good, { completedMin: 1, givenUpMin: 1 }))).toEqual(['progress'])
+    expect(found(judge(good, { givenUpMin: 1 }))).toEqual(['progress'])
   })
 
   it('take a record that was published again for a duplicate, and count it', () => {
@@ -289,9 +289,26 @@ describe('The checks', () => {
     expect(found(judged(facts))).toEqual(by)
   })
 
-  it('find a run in which too little was completed to prove anything', () => {
-    expect(found(judge(good, { completedMin: 3 }))).toEqual(['progress'])
-    expect(found(judge(good, { completedMin: 2 }))).toEqual([])
+  it('hold no order against a slow machine that was given up, or that was not to be completed', () => {
+    const givenUp = Array.from({ length: 30 }, () => 'given up' as const)
+    const declined = Array.from({ length: 30 }, () => 'card declined' as const)
+    expect(judged(factsOf('good', ...givenUp)).violations).toEqual([])
+    expect(judged(factsOf('good', ...declined)).violations).toEqual([])
+    expect(judged(factsOf(...declined)).violations).toEqual([])
+  })
+
+  it.each([
+    ['goes on with half of what it took', 2, []],
+    ['has stopped making progress', 3, ['progress']],
+  ])('find whether an ecosystem %s', (_what, stuck, by) => {
+    const facts = factsOf('good', 'good', 'good', 'good', 'given up', 'out of stock')
+    const stopped = new Set(Array.from({ length: stuck }, (_, at) => `order-${at}-OrderCompleted`))
+    const records = facts.records.filter(({ id }) => !stopped.has(id))
+    expect(found(judged({ ...facts, records })).filter((check) => check === 'progress')).toEqual(by)
+  })
+
+  it('find a run in which everything was given up', () => {
+    expect(found(judged(factsOf('given up', 'given up', 'card declined')))).toEqual(['progress'])
   })
 
   it('say the first few of many things, and how many there are', () => {

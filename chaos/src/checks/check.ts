@@ -21,8 +21,6 @@ export interface Violation {
 }
 
 export interface CheckOptions {
-  /** A run in which less completes proves nothing. Orders that were given up do not count. */
-  readonly completedMin: number
   /** A run with a silent service in which fewer are given up proves nothing of silence. Default: none need be. */
   readonly givenUpMin?: number
 }
@@ -58,7 +56,7 @@ export interface Verdict {
 }
 
 /** Holds the facts against everything that must be so. */
-export function judge(facts: Facts, options: CheckOptions): Verdict {
+export function judge(facts: Facts, options: CheckOptions = {}): Verdict {
   const evidence = evidenceOf(facts)
   const violations: Violation[] = []
   const counts: Record<string, number> = {}

@@ -98,7 +98,7 @@ export async function openStage({ failpoints = {}, ...options }: StageOptions = 
     },
     async settled() {
       const { open, topics } = await untilDrained(world, { timeoutMs: 90_000 })
-      const verdict = judge(await gather(world, orders, topics), { completedMin: orders.length / 2 })
+      const verdict = judge(await gather(world, orders, topics))
       expect({ open, surprises, violations: verdict.violations }).toEqual({
         open: [],
         surprises: [],
