@@ -23,7 +23,7 @@ const builtIn = new Set(['install', 'exec'])
 const codes = new Set(
   [
     'packages/core/src/errors.ts',
-    'packages/runtime/src/environment.ts',
+    'packages/runtime/src/settings/environment.ts',
     'packages/cli/src/admin/options.ts',
     'packages/testing/src/stack/choose-stack.ts',
     'packages/testing/src/testcontainers/images.ts',
@@ -107,7 +107,7 @@ function wrongCodes(text) {
 
 function missingSettings() {
   const settings = ['environment', 'secure-settings'].flatMap(
-    (file) => read(`packages/runtime/src/${file}.ts`).match(/(?<=^ {2})[A-Z][A-Z_]+(?=: )/gm) ?? [],
+    (file) => read(`packages/runtime/src/settings/${file}.ts`).match(/(?<=^ {2})[A-Z][A-Z_]+(?=: )/gm) ?? [],
   )
   const described = read('docs/settings.md')
   return [...new Set(settings)]

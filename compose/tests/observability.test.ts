@@ -21,7 +21,7 @@ interface Panel {
 }
 
 const folder = new URL('../', import.meta.url)
-const metricsFolder = '../packages/runtime/src/'
+const metricsFolder = '../packages/runtime/src/observe/'
 const read = (file: string) => readFile(new URL(file, folder), 'utf8')
 
 let rules: readonly Rule[]

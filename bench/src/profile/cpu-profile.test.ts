@@ -18,8 +18,8 @@ describe('the processor time of a process', () => {
       [
         [1, '(root)', '', [2, 3, 6, 7, 8]],
         [2, '(idle)', ''],
-        [3, 'take', 'file:///x/packages/runtime/dist/partition.js', [4]],
-        [4, 'decode', 'file:///x/packages/runtime/dist/decode.js', [5]],
+        [3, 'take', 'file:///x/packages/runtime/dist/batch/partition.js', [4]],
+        [4, 'decode', 'file:///x/packages/runtime/dist/batch/decode.js', [5]],
         [5, 'fromBuffer', 'file:///x/node_modules/avsc/lib/types.js'],
         [6, 'encode', '/x/node_modules/kafkajs/src/protocol/requests/produce/v3/request.js'],
         [7, 'parse', '/x/node_modules/pg-protocol/dist/parser.js'],

@@ -13,21 +13,15 @@ export interface CpuUse {
  * from the innermost function outwards: a codec that is called by a reaction's emit counts as react.
  */
 const purposes: readonly (readonly [purpose: string, file: RegExp])[] = [
-  [
-    'receive',
-    /\/kafkajs\/src\/consumer\/|\/requests\/fetch\/|\/kafka\/dist\/(receive|partition-lane|consumer-session|verif|watchdog)/,
-  ],
-  ['decode', /\/runtime\/dist\/decode\.js/],
+  ['receive', /\/kafkajs\/src\/consumer\/|\/requests\/fetch\/|\/kafka\/dist\/receive\//],
+  ['decode', /\/runtime\/dist\/batch\/decode\.js/],
   ['recall', /\/postgres\/dist\/statements\/recall\.js|\/core\/dist\/delivery\.js/],
   [
     'react',
-    /\/runtime\/dist\/(decide|perform)\.js|\/core\/dist\/(react|handling|working-set)\.js|\/services\//,
+    /\/runtime\/dist\/(batch\/decide|calls\/perform)\.js|\/core\/dist\/(react|handling|working-set)\.js|\/services\//,
   ],
-  ['settle', /\/runtime\/dist\/settle\.js|\/postgres\/dist\/(settle|statements\/)/],
-  [
-    'relay',
-    /\/kafkajs\/src\/producer\/|\/requests\/produce\/|\/kafka\/dist\/(relay|topic-sender|producer-link|outgoing|held-ids)/,
-  ],
+  ['settle', /\/runtime\/dist\/batch\/settle\.js|\/postgres\/dist\/(settle|statements\/)/],
+  ['relay', /\/kafkajs\/src\/producer\/|\/requests\/produce\/|\/kafka\/dist\/relay\//],
   ['database wire', /\/pg(-protocol|-pool)?\/|\/postgres\/dist\//],
   ['kafka wire', /\/kafkajs\//],
 ]

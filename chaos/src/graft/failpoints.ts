@@ -3,28 +3,31 @@ import type { Edit, Graft } from './graft.ts'
 
 /** The moments at which a process can be ended, stopped or made to fail. */
 const places = {
-  'after-claim': { module: 'runtime/partition', anchor: 'for (const lane of [laneOf(claim), commandLane])' },
-  'after-receive': { module: 'runtime/partition', anchor: 'await handleAll(batch, signal)' },
-  'before-perform': { module: 'runtime/perform', anchor: 'const performed = await' },
-  'after-perform': { module: 'runtime/perform', anchor: 'outcome = fit(delivery, performed)' },
-  'before-settle': { module: 'runtime/settle', anchor: 'return (await ledger.settle(' },
-  'after-commit': { module: 'runtime/settle', anchor: 'relay.confirmDeleted(published)' },
-  'before-answer': { module: 'runtime/decider', anchor: 'for (const end of ends)' },
-  'before-push': { module: 'runtime/settle', anchor: 'relay.push(work.outbox)' },
-  'before-publish': { module: 'kafka/topic-sender', anchor: 'await this.#send(connected, front)' },
-  'after-publish': { module: 'kafka/topic-sender', anchor: 'this.#acknowledged(front)' },
+  'after-claim': {
+    module: 'runtime/batch/partition',
+    anchor: 'for (const lane of [laneOf(claim), commandLane])',
+  },
+  'after-receive': { module: 'runtime/batch/partition', anchor: 'await handleAll(batch, signal)' },
+  'before-perform': { module: 'runtime/calls/perform', anchor: 'const performed = await' },
+  'after-perform': { module: 'runtime/calls/perform', anchor: 'outcome = fit(delivery, performed)' },
+  'before-settle': { module: 'runtime/batch/settle', anchor: 'return (await ledger.settle(' },
+  'after-commit': { module: 'runtime/batch/settle', anchor: 'relay.confirmDeleted(published)' },
+  'before-answer': { module: 'runtime/batch/decider', anchor: 'for (const end of ends)' },
+  'before-push': { module: 'runtime/batch/settle', anchor: 'relay.push(work.outbox)' },
+  'before-publish': { module: 'kafka/relay/topic-sender', anchor: 'await this.#send(connected, front)' },
+  'after-publish': { module: 'kafka/relay/topic-sender', anchor: 'this.#acknowledged(front)' },
   'before-outbox-delete': {
-    module: 'runtime/settle',
+    module: 'runtime/batch/settle',
     anchor: 'const published = relay.takePublished()',
     isAfter: true,
     onlyIf: 'published.length > 0',
   },
   'after-outbox-delete': {
-    module: 'runtime/settle',
+    module: 'runtime/batch/settle',
     anchor: 'await handOver(work, predecessors, options)',
     onlyIf: 'published.length > 0',
   },
-  'before-release': { module: 'runtime/partition', anchor: 'await handOver()' },
+  'before-release': { module: 'runtime/batch/partition', anchor: 'await handOver()' },
 } as const satisfies Readonly<Record<string, Place>>
 
 interface Place {

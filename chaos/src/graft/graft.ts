@@ -21,12 +21,12 @@ export interface Graft {
   readonly edits: readonly Edit[]
 }
 
-/** Where a module is: `runtime/settle` as its source, or compiled. */
+/** Where a module is: `runtime/batch/settle` as its source, or compiled. */
 export type Form = 'src' | 'dist'
 
 const folders = ['packages', 'services'].map((folder) => new URL(`../../../${folder}/`, import.meta.url))
 
-/** @param module room or service and file, such as `runtime/settle` or `postgres/statements/move-position` */
+/** @param module room or service and file, such as `runtime/batch/settle` or `postgres/statements/move-position` */
 export function moduleUrl(module: string, form: Form): URL {
   const [room = '', ...rest] = module.split('/')
   const path = `${room}/${form}/${rest.join('/')}.${form === 'src' ? 'ts' : 'js'}`

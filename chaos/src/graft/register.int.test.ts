@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { moduleUrl } from './graft.ts'
 
 const register = new URL('../../dist/graft/register.js', import.meta.url).href
-const settle = moduleUrl('runtime/settle', 'dist').href
+const settle = moduleUrl('runtime/batch/settle', 'dist').href
 
 /** Settles twice in a process of its own, and says what came of it. */
 const program = `

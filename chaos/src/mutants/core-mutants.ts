@@ -123,7 +123,7 @@ export const coreMutants: readonly Mutant[] = [
   ),
 ]
 
-const lane = 'packages/kafka/src/partition-lane.test.ts'
+const lane = 'packages/kafka/src/receive/partition-lane.test.ts'
 
 /** Kafka's side: the real relay is part of the simulation, the lane of a partition has tests of its own. */
 export const kafkaMutants: readonly Mutant[] = [
@@ -131,14 +131,14 @@ export const kafkaMutants: readonly Mutant[] = [
     'deleted-before-acknowledged',
     4,
     'an outbox row is deleted before Kafka has acknowledged its record',
-    ['kafka/relay', 'this.#queued += 1', 'this.#queued += 1; this.#ids.publish(record.id)'],
+    ['kafka/relay/relay', 'this.#queued += 1', 'this.#queued += 1; this.#ids.publish(record.id)'],
     { rows: [4, 1, 23] },
   ),
   plant(
     'acknowledged-by-one',
     24,
     'one replica is enough for an acknowledgement',
-    ['kafka/publisher', 'const acks = -1', 'const acks = 1'],
+    ['kafka/relay/publisher', 'const acks = -1', 'const acks = 1'],
     { rows: [24] },
   ),
   plant(
@@ -153,7 +153,7 @@ export const kafkaMutants: readonly Mutant[] = [
     24,
     'what Kafka did not acknowledge is left behind',
     [
-      'kafka/topic-sender',
+      'kafka/relay/topic-sender',
       "if (verdict === 'retry') await this.#tryAgain(error)",
       "if (verdict === 'retry') this.#leave(front.length)",
     ],
@@ -164,7 +164,7 @@ export const kafkaMutants: readonly Mutant[] = [
     6,
     'what Kafka did not acknowledge goes to the end of the queue',
     [
-      'kafka/topic-sender',
+      'kafka/relay/topic-sender',
       "if (verdict === 'retry') await this.#tryAgain(error)",
       "if (verdict === 'retry') await (this.#queue.push(...this.#queue.splice(0, front.length)), this.#tryAgain(error))",
     ],
@@ -174,14 +174,14 @@ export const kafkaMutants: readonly Mutant[] = [
     'closing-consumer-gets-partitions',
     14,
     'a consumer that joins while it is being closed gets partitions that nobody serves',
-    ['kafka/receive', 'session !== this.#session || this.#stopping', 'this.#stopping'],
+    ['kafka/receive/receive', 'session !== this.#session || this.#stopping', 'this.#stopping'],
     { tests: 'packages/kafka/src/receive.test', titled: 'while it is being closed' },
   ),
   plant(
     'fetched-elsewhere-taken',
     7,
     'records are taken from wherever the consumer happens to be',
-    ['kafka/partition-lane', 'if (stretch.from !== this.#tail)', 'if (stretch.from < 0n)'],
+    ['kafka/receive/partition-lane', 'if (stretch.from !== this.#tail)', 'if (stretch.from < 0n)'],
     { tests: lane },
   ),
   plant(
@@ -189,7 +189,7 @@ export const kafkaMutants: readonly Mutant[] = [
     36,
     'a partition fetches on, however much of it waits',
     [
-      'kafka/partition-lane',
+      'kafka/receive/partition-lane',
       'const isFull = bytes >= bufferBytesMax || (budget.isSpent && bytes > 0)',
       'const isFull = bufferBytesMax < 0 || (budget.isSpent && bytes > 0)',
     ],
@@ -199,43 +199,43 @@ export const kafkaMutants: readonly Mutant[] = [
     'budget-left-out',
     36,
     'partitions fetch on, however much all of them hold together',
-    ['kafka/partition-lane', '(budget.isSpent && bytes > 0)', 'budget === undefined'],
+    ['kafka/receive/partition-lane', '(budget.isSpent && bytes > 0)', 'budget === undefined'],
     { tests: lane },
   ),
   plant(
     'budget-not-told',
     36,
     'what a partition holds is not counted into what all of them hold',
-    ['kafka/waiting-records', 'this.#budget.add(more)', 'void more'],
+    ['kafka/receive/waiting-records', 'this.#budget.add(more)', 'void more'],
     { tests: lane },
   ),
   plant(
     'budget-never-given-back',
     36,
     'what a partition hands over, or held when it was given up, stays counted',
-    ['kafka/waiting-records', 'this.#hold(0)', 'this.#bytes = 0'],
+    ['kafka/receive/waiting-records', 'this.#hold(0)', 'this.#bytes = 0'],
     { tests: lane },
   ),
   plant(
     'another-topic-read-on',
     28,
     'a topic that was deleted and made again is read from where the old one was left',
-    ['kafka/partition-lane', 'topicId !== this.#topicId', "topicId === ''"],
+    ['kafka/receive/partition-lane', 'topicId !== this.#topicId', "topicId === ''"],
     { tests: lane },
   ),
   plant(
     'growth-not-waited-for',
     27,
     'a new partition is begun with before the old ones are read so far',
-    ['kafka/partition-lane', 'if (this.#isGrowth) await this.#passGate()', ''],
-    { tests: 'packages/kafka/src/growth.int.test.ts' },
+    ['kafka/receive/partition-lane', 'if (this.#isGrowth) await this.#passGate()', ''],
+    { tests: 'packages/kafka/src/receive/growth.int.test.ts' },
   ),
   plant(
     'checksums-given-up-in-silence',
     37,
     'where kafkajs is another one than expected, nobody says that checksums are not verified',
-    ['kafka/own-fetch', 'if (!isWarned) log.warn(', 'if (!isWarned) log.debug('],
-    { tests: 'packages/kafka/src/own-fetch.test.ts' },
+    ['kafka/receive/own-fetch', 'if (!isWarned) log.warn(', 'if (!isWarned) log.debug('],
+    { tests: 'packages/kafka/src/receive/own-fetch.test.ts' },
   ),
 ]
 
@@ -282,7 +282,7 @@ export const demoMutants: readonly Mutant[] = [
       'AS given(saga, step, state, done, touched)',
       'AS given(saga, step, state, done, touched) ON CONFLICT (saga, step) DO NOTHING',
     ],
-    { tests: 'packages/runtime/src/ledger-faults.int.test.ts', titled: 'failure 11' },
+    { tests: 'packages/runtime/src/batch/ledger-faults.int.test.ts', titled: 'failure 11' },
   ),
   plant(
     'no-bar-in-the-story',

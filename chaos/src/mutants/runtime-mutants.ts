@@ -12,7 +12,11 @@ const settling: readonly Mutant[] = [
     row: 2,
     planted: 'events are published before their transaction commits',
     edits: [
-      insertion('runtime/settle', 'predecessors = await dependencies.insist', 'relay.push(work.outbox);'),
+      insertion(
+        'runtime/batch/settle',
+        'predecessors = await dependencies.insist',
+        'relay.push(work.outbox);',
+      ),
     ],
     proof: { rows: [2, 25, 10, 33] },
   },
@@ -21,7 +25,7 @@ const settling: readonly Mutant[] = [
     14,
     'the position is written after the transaction, by itself',
     [
-      'runtime/settle',
+      'runtime/batch/settle',
       settleIt,
       'const receipt = await ledger.settle({ ...work, position: undefined, published }); if (work.position) await ledger.settle({ ...work, inbox: [], documents: [], documentsRead: [], steps: [], answers: [], outbox: [], deadlines: [], published: [], parking: undefined }); return receipt.predecessors',
     ],
@@ -31,15 +35,15 @@ const settling: readonly Mutant[] = [
     'lost-commit-taken-as-failed',
     3,
     'a commit whose answer was lost is taken as not committed',
-    ['runtime/settle', 'isOutcomeUnknown = true', 'void 0'],
-    { tests: 'packages/runtime/src/settle.test.ts', titled: 'a commit whose answer was lost' },
+    ['runtime/batch/settle', 'isOutcomeUnknown = true', 'void 0'],
+    { tests: 'packages/runtime/src/batch/settle.test.ts', titled: 'a commit whose answer was lost' },
   ),
   plant(
     'lost-commit-taken-as-done',
     3,
     'a commit whose answer was lost is taken as committed',
     [
-      'runtime/settle',
+      'runtime/batch/settle',
       'if (isOutcomeUnknown && (await isWritten(work, options))) return idsOf(work)',
       'if (isOutcomeUnknown) return idsOf(work)',
     ],
@@ -49,14 +53,14 @@ const settling: readonly Mutant[] = [
     'published-ids-dropped',
     3,
     'ids of published records that travelled with a refused write are forgotten',
-    ['runtime/settle', 'relay.restore(published)', 'void 0'],
+    ['runtime/batch/settle', 'relay.restore(published)', 'void 0'],
     { rows: [14, 26, 3, 33] },
   ),
   plant(
     'overtakes-its-predecessors',
     26,
     'what other processes have left for the same key is not published first',
-    ['runtime/settle', 'await publishThrough(predecessors, options)', 'void 0'],
+    ['runtime/batch/settle', 'await publishThrough(predecessors, options)', 'void 0'],
     { rows: [26, 23, 33] },
   ),
   plant(
@@ -64,7 +68,7 @@ const settling: readonly Mutant[] = [
     17,
     'a dead letter is acknowledged before it is written',
     [
-      'runtime/settle',
+      'runtime/batch/settle',
       settleIt,
       "return (await ledger.settle({ ...work, published, outbox: work.outbox.filter(({ topic }) => !topic.endsWith('.dlq')) })).predecessors",
     ],
@@ -74,8 +78,8 @@ const settling: readonly Mutant[] = [
     'sweeps-too-little',
     6,
     'what Kafka acknowledges while the outbox is swept stays in it',
-    ['runtime/forget', '&& isAll', '&& options.relay.state.queued === 0'],
-    { tests: 'packages/runtime/src/forget.test.ts' },
+    ['runtime/batch/forget', '&& isAll', '&& options.relay.state.queued === 0'],
+    { tests: 'packages/runtime/src/batch/forget.test.ts' },
   ),
 ]
 
@@ -86,7 +90,7 @@ const partition: readonly Mutant[] = [
     9,
     'only the inbox knows what was done, not the position',
     [
-      'runtime/partition',
+      'runtime/batch/partition',
       'const since = due <= batch.from ? batch.records : batch.records.filter(({ offset }) => offset >= due)',
       'const since = batch.records; void due',
     ],
@@ -96,7 +100,7 @@ const partition: readonly Mutant[] = [
     'lives-not-told-apart',
     28,
     'what comes of a topic that was made again is set aside as if it were of the old one',
-    ['runtime/partition', 'since.map(ofThisLife)', 'since'],
+    ['runtime/batch/partition', 'since.map(ofThisLife)', 'since'],
     { rows: [28] },
   ),
   plant(
@@ -104,7 +108,7 @@ const partition: readonly Mutant[] = [
     28,
     'what is parked of a topic that was made again waits until something of the new one is settled',
     [
-      'runtime/partition',
+      'runtime/batch/partition',
       'if (isReleased || isFenced)',
       'if (isReleased || isFenced || stored === undefined)',
     ],
@@ -114,16 +118,16 @@ const partition: readonly Mutant[] = [
     'position-ahead-of-the-work',
     1,
     'the first part of a batch moves the position past all of it',
-    ['runtime/partition', 'isLast ? batch.to : endOf(chunk)', 'batch.to'],
+    ['runtime/batch/partition', 'isLast ? batch.to : endOf(chunk)', 'batch.to'],
     { rows: [1, 2] },
   ),
   plant(
     'position-one-behind',
     7,
     'a part of a batch moves the position to its last record in place of past it',
-    ['runtime/partition', 'last.record.offset + 1n', 'last.record.offset'],
+    ['runtime/batch/partition', 'last.record.offset + 1n', 'last.record.offset'],
     {
-      tests: 'packages/runtime/src/partition-release.test.ts',
+      tests: 'packages/runtime/src/batch/partition-release.test.ts',
       titled: 'keeps the position of the chunk',
     },
   ),
@@ -131,40 +135,40 @@ const partition: readonly Mutant[] = [
     'leftovers-come-later',
     4,
     'new events are consumed before what a crash left is published',
-    ['runtime/partition', 'for (const lane of [laneOf(claim), commandLane])', 'for (const lane of [])'],
-    { tests: 'packages/runtime/src/partition-release.test.ts', titled: 'publishes what a crash left' },
+    ['runtime/batch/partition', 'for (const lane of [laneOf(claim), commandLane])', 'for (const lane of [])'],
+    { tests: 'packages/runtime/src/batch/partition-release.test.ts', titled: 'publishes what a crash left' },
   ),
   plant(
     'half-of-a-batch-skipped',
     25,
     'of a batch that is refused, the first half is left out',
-    ['runtime/partition', 'await handle(first, endOf(first), batch)', 'void first'],
+    ['runtime/batch/partition', 'await handle(first, endOf(first), batch)', 'void first'],
     { rows: [25] },
   ),
   plant(
     'batch-blamed-for-one',
     25,
     'a batch that is refused is dead-lettered as a whole',
-    ['runtime/partition', 'if (chunk.length <= 1) return', 'return'],
+    ['runtime/batch/partition', 'if (chunk.length <= 1) return', 'return'],
     { rows: [25] },
   ),
   plant(
     'events-not-held-back',
     23,
     'batches are handled on, however much waits for Kafka',
-    ['runtime/partition', 'await roomOrEnd(batch)', 'void roomOrEnd(batch)'],
-    { tests: 'packages/runtime/src/back-pressure.int.test.ts' },
+    ['runtime/batch/partition', 'await roomOrEnd(batch)', 'void roomOrEnd(batch)'],
+    { tests: 'packages/runtime/src/batch/back-pressure.int.test.ts' },
   ),
   plant(
     'lookout-asleep',
     4,
     'nobody looks for events whose process died when nobody claimed',
-    ['runtime/leftovers', 'if (isLooking || relay.state.problems.length > 0) return', 'return'],
-    { tests: 'packages/runtime/src/leftovers.test.ts' },
+    ['runtime/batch/leftovers', 'if (isLooking || relay.state.problems.length > 0) return', 'return'],
+    { tests: 'packages/runtime/src/batch/leftovers.test.ts' },
   ),
 ]
 
-const parkedTests = 'packages/runtime/src/parked.test.ts'
+const parkedTests = 'packages/runtime/src/aside/parked.test.ts'
 const setAsideTests = 'packages/runtime/src/set-aside-as-specified.test'
 
 /** What is set aside, and tried again. */
@@ -184,28 +188,28 @@ const parking: readonly Mutant[] = [
     'next-owner-asks-nobody',
     17,
     'who claims a partition does not find out what is parked in it',
-    ['runtime/partition', '() => parked.count(), signal)', '() => Promise.resolve(), signal)'],
+    ['runtime/batch/partition', '() => parked.count(), signal)', '() => Promise.resolve(), signal)'],
     { rows: [17, 25, 33] },
   ),
   plant(
     'retry-lets-followers-pass',
     25,
     'what comes behind a parked event that fails again is tried all the same',
-    ['runtime/decide', 'if (retry && set.keys.isParked(retry.key.key)) return', 'if (false) return'],
+    ['runtime/batch/decide', 'if (retry && set.keys.isParked(retry.key.key)) return', 'if (false) return'],
     { rows: [25, 17, 33] },
   ),
   plant(
     'held-key-goes-on',
     17,
     'a key that is to be held for a dead letter goes on without it',
-    ['runtime/set-aside', '...(isHolding ? ', '...(isHolding && retry === undefined ? '],
+    ['runtime/aside/set-aside', '...(isHolding ? ', '...(isHolding && retry === undefined ? '],
     { tests: setAsideTests },
   ),
   plant(
     'attempts-handed-down',
     17,
     'a follower that fails has the attempts of the one before it behind it',
-    ['runtime/retry-parked', 'attempts: isHead ? work.attempts : 0', 'attempts: work.attempts'],
+    ['runtime/aside/retry-parked', 'attempts: isHead ? work.attempts : 0', 'attempts: work.attempts'],
     { tests: parkedTests, titled: 'keeps to the order when a follower fails as well' },
   ),
   plant(
@@ -219,7 +223,7 @@ const parking: readonly Mutant[] = [
     'retry-done-twice',
     3,
     'of parked events whose commit was not answered, the position tells that they are done',
-    ['runtime/settle', 'if (position.from === position.to) await publishAndRefuse(work, options)', ''],
+    ['runtime/batch/settle', 'if (position.from === position.to) await publishAndRefuse(work, options)', ''],
     { tests: parkedTests, titled: 'where its commit was not heard of' },
   ),
   plant(
@@ -233,12 +237,12 @@ const parking: readonly Mutant[] = [
     'parked-without-limit',
     36,
     'a partition goes on however much is parked in it',
-    ['runtime/partition', 'await parked.room(signal)', 'void signal'],
+    ['runtime/batch/partition', 'await parked.room(signal)', 'void signal'],
     { tests: parkedTests, titled: 'holds up its partition' },
   ),
 ]
 
-const inSql = 'packages/runtime/src/transact.int.test.ts'
+const inSql = 'packages/runtime/src/batch/transact.int.test.ts'
 
 /** Reactions that decide in SQL. */
 const transacting: readonly Mutant[] = [
@@ -258,7 +262,7 @@ const transacting: readonly Mutant[] = [
     8,
     'SQL is run for what was heard before',
     [
-      'runtime/decide',
+      'runtime/batch/decide',
       'const verdict = retry ? admit(delivery, set) : admit(delivery, set, heard.record)',
       "const verdict = delivery.bound.reaction.transact ? 'run' : retry ? admit(delivery, set) : admit(delivery, set, heard.record)",
     ],
@@ -268,7 +272,7 @@ const transacting: readonly Mutant[] = [
     'lost-commit-of-sql-taken-as-failed',
     3,
     'a commit of SQL whose answer was lost is taken as not committed',
-    ['runtime/transact', 'doubts.push(work)', 'void 0'],
+    ['runtime/batch/transact', 'doubts.push(work)', 'void 0'],
     { tests: inSql, titled: 'after the commit, whose answer is lost' },
   ),
   plant(
@@ -280,7 +284,7 @@ const transacting: readonly Mutant[] = [
   ),
 ]
 
-const breakerTests = 'packages/runtime/src/breaker.test.ts'
+const breakerTests = 'packages/runtime/src/calls/breaker.test.ts'
 
 /** Calls that nobody answers. */
 const pausing: readonly Mutant[] = [
@@ -289,7 +293,7 @@ const pausing: readonly Mutant[] = [
     15,
     'an event whose call was not made, since the breaker is open, has failed',
     [
-      'runtime/decide',
+      'runtime/batch/decide',
       'set.apply(paused(turn, delivery, outcome.error, options))',
       'set.apply(setAside(turn, outcome.error, options))',
     ],
@@ -299,29 +303,29 @@ const pausing: readonly Mutant[] = [
     'nobody-finds-out',
     15,
     'no call is made to find out whether the other side is back',
-    ['runtime/retry-loop', "one === 'none' ? [] : [reaction]", '[]'],
+    ['runtime/aside/retry-loop', "one === 'none' ? [] : [reaction]", '[]'],
     { rows: [15, 33] },
   ),
   plant(
     'counted-by-every-process',
     15,
     'a process that comes while nobody answers counts attempts of its own',
-    ['runtime/perform', 'breaker.isProven || !options.makesTrials', 'true'],
+    ['runtime/calls/perform', 'breaker.isProven || !options.makesTrials', 'true'],
     { tests: breakerTests, titled: 'is found anew by each process' },
   ),
   plant(
     'trial-in-a-batch',
     15,
     'a batch waits for the call that finds out whether the other side is back',
-    ['runtime/partition', 'makesTrials: false', 'makesTrials: true'],
+    ['runtime/batch/partition', 'makesTrials: false', 'makesTrials: true'],
     { tests: breakerTests, titled: 'and none in a batch' },
   ),
   plant(
     'result-gone-with-parking',
     15,
     'what a call came to is forgotten when its event is parked',
-    ['runtime/settle', 'work.parking ? options.stillDue?.(set) : undefined', 'undefined'],
-    { tests: 'packages/runtime/src/kept-results.test.ts', titled: 'outlasts the parking' },
+    ['runtime/batch/settle', 'work.parking ? options.stillDue?.(set) : undefined', 'undefined'],
+    { tests: 'packages/runtime/src/calls/kept-results.test.ts', titled: 'outlasts the parking' },
   ),
 ]
 
@@ -342,15 +346,15 @@ const firing: readonly Mutant[] = [
     'fired-and-left-behind',
     13,
     'who fires a deadline does not publish it',
-    ['runtime/firing', 'await publishThrough(', 'void String('],
-    { tests: 'packages/runtime/src/firing.test.ts', titled: 'publishes each that is due once' },
+    ['runtime/loops/firing', 'await publishThrough(', 'void String('],
+    { tests: 'packages/runtime/src/loops/firing.test.ts', titled: 'publishes each that is due once' },
   ),
   plant(
     'lost-firing-forgotten',
     13,
     'what was fired when the answer was lost is left to others',
-    ['runtime/firing', 'if (isUnsure) await publishLeftovers(commandLane, options)', ''],
-    { tests: 'packages/runtime/src/firing.test.ts', titled: 'when the answer was lost' },
+    ['runtime/loops/firing', 'if (isUnsure) await publishLeftovers(commandLane, options)', ''],
+    { tests: 'packages/runtime/src/loops/firing.test.ts', titled: 'when the answer was lost' },
   ),
 ]
 
@@ -360,28 +364,28 @@ const deciding: readonly Mutant[] = [
     'followers-pass',
     25,
     'while a call to the outside is tried again, followers of its key go on',
-    ['runtime/decide', '`key ${delivery.event.key}`', '`key ${delivery.event.id}`'],
+    ['runtime/batch/decide', '`key ${delivery.event.key}`', '`key ${delivery.event.id}`'],
     { rows: [25] },
   ),
   plant(
     'poison-skipped-in-silence',
     17,
     'an event whose reaction throws is passed over, without a dead letter',
-    ['runtime/decide', 'set.apply(setAside(turn, error, options))', 'void error'],
+    ['runtime/batch/decide', 'set.apply(setAside(turn, error, options))', 'void error'],
     { rows: [25] },
   ),
   plant(
     'undecodable-skipped-in-silence',
     18,
     'bytes that cannot be decoded are passed over, without a dead letter',
-    ['runtime/decode', 'return { record, failure }', 'return undefined'],
+    ['runtime/batch/decode', 'return { record, failure }', 'return undefined'],
     { rows: [25] },
   ),
   plant(
     'undecodable-tried-for-ever',
     18,
     'bytes that cannot be decoded are tried again without end',
-    ['runtime/decode', "if (retryVerdictOf(failure) === 'wait') throw failure", 'throw failure'],
+    ['runtime/batch/decode', "if (retryVerdictOf(failure) === 'wait') throw failure", 'throw failure'],
     { rows: [25] },
   ),
   plant(
@@ -389,7 +393,7 @@ const deciding: readonly Mutant[] = [
     10,
     'events that call for one undo in two partitions ask the outside under two keys',
     [
-      'runtime/perform',
+      'runtime/calls/perform',
       "const step = delivery.bound.reaction.form === 'undo' ? stepOf(delivery) : undefined",
       'const step = undefined',
     ],
@@ -400,7 +404,7 @@ const deciding: readonly Mutant[] = [
     5,
     'the outside gets another idempotency key at each attempt',
     [
-      'runtime/perform',
+      'runtime/calls/perform',
       "deriveId(service, cause, 'perform')",
       "deriveId(service, cause, 'perform', String(Math.random()))",
     ],
@@ -411,7 +415,7 @@ const deciding: readonly Mutant[] = [
     2,
     'a command is answered before its transaction commits',
     [
-      'runtime/decider',
+      'runtime/batch/decider',
       'return () => resolve(changes.answer.answer)',
       'resolve(changes.answer.answer); return () => {}',
     ],
@@ -422,7 +426,7 @@ const deciding: readonly Mutant[] = [
     8,
     'a command that was answered is done again under the same idempotency key',
     [
-      'runtime/decider',
+      'runtime/batch/decider',
       'const known = set.answer(request.name, request.idempotencyKey)',
       'const known = undefined',
     ],

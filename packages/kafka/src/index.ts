@@ -1,6 +1,11 @@
-export { connectKafka, type KafkaConnection, type KafkaCredentials, type KafkaSettings } from './client.ts'
-export { createLogEnds, type LogEnds } from './log-ends.ts'
-export { onWire } from './namespace.ts'
+export {
+  connectKafka,
+  type KafkaConnection,
+  type KafkaCredentials,
+  type KafkaSettings,
+} from './client/client.ts'
+export { createLogEnds, type LogEnds } from './receive/log-ends.ts'
+export { onWire } from './client/namespace.ts'
 export type {
   DataLossPolicy,
   LanePhase,
@@ -8,9 +13,9 @@ export type {
   PartitionWork,
   ReceivedBatch,
   ReceiverFailure,
-} from './partition-work.ts'
-export { ping, type PingOptions } from './ping.ts'
-export { createReceiver, type Receiver } from './receive.ts'
+} from './receive/partition-work.ts'
+export { ping, type PingOptions } from './client/ping.ts'
+export { createReceiver, type Receiver } from './receive/receive.ts'
 export type {
   PartitionLag,
   ReceiverOptions,
@@ -18,11 +23,11 @@ export type {
   ReceiverState,
   ReceiverTuning,
   RestartReason,
-} from './receiver-options.ts'
-export { checkTopics } from './check-topics.ts'
-export { recordBytesMaxOf } from './record-bytes-max.ts'
-export type { TopicRule } from './topic-facts.ts'
-export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics.ts'
+} from './receive/receiver-options.ts'
+export { checkTopics } from './topics/check-topics.ts'
+export { recordBytesMaxOf } from './topics/record-bytes-max.ts'
+export type { TopicRule } from './topics/topic-facts.ts'
+export { ensureTopics, type EnsureTopicsOptions, type TopicSpec } from './topics/topics.ts'
 export {
   createRelay,
   type Relay,
@@ -30,4 +35,4 @@ export {
   type RelayPhase,
   type RelayState,
   type RelayTuning,
-} from './relay.ts'
+} from './relay/relay.ts'

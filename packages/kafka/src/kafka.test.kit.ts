@@ -14,13 +14,13 @@ import {
 } from '@troupe/core'
 import { type Broker, freePort, startBroker } from '@troupe/embedded'
 import { type Admin, Partitioners } from 'kafkajs'
-import { clusterOf, connectKafka, type KafkaConnection } from './client.ts'
-import { offWire, onWire } from './namespace.ts'
-import type { PartitionWork, ReceivedBatch } from './partition-work.ts'
-import { createReceiver, type Receiver } from './receive.ts'
-import type { ReceiverOptions } from './receiver-options.ts'
+import { clusterOf, connectKafka, type KafkaConnection } from './client/client.ts'
+import { offWire, onWire } from './client/namespace.ts'
+import type { PartitionWork, ReceivedBatch } from './receive/partition-work.ts'
+import { createReceiver, type Receiver } from './receive/receive.ts'
+import type { ReceiverOptions } from './receive/receiver-options.ts'
 import { advertising, startTcpProxy, type TcpProxy } from './tcp-proxy.test.kit.ts'
-import { ensureTopics } from './topics.ts'
+import { ensureTopics } from './topics/topics.ts'
 
 /** Resolves when the condition holds; rejects, saying what was waited for, when it does not come to that. */
 export async function until(what: string, condition: () => boolean, timeoutMs = 60_000): Promise<void> {

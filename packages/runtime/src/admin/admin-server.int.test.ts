@@ -11,8 +11,8 @@ import {
 } from '@troupe/core'
 import { memorySetAside } from '@troupe/core/memory-set-aside'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { keepingLog } from '../fakes.test.kit.ts'
-import type { HttpServer } from '../http-server.ts'
+import { keepingLog } from '../kits/fakes.test.kit.ts'
+import type { HttpServer } from '../http/http-server.ts'
 import { serveAdmin } from './admin-server.ts'
 
 interface Paid {

@@ -1,5 +1,5 @@
 import type { RawRecord } from '@troupe/core'
-import { problem } from '../problem.ts'
+import { problem } from '../http/problem.ts'
 import { type AdminRoute, adminRoute, type Desk } from './admin-route.ts'
 import { checkMended, mend, type Mending, readAside } from './read-aside.ts'
 import * as shapes from './shapes.ts'

@@ -10,8 +10,8 @@ import {
   type StoredDeadLetter,
   typeHeaderOf,
 } from '@troupe/core'
-import { decode, envelopeIn } from '../decode.ts'
-import { problem } from '../problem.ts'
+import { decode, envelopeIn } from '../batch/decode.ts'
+import { problem } from '../http/problem.ts'
 import type { Reading } from './shapes.ts'
 
 /** Reads what a record says as its reaction would; what cannot be read says why. */

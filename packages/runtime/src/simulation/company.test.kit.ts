@@ -1,6 +1,6 @@
 // Two services for the simulation: a bank that hears a counter, and an audit that hears the bank.
 import { command, document, type EventType, reaction, service, undo } from '@troupe/core'
-import { eventType } from '../bank.test.kit.ts'
+import { eventType } from '../kits/bank.test.kit.ts'
 
 export interface Paid {
   readonly account: string

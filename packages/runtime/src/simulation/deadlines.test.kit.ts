@@ -1,5 +1,5 @@
 // What became of each deadline of the bank, by the database's clock, as somebody sees it who stands beside the database.
-import type { FakeLedger } from '../fakes.test.kit.ts'
+import type { FakeLedger } from '../kits/fakes.test.kit.ts'
 import { loanMs } from './company.test.kit.ts'
 import type { World } from './world.test.kit.ts'
 

@@ -2,7 +2,7 @@
 // receiver do, without Kafka. A new owner begins at once, whatever the old one is doing.
 import { isTroupeError, laneOf, type Ledger, type RawRecord, type Service } from '@troupe/core'
 import type { PartitionWork } from '@troupe/kafka'
-import { claimPartition } from '../partition.ts'
+import { claimPartition } from '../batch/partition.ts'
 import { createInstance, type Instance } from './instance.test.kit.ts'
 import { modelKafka } from './model-kafka.test.kit.ts'
 import type { ModelLog } from './model-log.test.kit.ts'

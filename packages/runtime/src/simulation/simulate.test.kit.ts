@@ -1,5 +1,5 @@
 // One run: the runtime's own code on a model of the world, out of one seed.
-import { fakeLedger, type FakeLedger } from '../fakes.test.kit.ts'
+import { fakeLedger, type FakeLedger } from '../kits/fakes.test.kit.ts'
 import { documentName, type Ledger } from '@troupe/core'
 import { type Found, judge, type Violation } from './checks.test.kit.ts'
 import { audit, bankWith } from './company.test.kit.ts'

@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals'
+import { type Failure, reaction, service } from '@troupe/core'
+import { Registry } from 'prom-client'
+import { eventType } from '../kits/bank.test.kit.ts'
+import { metricNames } from './metrics.ts'
+import { measureAside } from './metrics-aside.ts'
+
+const Asked = eventType('Asked', 'counter')
+const bank = service({ name: 'bank', reactions: { book: reaction({ on: Asked, emits: [], react() {} }) } })
+
+const failure: Failure = { reaction: 'book', code: 'x', message: 'no', stack: undefined, group: 'book-1' }
+const place = { topic: 'counter.events', partition: 0, key: 'a' }
+const next = { state: 'waiting', delayMs: 1, attempts: 1, failure } as const
+const record = { ...place, offset: 0n, key: null, value: null, headers: {}, timestampMs: 0 }
+
+function open() {
+  const states = [
+    { keys: 4, paused: 1, held: 1, events: 5, bytes: 50, oldestMs: 4_000, isFull: false },
+    { keys: 1, paused: 0, held: 0, events: 2, bytes: 20, oldestMs: 9_000, isFull: true },
+  ]
+  const partitions = new Map(states.map((state, at) => [`p${at}`, { open: { parked: { state } } }]))
+  const aside = measureAside({ service: bank, partitions }, metricNames)
+  const registry = new Registry()
+  for (const metric of aside.measured) registry.registerMetric<string>(metric)
+  const lines = async (start: string) =>
+    (await registry.metrics()).split('\n').filter((line) => line.startsWith(start))
+  return { aside, lines }
+}
+
+describe('the metrics of what is set aside', () => {
+  it('say how much is parked in the partitions of this process, and since when', async () => {
+    const { lines } = open()
+    expect(await lines('troupe_parked_keys')).toEqual([
+      'troupe_parked_keys{state="waiting"} 3',
+      'troupe_parked_keys{state="paused"} 1',
+      'troupe_parked_keys{state="held"} 1',
+    ])
+    expect(await lines('troupe_parked_events')).toEqual(['troupe_parked_events 7'])
+    expect(await lines('troupe_parked_oldest_seconds')).toEqual(['troupe_parked_oldest_seconds 9'])
+    expect(await lines('troupe_partitions_held_by_parked')).toEqual(['troupe_partitions_held_by_parked 1'])
+  })
+
+  it('count what fails, what is tried again and what is given up, from nothing on', async () => {
+    const { aside, lines } = open()
+    expect(await lines('troupe_dead_letters_total')).toEqual([
+      'troupe_dead_letters_total{reaction="book"} 0',
+      'troupe_dead_letters_total{reaction="unreadable"} 0',
+    ])
+    const letter = { id: 'x', key: 'a', record, event: undefined, attempts: 6, firstFailedAtMs: undefined }
+    aside.settled({
+      keys: [
+        { ...place, form: 'park', next, records: [] },
+        { ...place, form: 'park', next: { ...next, state: 'paused' }, records: [] },
+        { ...place, form: 'retry', version: 1, done: [], next },
+      ],
+      deadLetters: [
+        { ...letter, failure },
+        { ...letter, failure: { ...failure, reaction: undefined } },
+      ],
+    })
+    aside.retries.inc({ reaction: 'book', outcome: 'handled' })
+    expect(await lines('troupe_parked_total')).toEqual(['troupe_parked_total{reaction="book"} 1'])
+    expect(await lines('troupe_dead_letters_total')).toEqual([
+      'troupe_dead_letters_total{reaction="book"} 1',
+      'troupe_dead_letters_total{reaction="unreadable"} 1',
+    ])
+    expect(await lines('troupe_retries_total')).toEqual([
+      'troupe_retries_total{reaction="book",outcome="handled"} 1',
+      'troupe_retries_total{reaction="book",outcome="failed"} 0',
+      'troupe_retries_total{reaction="book",outcome="paused"} 0',
+      'troupe_retries_total{reaction="book",outcome="dead-lettered"} 0',
+    ])
+  })
+})

@@ -1,0 +1,108 @@
+import type { Parking } from '@troupe/core'
+import { Counter, Gauge } from 'prom-client'
+import type { MetricsOptions } from './metrics.ts'
+import type { RetryOutcome } from '../aside/set-aside.ts'
+
+type MetricName =
+  | 'parked'
+  | 'retries'
+  | 'deadLetters'
+  | 'parkedKeys'
+  | 'parkedEvents'
+  | 'oldestParkedSeconds'
+  | 'parkedFull'
+
+/** What could not be read has no reaction. */
+const unreadable = 'unreadable'
+const outcomes: readonly RetryOutcome[] = ['handled', 'failed', 'paused', 'dead-lettered']
+
+/** What is parked now, and how often something was parked, tried again, or given up. */
+export function measureAside(
+  { service, partitions }: Pick<MetricsOptions, 'service' | 'partitions'>,
+  metricNames: Readonly<Record<MetricName, string>>,
+) {
+  const parked = new Counter({
+    name: metricNames.parked,
+    help: 'How often an event failed that had not failed before, and its key was parked',
+    labelNames: ['reaction'],
+    registers: [],
+  })
+  const retries = new Counter({
+    name: metricNames.retries,
+    help: 'Parked events that were tried again, by what came of it',
+    labelNames: ['reaction', 'outcome'],
+    registers: [],
+  })
+  const deadLetters = new Counter({
+    name: metricNames.deadLetters,
+    help: 'Dead letters, by the reaction that failed',
+    labelNames: ['reaction'],
+    registers: [],
+  })
+  // There before the first of them: to Prometheus, a series that begins with 1 has not grown.
+  for (const { name: reaction } of new Set(service.reactions.values())) {
+    parked.inc({ reaction }, 0)
+    deadLetters.inc({ reaction }, 0)
+    for (const outcome of outcomes) retries.inc({ reaction, outcome }, 0)
+  }
+  deadLetters.inc({ reaction: unreadable }, 0)
+
+  const states = () => [...partitions.values()].map(({ open }) => open.parked.state)
+  const sum = (of: (state: ReturnType<typeof states>[number]) => number) =>
+    states().reduce((all, state) => all + of(state), 0)
+  const keys = new Gauge({
+    name: metricNames.parkedKeys,
+    help: 'Parked keys of the partitions that this process holds: waiting ones are tried again, paused ones once calls are made again, held ones wait for a person',
+    labelNames: ['state'],
+    registers: [],
+    collect() {
+      this.set(
+        { state: 'waiting' },
+        sum((one) => one.keys - one.paused - one.held),
+      )
+      this.set(
+        { state: 'paused' },
+        sum(({ paused }) => paused),
+      )
+      this.set(
+        { state: 'held' },
+        sum(({ held }) => held),
+      )
+    },
+  })
+  const events = new Gauge({
+    name: metricNames.parkedEvents,
+    help: 'Events that are parked in them: those that failed, and those behind them of their keys',
+    registers: [],
+    collect() {
+      this.set(sum(({ events }) => events))
+    },
+  })
+  const oldest = new Gauge({
+    name: metricNames.oldestParkedSeconds,
+    help: 'How long the oldest of these keys has been parked; 0 if there is none',
+    registers: [],
+    collect() {
+      this.set(Math.max(0, ...states().map(({ oldestMs }) => oldestMs)) / 1_000)
+    },
+  })
+  const full = new Gauge({
+    name: metricNames.parkedFull,
+    help: 'Partitions of this process that take nothing new because too much is parked in them',
+    registers: [],
+    collect() {
+      this.set(sum(({ isFull }) => (isFull ? 1 : 0)))
+    },
+  })
+
+  return {
+    measured: [parked, retries, deadLetters, keys, events, oldest, full],
+    retries,
+    settled({ keys, deadLetters: letters }: Parking): void {
+      for (const one of keys)
+        if (one.form === 'park' && one.next.state !== 'paused')
+          parked.inc({ reaction: one.next.failure.reaction ?? unreadable })
+      for (const { failure } of letters) deadLetters.inc({ reaction: failure.reaction ?? unreadable })
+    },
+  }
+}
