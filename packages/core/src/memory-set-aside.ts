@@ -216,6 +216,12 @@ export function memorySetAside({
           : [{ topic, partition, key, version, attempts, firstFailedAtMs, records }]
       })
     },
+    async putOffKeys(asked, delayMs) {
+      for (const { version, ...place } of asked) {
+        const held = keys.get(nameOf(place))
+        if (held?.version === version && held.state !== 'held') held.nextAtMs = nowMs() + delayMs
+      }
+    },
     parkedTotals: async (partitions) =>
       partitions.flatMap((place) => {
         const here = [...keys.values()].filter((held) => isIn(held, place))

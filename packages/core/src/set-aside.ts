@@ -164,6 +164,11 @@ export interface ParkingLedger {
    * of the first key, whatever its size.
    */
   parkedWork(keys: readonly KeyPlace[], limits: ParkedWorkLimits): Promise<readonly ParkedWork[]>
+  /**
+   * Makes keys due later that cannot be tried now; nothing else of them changes. Of those that have another version
+   * by now, and of those that are held, nothing does.
+   */
+  putOffKeys(keys: readonly RecalledKey[], delayMs: number): Promise<void>
   /** Of these partitions, those in which something is parked. */
   parkedTotals(partitions: readonly TopicPartition[]): Promise<readonly ParkedTotal[]>
 }

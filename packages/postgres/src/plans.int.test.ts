@@ -11,6 +11,7 @@ import { listOpenDeadLetters } from './aside/list-dead-letters.ts'
 import { listParkedRecords } from './aside/list-parked-records.ts'
 import { parkedWork } from './aside/parked-work.ts'
 import { parkKeys } from './aside/park-keys.ts'
+import { putOffKeys } from './aside/put-off-keys.ts'
 import { redrive } from './aside/redrive.ts'
 import { retryKeys } from './aside/retry-keys.ts'
 import { retryParked } from './aside/retry-parked.ts'
@@ -231,6 +232,8 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
   'next-due-key': (schema) => callOf(nextDueKey, schema, [partition]),
   'parked-work': (schema) =>
     callOf(parkedWork.statement, schema, { keys: places(old), recordsPerKeyMax: 10, bytesMax: 1_000_000 }),
+  'put-off-keys': (schema) =>
+    callOf(putOffKeys, schema, { keys: places(old).map((key) => ({ ...key, version: 1 })), delayMs: 1_000 }),
   'retry-keys': (schema) =>
     callOf(
       retryKeys,

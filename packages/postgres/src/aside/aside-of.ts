@@ -12,6 +12,7 @@ import { listParkedKeys } from './list-parked-keys.ts'
 import { listParkedRecords } from './list-parked-records.ts'
 import { parkedTotals } from './parked-totals.ts'
 import { parkedWork } from './parked-work.ts'
+import { putOffKeys } from './put-off-keys.ts'
 import { redrive } from './redrive.ts'
 import { retryParked } from './retry-parked.ts'
 
@@ -38,6 +39,9 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
     },
     parkedWork: async (keys, limits) =>
       keys.length === 0 ? [] : parkedWork.together(await rowsOf(parkedWork.statement, { keys, ...limits })),
+    async putOffKeys(keys, delayMs) {
+      if (keys.length > 0) await rowsOf(putOffKeys, { keys, delayMs })
+    },
     parkedTotals: async (partitions) =>
       partitions.length === 0 ? [] : await rowsOf(parkedTotals, partitions),
     parkedKeys: async (filter, page) => pageOf(await rowsOf(listParkedKeys, { filter, page }), page),

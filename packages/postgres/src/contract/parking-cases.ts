@@ -1,6 +1,7 @@
 import { callsPausedCode, type ParkedKeyWrite, type ParkedNext, type TopicPartition } from '@troupe/core'
 import assert from 'node:assert/strict'
 import {
+  action,
   aside,
   dueIn,
   failure,
@@ -154,6 +155,24 @@ export const parkingCases: readonly LedgerCase[] = [
         assert.ok(nextMs !== undefined && nextMs > 3_000_000 && nextMs <= 3_600_000, String(nextMs))
       }
       assert.equal(await nextIn(elsewhere), undefined)
+    },
+  },
+  {
+    title: 'puts off what cannot be tried now, and nothing that somebody has touched since or that is held',
+    async holds(open) {
+      const ledger = await migrated(open)
+      const owner = await ownerOf(ledger)
+      await owner.settle(parking([park('awaits', [1, 2], 0), park('touched', [3], 0), park('next', [4], 0)]))
+      while ((await dueIn(ledger)).length < 3);
+      const read = await ledger.parkedWork([place('awaits'), place('touched')], limits)
+      await ledger.retryParked([place('touched')], action)
+      await ledger.putOffKeys(read, 3_600_000)
+      assert.deepEqual((await dueIn(ledger)).toSorted(), ['next', 'touched'])
+      const nextMs = (await ledger.dueKeys([partition], 9)).nextMs
+      assert.ok(nextMs !== undefined && nextMs > 3_000_000 && nextMs <= 3_600_000, String(nextMs))
+      // What was read of it is as true as before.
+      assert.deepEqual(await ledger.parkedWork([place('awaits')], limits), read.slice(0, 1))
+      await ledger.putOffKeys([], 1)
     },
   },
   {

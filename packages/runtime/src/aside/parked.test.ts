@@ -395,7 +395,7 @@ describe('what is parked', () => {
         return jsonCodec.decode(type, bytes)
       },
     }
-    const { bench, partition } = await open({ ...withPolicy(), codec })
+    const { bench, partition, pass } = await open({ ...withPolicy(), codec })
     const redrive = () => bench.ledger.redrive([{ id: 'counter.events/0/0' }], { by: 'ada', reason: 'back?' })
     trouble.code = 'TROUPE_SCHEMA_ID_UNKNOWN'
     await partition.take(batchOf(payments(0, [{}])))
@@ -410,6 +410,7 @@ describe('what is parked', () => {
     expect(bench.ledger.parkedNow()).toEqual(['counter.events/0/a'])
 
     trouble.code = 'TROUPE_SCHEMA_ID_UNKNOWN'
+    pass(1_000)
     expect(await retryDue(bench, partition)).toBe(1)
     expect(lettersOf(bench).map(({ value }) => value)).toEqual([...came, ...came])
     expect(bench.ledger.parkedNow()).toEqual([])

@@ -1,14 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { retryPolicyDefault } from '@troupe/core'
-import { batchOf, type Bench, benchFor, payments, place, tricks } from '../kits/bank.test.kit.ts'
-import { deferred, until } from '../kits/fakes.test.kit.ts'
+import { retryPolicyDefault, TroupeError } from '@troupe/core'
+import { batchOf, type Bench, benchFor, jsonCodec, payments, place, tricks } from '../kits/bank.test.kit.ts'
+import { deferred, keepingLog, until } from '../kits/fakes.test.kit.ts'
 import { claimPartition, type OpenPartition } from '../batch/partition.ts'
+import { createSparingLog } from '../observe/sparing-log.ts'
+import { inHandMax } from './parked.ts'
+import { createRetryLoop } from './retry-loop.ts'
 
 afterEach(() => tricks.clear())
 
 /** More than one page of keys that are parked, and due; `trick` says whether they fail once more. */
 const count = 150
-async function manyParked() {
+async function manyParked(keys = count) {
   const state = { isMended: false }
   tricks.set('broken', () => {
     if (!state.isMended) throw new Error('could not tell')
@@ -16,11 +19,29 @@ async function manyParked() {
   const policyOf = () => ({ ...retryPolicyDefault, attempts: 9, delayMs: 0, jitter: 0 })
   const bench = benchFor({ policyOf })
   const partition = await claimPartition(place, bench)
-  const keys = Array.from({ length: count }, (_, n) => ({ account: `k${n}`, trick: 'broken' }))
-  await partition.take(batchOf(payments(0, keys)))
-  expect(partition.parked.state.keys).toBe(count)
+  const all = Array.from({ length: keys }, (_, n) => ({ account: `k${n}`, trick: 'broken' }))
+  await partition.take(batchOf(payments(0, all)))
+  expect(partition.parked.state.keys).toBe(keys)
   bench.ledger.calls = []
   return { bench, partition, state }
+}
+
+/** A codec that reads nothing of these accounts for now. */
+function codecWithout(isMissing: (account: string) => boolean) {
+  const state = { asked: 0, answer: Promise.resolve() }
+  const codec: typeof jsonCodec = {
+    ...jsonCodec,
+    decode(type, bytes) {
+      const data = jsonCodec.decode(type, bytes) as { readonly account: string }
+      if (!isMissing(data.account)) return data as never
+      state.asked += 1
+      const awaited = new TroupeError('TROUPE_SCHEMA_AWAITED', 'The registry has no schema 7.')
+      return state.answer.then(() => {
+        throw awaited
+      })
+    },
+  }
+  return { codec, state }
 }
 
 async function retryDue({ ledger }: Bench, partition: OpenPartition) {
@@ -97,6 +118,55 @@ describe('many keys that are tried again', () => {
     await bench.ledger.redrive([{ id: 'counter.events/0/0' }], { by: 'ada', reason: 'mended' })
     expect(await retryDue(bench, partition)).toMatchObject({ tried: 1 })
     expect(partition.parked.state).toMatchObject({ keys: 1, events: 1 })
+  })
+
+  it('let those that are due after them have their turn, however many wait for a schema that is not there', async () => {
+    const { bench, partition, state } = await manyParked(inHandMax + count)
+    const log = keepingLog()
+    let nowMs = bench.ledger.clock.nowMs()
+    bench.ledger.clock.nowMs = () => nowMs
+    const missing = codecWithout((account) => account !== `k${inHandMax + count - 1}`)
+    const newer = await claimPartition(place, {
+      ...bench,
+      codec: missing.codec,
+      sparingLog: createSparingLog(log),
+    })
+    state.isMended = true
+    const partitions = new Map([[`${place.topic}/${place.partition}`, { ...place, open: newer }]])
+    const loop = createRetryLoop({ ...bench, partitions, random: () => 0, everyMs: 1, restMs: 1 })
+    loop.start()
+    await until(() => bench.ledger.parkedNow().length < inHandMax + count)
+    expect(bench.ledger.documentsByName.has(`account/k${inHandMax + count - 1}`)).toBe(true)
+
+    // Nobody looks at them again and again, and somebody says so.
+    await until(async () => (await bench.ledger.dueKeys([place], 1_000)).keys.length === 0)
+    await until(() => newer.parked.inHand === 0)
+    expect(missing.state.asked).toBe(inHandMax + count - 1)
+    expect(
+      log.lines.some(({ message }) => /100 keys cannot be read yet.*30 s.*no schema 7/.test(message)),
+    ).toBe(true)
+
+    // Their schema turns up.
+    missing.state.answer = Promise.resolve()
+    nowMs += 30_000
+    const late = await claimPartition(place, bench)
+    partitions.set(`${place.topic}/${place.partition}`, { ...place, open: late })
+    await until(() => bench.ledger.parkedNow().length === 0)
+    await loop.stop()
+    expect(partition.fenced.aborted).toBe(false)
+  })
+
+  it('ask the registry all at once, so that a page waits no longer than one of them where it gives no answer', async () => {
+    const { bench, state } = await manyParked()
+    const missing = codecWithout(() => true)
+    const { promise, resolve } = deferred()
+    missing.state.answer = promise
+    const newer = await claimPartition(place, { ...bench, codec: missing.codec })
+    state.isMended = true
+    const retrying = retryDue(bench, newer)
+    await until(() => missing.state.asked === 100)
+    resolve()
+    expect(await retrying).toEqual({ tried: count, isMore: false })
   })
 
   it('of which none could be tried tell so: nobody looks for more of them at once', async () => {

@@ -8,6 +8,7 @@
 //    meanwhile, or an attempt whose answer was lost was written, it is left to the next look.
 // 4. A call to the outside is made once each time, and is the only record of its key that is tried with it.
 // 5. However many are due, batches get their turn after each page; the next page is read meanwhile.
+// 6. What cannot be read yet is put off: it was due, and whatever is due after it would never be looked at.
 
 import {
   idsOf,
@@ -75,10 +76,12 @@ export interface RetryWithin {
 /** How much is read at once. */
 const limits = { recordsPerKeyMax: 25, bytesMax: 4 * 1024 * 1024 }
 const keysPerTurn = 100
+/** How long what cannot be read is put off: the longer, the more of a page it is. */
+const putOffMs = (keys: number): number => Math.max(1_000, 300 * keys)
 
 /** What came of keys that were to be tried. */
 export interface Retried {
-  /** How many records were, so that the ledger has what came of them. */
+  /** How many records were, and how many keys were put off: none of them is due as it was. */
   readonly tried: number
   /** Whether more of these keys is due at once. */
   readonly isMore: boolean
@@ -94,6 +97,8 @@ interface Summary extends Retried {
 interface Trial {
   readonly work: ParkedWork
   readonly turns: readonly Turn[]
+  /** Why nothing of it can be read yet: its schema, or the registry, is waited for. */
+  readonly awaits?: unknown
 }
 
 /**
@@ -182,11 +187,17 @@ export function createRetry(
   }
 
   async function tryWork(work: readonly ParkedWork[], signal: AbortSignal): Promise<readonly Trial[]> {
-    const trials: Trial[] = []
-    for (const one of work) {
-      const trial = await trialOf(one, options)
-      if (trial) trials.push(trial)
-    }
+    // All at once: where the registry gives no answer, nobody waits for it longer than for one.
+    const trials = await Promise.all(work.map((one) => trialOf(one, options)))
+    await putOff(trials, signal)
+    await trySome(
+      trials.filter(({ awaits }) => awaits === undefined),
+      signal,
+    )
+    return trials
+  }
+
+  async function trySome(trials: readonly Trial[], signal: AbortSignal): Promise<void> {
     const isCalling = ({ turns }: Trial) => turns.some(callsOutside)
     const outcomes: Outcomes = new WeakMap()
     const settleSome = (some: readonly Trial[]) => pageByPage(() => settleTrials(some, outcomes, signal))
@@ -196,7 +207,24 @@ export function createRetry(
       await callAhead(calling, outcomes, signal)
       await settleSome(calling)
     }
-    return trials
+  }
+
+  /** Those of which nothing can be read yet. */
+  async function putOff(trials: readonly Trial[], signal: AbortSignal): Promise<void> {
+    const waiting = trials.filter(({ awaits }) => awaits !== undefined)
+    const [first] = waiting
+    if (!first) return
+    const delayMs = putOffMs(waiting.length)
+    const keys = waiting.map(({ work }) => ({ ...placeOf(work), version: work.version }))
+    const write = () => options.ledger.putOffKeys(keys, delayMs)
+    await options.dependencies.insist('database', 'put off what is parked', write, signal)
+    const { topic, partition } = first.work
+    options.sparingLog.say(
+      'warn',
+      'waits for a schema',
+      { topic, partition, keys: keys.length, delayMs, err: first.awaits },
+      `parked events of ${keys.length} keys cannot be read yet, and are tried again in ${delayMs / 1_000} s: ${messageOf(first.awaits)}`,
+    )
   }
 
   /** Makes the calls, as far as they are to be made, while the partition goes on. */
@@ -311,16 +339,20 @@ export function createRetry(
 
 function summaryOf(trials: readonly Trial[], isMoreOfOne: (trial: Trial) => boolean): Summary {
   return {
-    tried: trials.flatMap(({ turns }) => turns.filter(({ retry }) => retry?.outcome)).length,
+    tried: trials.reduce((sum, trial) => sum + triedOf(trial), 0),
     isMore: trials.some(isMoreOfOne),
     isWhole: trials.every(isWhole),
   }
 }
 
-/** Whether nothing was taken away from a key: its head failed. */
-function isWhole({ turns: [head] }: Trial): boolean {
+function triedOf({ awaits, turns }: Trial): number {
+  return awaits === undefined ? turns.filter(({ retry }) => retry?.outcome).length : 1
+}
+
+/** Whether nothing was taken away from a key: its head failed, or cannot be read. */
+function isWhole({ awaits, turns: [head] }: Trial): boolean {
   const outcome = head?.retry?.outcome
-  return outcome === 'failed' || outcome === 'paused'
+  return awaits !== undefined || outcome === 'failed' || outcome === 'paused'
 }
 
 /** Whether all that was tried of a key was handled, and more of it was there. */
@@ -351,8 +383,8 @@ function notNow(error: unknown): never {
   throw error === mustWait ? later : error
 }
 
-/** Undefined if it has to wait: for a schema, or for the registry. */
-async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial | undefined> {
+/** What of a key can be tried: up to what has to wait, for a schema or for the registry. */
+async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial> {
   const turns: Turn[] = []
   for (const record of work.records) {
     let heard: Heard | undefined
@@ -360,6 +392,7 @@ async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial |
       ;[heard] = await decode(options.service, options.codec, [record], () => {})
     } catch (error) {
       if (retryVerdictOf(error) !== 'wait') throw error
+      if (turns.length === 0) return { work, turns, awaits: error }
       break
     }
     // Some version of the service heard it, and owes it: a person has to say what becomes of it.
@@ -373,8 +406,7 @@ async function trialOf(work: ParkedWork, options: RetryOptions): Promise<Trial |
     turns.push(turn)
   }
   // Where nothing is left of a key, it is let go of by being tried.
-  const isEmpty = work.records.length === 0
-  return turns.length > 0 || isEmpty ? { work, turns } : undefined
+  return { work, turns }
 }
 
 function notHeard({ topic, headers }: RawRecord, { name }: Service): TroupeError {

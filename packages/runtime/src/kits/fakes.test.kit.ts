@@ -155,6 +155,10 @@ export function fakeLedger(): FakeLedger {
       await enter('parkedWork')
       return aside.parkedWork(...asked)
     },
+    async putOffKeys(...asked) {
+      await enter('putOffKeys')
+      return aside.putOffKeys(...asked)
+    },
     async parkedTotals(...asked) {
       await enter('parkedTotals')
       return aside.parkedTotals(...asked)

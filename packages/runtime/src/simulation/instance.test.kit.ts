@@ -288,6 +288,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
     outgoing: (ids, after) => call('outgoing', () => ledger.outgoing(ids, after)),
     dueKeys: (...asked) => call('dueKeys', () => ledger.dueKeys(...asked)),
     parkedWork: (...asked) => call('parkedWork', () => ledger.parkedWork(...asked)),
+    putOffKeys: (...asked) => call('putOffKeys', () => ledger.putOffKeys(...asked)),
     parkedTotals: (...asked) => call('parkedTotals', () => ledger.parkedTotals(...asked)),
   }
 }
