@@ -190,6 +190,7 @@ export {
   type DueKey,
   type DueKeys,
   type ParkedNext,
+  type ParkedSum,
   type ParkedTotal,
   type ParkedWork,
   type ParkedWorkLimits,

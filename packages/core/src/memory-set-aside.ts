@@ -14,6 +14,7 @@ import {
   type OperatorAction,
   type OperatorActionFilter,
   type ParkedKeyWrite,
+  type ParkedSum,
   type Parking,
   type ParkingLedger,
   type RecalledKey,
@@ -223,23 +224,11 @@ export function memorySetAside({
       }
     },
     parkedTotals: async (partitions) =>
-      partitions.flatMap((place) => {
-        const here = [...keys.values()].filter((held) => isIn(held, place))
-        if (here.length === 0) return []
-        const sum = (of: (held: Held) => number) => here.reduce((all, held) => all + of(held), 0)
-        return [
-          {
-            topic: place.topic,
-            partition: place.partition,
-            keys: here.length,
-            paused: sum(({ state }) => (state === 'paused' ? 1 : 0)),
-            held: sum(({ state }) => (state === 'held' ? 1 : 0)),
-            events: sum(({ records }) => records.length),
-            bytes: sum(totalBytes),
-            oldestMs: nowMs() - Math.min(...here.map(({ sinceMs }) => sinceMs)),
-          },
-        ]
+      partitions.flatMap(({ topic, partition }) => {
+        const here = [...keys.values()].filter((held) => isIn(held, { topic, partition }))
+        return here.length === 0 ? [] : [{ topic, partition, ...sumOf(here, nowMs()) }]
       }),
+    parkedSum: async () => sumOf([...keys.values()], nowMs()),
     parkedKeys: async (filter, { after, limit }) =>
       pageOf(
         inOrder().filter((held) => held.seq > after && keyFits(held, filter)),
@@ -546,6 +535,18 @@ function isIn(held: TopicPartition, { topic, partition }: TopicPartition): boole
 
 function nameOf({ topic, partition, key }: KeyPlace): string {
   return `${topic}/${partition}/${key}`
+}
+
+function sumOf(all: readonly Held[], nowMs: number): ParkedSum {
+  const sum = (of: (held: Held) => number) => all.reduce((total, held) => total + of(held), 0)
+  return {
+    keys: all.length,
+    paused: sum(({ state }) => (state === 'paused' ? 1 : 0)),
+    held: sum(({ state }) => (state === 'held' ? 1 : 0)),
+    events: sum(({ records }) => records.length),
+    bytes: sum(totalBytes),
+    oldestMs: nowMs - Math.min(nowMs, ...all.map(({ sinceMs }) => sinceMs)),
+  }
 }
 
 function totalBytes({ records }: Pick<Held, 'records'>): number {

@@ -129,7 +129,8 @@ export interface DueKeys {
   readonly nextMs: number | undefined
 }
 
-export interface ParkedTotal extends TopicPartition {
+/** How much is parked. */
+export interface ParkedSum {
   readonly keys: number
   /** Of the keys, those that wait for calls. */
   readonly paused: number
@@ -140,6 +141,9 @@ export interface ParkedTotal extends TopicPartition {
   /** How long the oldest of the keys has been parked. */
   readonly oldestMs: number
 }
+
+/** How much is parked in one partition. */
+export interface ParkedTotal extends ParkedSum, TopicPartition {}
 
 /** How much of one key, and of all keys, is handed out at a time. */
 export interface ParkedWorkLimits {
@@ -171,6 +175,8 @@ export interface ParkingLedger {
   putOffKeys(keys: readonly RecalledKey[], delayMs: number): Promise<void>
   /** Of these partitions, those in which something is parked. */
   parkedTotals(partitions: readonly TopicPartition[]): Promise<readonly ParkedTotal[]>
+  /** How much is parked in all partitions together, whoever owns them, and if nobody does; `oldestMs` is 0 for none. */
+  parkedSum(): Promise<ParkedSum>
 }
 
 /** Who does something to what is set aside, and why: it is kept. */

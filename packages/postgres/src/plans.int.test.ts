@@ -305,6 +305,8 @@ const others: readonly string[] = [
   'list-operator-actions',
   'list-parked-keys',
   'parked-totals',
+  // Reads all that is parked, once in ten seconds.
+  'parked-sum',
   'read-dead-letter',
   'count-deadlines',
   'keep-schemas',

@@ -10,7 +10,7 @@ import { listDeadLetterGroupsBy, listDeadLettersBy, readDeadLetter } from './lis
 import { listOperatorActions } from './list-operator-actions.ts'
 import { listParkedKeys } from './list-parked-keys.ts'
 import { listParkedRecords } from './list-parked-records.ts'
-import { parkedTotals } from './parked-totals.ts'
+import { parkedSum, parkedTotals } from './parked-totals.ts'
 import { parkedWork } from './parked-work.ts'
 import { putOffKeys } from './put-off-keys.ts'
 import { redrive } from './redrive.ts'
@@ -44,6 +44,11 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
     },
     parkedTotals: async (partitions) =>
       partitions.length === 0 ? [] : await rowsOf(parkedTotals, partitions),
+    async parkedSum() {
+      const [sum] = await rowsOf(parkedSum, undefined)
+      if (!sum) throw new Error('A sum is one row.')
+      return sum
+    },
     parkedKeys: async (filter, page) => pageOf(await rowsOf(listParkedKeys, { filter, page }), page),
     parkedRecords: async (key, page) => pageOf(await rowsOf(listParkedRecords, { key, page }), page),
     async retryParked(keys, action) {

@@ -303,9 +303,11 @@ export const parkingCases: readonly LedgerCase[] = [
     },
   },
   {
-    title: 'says how much is parked in each partition',
+    title: 'says how much is parked in each partition, and in all of them, whoever has them',
     async holds(open) {
       const ledger = await migrated(open)
+      const none = { keys: 0, paused: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 }
+      assert.deepEqual(await ledger.parkedSum(), none)
       const owner = await ownerOf(ledger)
       const held = {
         ...park('order-2', []),
@@ -319,6 +321,12 @@ export const parkingCases: readonly LedgerCase[] = [
       const { oldestMs, ...counts } = total ?? assert.fail('nothing is parked')
       assert.deepEqual(counts, { ...partition, keys: 2, paused: 0, held: 1, events: 2, bytes: 16 })
       assert.ok(oldestMs >= 0 && oldestMs < 3_600_000)
+      const elsewhere = await ledger.claim({ ...partition, partition: 4 })
+      const there = { ...park('order-3', [7]), partition: 4 }
+      await ledger.settle(settlement({ position: moveOf(elsewhere, 1n), parking: parking([there]) }))
+      const { oldestMs: ofAllMs, ...sum } = await ledger.parkedSum()
+      assert.deepEqual(sum, { keys: 3, paused: 0, held: 1, events: 3, bytes: 24 })
+      assert.ok(ofAllMs >= oldestMs && ofAllMs < 3_600_000)
     },
   },
   {

@@ -13,7 +13,7 @@ import {
   type KeyPlace,
   type Ledger,
   type Log,
-  type ParkedTotal,
+  type ParkedSum,
   type Parking,
   type TopicPartition,
 } from '@troupe/core'
@@ -26,7 +26,7 @@ export interface ParkedLimits {
   readonly bytesMax: number
 }
 
-export type ParkedState = Omit<ParkedTotal, keyof TopicPartition> & {
+export type ParkedState = ParkedSum & {
   /** Whether the partition takes nothing new because too much is parked. */
   readonly isFull: boolean
 }
@@ -54,7 +54,7 @@ export function createParked(
   place: TopicPartition,
   { ledger, limits, log }: { readonly ledger: Ledger; readonly limits: ParkedLimits; readonly log: Log },
 ): Parked {
-  let totals: Omit<ParkedTotal, keyof TopicPartition> = nothing
+  let totals: ParkedSum = nothing
   let countedAtMs = performance.now()
   let isAnyParked = false
   let isFull = false

@@ -11,6 +11,7 @@ import {
   reaction,
   service,
 } from '@troupe/core'
+import { queryAt } from '@troupe/embedded'
 import { postgresLedger } from '@troupe/postgres'
 import { startTestStack, type TestStack } from '../kits/ecosystem.test.kit.ts'
 import type { Settings } from '../settings/environment.ts'
@@ -110,7 +111,11 @@ async function company(name: string, behaviour: Behaviour) {
   const own = ecosystem(name, behaviour)
   const settings = {
     till: await stack.settings(`${name}-till`, { topicPartitions: 1 }),
-    bank: await stack.settings(`${name}-bank`, { topicPartitions: 1, retry: {} }),
+    bank: await stack.settings(`${name}-bank`, {
+      topicPartitions: 1,
+      retry: {},
+      http: { host: '127.0.0.1', port: 0 },
+    }),
   }
   const [till, bank] = await Promise.all([started(own.till, settings.till), started(own.bank, settings.bank)])
   const dead = await tape(settings.bank, own.bank.deadLetterTopic, closing)
@@ -138,8 +143,15 @@ describe('a parked key', () => {
     expect((await bank.read(account('odd'))).booked).toEqual([])
     await bank.stop()
 
+    // What is parked where nobody is: a topic that has fewer partitions now, or an owner that is away.
+    const orphan = `(topic, partition, key, state, version, events, bytes, attempts)
+      VALUES ('${own.PaidIn.topic}', 9, 'orphan', 'held', 1, 2, 2, 1)`
+    await queryAt(settings.bank.databaseUrl, `INSERT INTO troupe.parked_key ${orphan}`)
     const next = await started(own.bank, settings.bank)
     await until(() => next.status().parked.events === 3)
+    const metrics = async () => (await fetch(`${next.httpUrl}/metrics`)).text()
+    await until(async () => (await metrics()).includes('troupe_parked_events 5'))
+    expect(await metrics()).toContain('troupe_parked_keys{state="held"} 1')
     await pay('odd', 4)
     isMended = true
     await until(async () => (await next.read(account('odd'))).booked.length === 4)

@@ -159,6 +159,10 @@ export function fakeLedger(): FakeLedger {
       await enter('putOffKeys')
       return aside.putOffKeys(...asked)
     },
+    async parkedSum() {
+      await enter('parkedSum')
+      return aside.parkedSum()
+    },
     async parkedTotals(...asked) {
       await enter('parkedTotals')
       return aside.parkedTotals(...asked)

@@ -18,26 +18,32 @@ function open() {
     { keys: 4, paused: 1, held: 1, events: 5, bytes: 50, oldestMs: 4_000, isFull: false },
     { keys: 1, paused: 0, held: 0, events: 2, bytes: 20, oldestMs: 9_000, isFull: true },
   ]
+  const clock = { nowMs: 1_000 }
   const partitions = new Map(states.map((state, at) => [`p${at}`, { open: { parked: { state } } }]))
-  const aside = measureAside({ service: bank, partitions }, metricNames)
+  const aside = measureAside({ service: bank, partitions, now: () => clock.nowMs }, metricNames)
   const registry = new Registry()
   for (const metric of aside.measured) registry.registerMetric<string>(metric)
   const lines = async (start: string) =>
     (await registry.metrics()).split('\n').filter((line) => line.startsWith(start))
-  return { aside, lines }
+  return { aside, lines, clock }
 }
 
 describe('the metrics of what is set aside', () => {
-  it('say how much is parked in the partitions of this process, and since when', async () => {
-    const { lines } = open()
+  it('say how much is parked in all partitions, also in those that nobody has, and since when', async () => {
+    const { aside, lines, clock } = open()
+    aside.parkedSum({ keys: 9, paused: 2, held: 3, events: 70, bytes: 700, oldestMs: 20_000 })
+    clock.nowMs += 4_000
     expect(await lines('troupe_parked_keys')).toEqual([
-      'troupe_parked_keys{state="waiting"} 3',
-      'troupe_parked_keys{state="paused"} 1',
-      'troupe_parked_keys{state="held"} 1',
+      'troupe_parked_keys{state="waiting"} 4',
+      'troupe_parked_keys{state="paused"} 2',
+      'troupe_parked_keys{state="held"} 3',
     ])
-    expect(await lines('troupe_parked_events')).toEqual(['troupe_parked_events 7'])
-    expect(await lines('troupe_parked_oldest_seconds')).toEqual(['troupe_parked_oldest_seconds 9'])
+    expect(await lines('troupe_parked_events')).toEqual(['troupe_parked_events 70'])
+    expect(await lines('troupe_parked_oldest_seconds')).toEqual(['troupe_parked_oldest_seconds 24'])
     expect(await lines('troupe_partitions_held_by_parked')).toEqual(['troupe_partitions_held_by_parked 1'])
+    aside.parkedSum({ keys: 0, paused: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 })
+    clock.nowMs += 4_000
+    expect(await lines('troupe_parked_oldest_seconds')).toEqual(['troupe_parked_oldest_seconds 0'])
   })
 
   it('count what fails, what is tried again and what is given up, from nothing on', async () => {

@@ -1,4 +1,4 @@
-import type { Parking } from '@troupe/core'
+import type { ParkedSum, Parking } from '@troupe/core'
 import { Counter, Gauge } from 'prom-client'
 import type { MetricsOptions } from './metrics.ts'
 import type { RetryOutcome } from '../aside/set-aside.ts'
@@ -16,9 +16,9 @@ type MetricName =
 const unreadable = 'unreadable'
 const outcomes: readonly RetryOutcome[] = ['handled', 'failed', 'paused', 'dead-lettered']
 
-/** What is parked now, and how often something was parked, tried again, or given up. */
+/** What is parked now, as the ledger counts it, and how often something was parked, tried again, or given up. */
 export function measureAside(
-  { service, partitions }: Pick<MetricsOptions, 'service' | 'partitions'>,
+  { service, partitions, now }: Pick<MetricsOptions, 'service' | 'partitions' | 'now'>,
   metricNames: Readonly<Record<MetricName, string>>,
 ) {
   const parked = new Counter({
@@ -47,43 +47,34 @@ export function measureAside(
   }
   deadLetters.inc({ reaction: unreadable }, 0)
 
-  const states = () => [...partitions.values()].map(({ open }) => open.parked.state)
-  const sum = (of: (state: ReturnType<typeof states>[number]) => number) =>
-    states().reduce((all, state) => all + of(state), 0)
+  let sum: ParkedSum = { keys: 0, paused: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 }
+  let countedAtMs = now()
   const keys = new Gauge({
     name: metricNames.parkedKeys,
-    help: 'Parked keys of the partitions that this process holds: waiting ones are tried again, paused ones once calls are made again, held ones wait for a person',
+    help: 'Parked keys of the service, in all partitions: waiting ones are tried again, paused ones once calls are made again, held ones wait for a person. Every process says the same',
     labelNames: ['state'],
     registers: [],
     collect() {
-      this.set(
-        { state: 'waiting' },
-        sum((one) => one.keys - one.paused - one.held),
-      )
-      this.set(
-        { state: 'paused' },
-        sum(({ paused }) => paused),
-      )
-      this.set(
-        { state: 'held' },
-        sum(({ held }) => held),
-      )
+      this.set({ state: 'waiting' }, sum.keys - sum.paused - sum.held)
+      this.set({ state: 'paused' }, sum.paused)
+      this.set({ state: 'held' }, sum.held)
     },
   })
   const events = new Gauge({
     name: metricNames.parkedEvents,
-    help: 'Events that are parked in them: those that failed, and those behind them of their keys',
+    help: 'Events that are parked in them: those that failed, and those behind them of their keys. Every process says the same',
     registers: [],
     collect() {
-      this.set(sum(({ events }) => events))
+      this.set(sum.events)
     },
   })
   const oldest = new Gauge({
     name: metricNames.oldestParkedSeconds,
-    help: 'How long the oldest of these keys has been parked; 0 if there is none',
+    help: 'How long the oldest of these keys has been parked; 0 if there is none. Every process says the same',
     registers: [],
     collect() {
-      this.set(Math.max(0, ...states().map(({ oldestMs }) => oldestMs)) / 1_000)
+      // Goes on while nobody can count: the database may be away.
+      this.set(sum.keys === 0 ? 0 : (sum.oldestMs + now() - countedAtMs) / 1_000)
     },
   })
   const full = new Gauge({
@@ -91,13 +82,17 @@ export function measureAside(
     help: 'Partitions of this process that take nothing new because too much is parked in them',
     registers: [],
     collect() {
-      this.set(sum(({ isFull }) => (isFull ? 1 : 0)))
+      this.set([...partitions.values()].filter(({ open }) => open.parked.state.isFull).length)
     },
   })
 
   return {
     measured: [parked, retries, deadLetters, keys, events, oldest, full],
     retries,
+    parkedSum(counted: ParkedSum): void {
+      sum = counted
+      countedAtMs = now()
+    },
     settled({ keys, deadLetters: letters }: Parking): void {
       for (const one of keys)
         if (one.form === 'park' && one.next.state !== 'paused')

@@ -7,6 +7,7 @@ import type {
   Forgettable,
   InboxEntry,
   OutgoingRecord,
+  ParkedSum,
   Parking,
   PendingDeadlines,
   Service,
@@ -75,6 +76,8 @@ export interface Meter {
   deadlineFired(lateSeconds: number): void
   /** Told how many deadlines the ledger holds, and for how long the oldest of them has been due. */
   deadlinesPending(pending: PendingDeadlines): void
+  /** Told how much the ledger holds that is parked, in all partitions. */
+  parkedSum(sum: ParkedSum): void
   /** Told how many rows the ledger has forgotten. */
   forgot(what: Forgettable, count: number): void
   /** Told how long one stage of a batch took. */
@@ -196,6 +199,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         deadlines.pending.set(count)
         deadlines.overdueSeconds.set(overdueMs / 1_000)
       },
+      parkedSum: aside.parkedSum,
       forgot: (what, count) => forgotten.inc({ table: what }, count),
       tookSeconds: (seconds) => batchSeconds.observe(seconds),
       stageTook: (stage, seconds) => stageSeconds.observe({ stage }, seconds),

@@ -50,6 +50,7 @@ import { claimPartition, type OpenPartition } from '../batch/partition.ts'
 import { sayPassedOver } from '../batch/passed-over.ts'
 import { probesOf } from '../observe/probes.ts'
 import { createPulse } from './pulse.ts'
+import { createCountLoop } from '../aside/count-loop.ts'
 import { createRecountLoop } from '../aside/recount-loop.ts'
 import { createRetention } from '../loops/retention.ts'
 import { createRetryLoop } from '../aside/retry-loop.ts'
@@ -154,6 +155,12 @@ export function createParts(service: Service, settings: Settings, { log, signal,
       log,
     }),
     recounts: createRecountLoop({ partitions, everyMs: 5 * retryEveryMsOf(settings), log }),
+    counts: createCountLoop({
+      ledger: rooms.ledger,
+      everyMs: 10 * retryEveryMsOf(settings),
+      onCounted: (sum) => meter().parkedSum(sum),
+      log,
+    }),
   }
 }
 

@@ -74,8 +74,9 @@ export function createService(service: Service, settings: Settings, options: Ser
     },
     async letGo(was) {
       stopping.abort()
-      const { pulse, lookout, backPressure, retention, retries, recounts } = parts
-      for (const watch of [pulse, lookout, backPressure, retention, retries, recounts]) void watch.stop()
+      const { pulse, lookout, backPressure, retention, retries, recounts, counts } = parts
+      for (const watch of [pulse, lookout, backPressure, retention, retries, recounts, counts])
+        void watch.stop()
       const canForget = was === 'running' || was === 'joining'
       const forget = canForget ? (timeoutMs: number) => forgetPublished(parts.settling, timeoutMs) : undefined
       const { sweeper } = parts.settling

@@ -46,6 +46,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
     firing,
     retries,
     recounts,
+    counts,
     dependencies,
     now,
   } = parts
@@ -77,6 +78,7 @@ export async function startParts(parts: ServiceParts, options: StartOptions): Pr
     firing.start()
     retries.start()
     recounts.start()
+    counts.start()
     if (receiver) await need('kafka', 'join the consumer group', () => receiver.start())
   } finally {
     patience.unlink()

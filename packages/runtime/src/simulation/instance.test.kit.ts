@@ -289,6 +289,7 @@ function ledgerSeenBy(instance: Instance, ledger: Ledger, isRace: () => boolean)
     dueKeys: (...asked) => call('dueKeys', () => ledger.dueKeys(...asked)),
     parkedWork: (...asked) => call('parkedWork', () => ledger.parkedWork(...asked)),
     putOffKeys: (...asked) => call('putOffKeys', () => ledger.putOffKeys(...asked)),
+    parkedSum: () => call('parkedSum', () => ledger.parkedSum()),
     parkedTotals: (...asked) => call('parkedTotals', () => ledger.parkedTotals(...asked)),
   }
 }
