@@ -15,7 +15,8 @@ import {
   StockCounted,
   stockAtFirst,
 } from './fixtures.test.kit.ts'
-import { memoryLedger, type MemoryLedger } from './memory-ledger.test.kit.ts'
+import { effectsOf } from './memory/effects.test.kit.ts'
+import { memoryLedger, type MemoryLedger } from './memory/memory-ledger.ts'
 import { withoutRunning } from './react.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 
@@ -82,7 +83,7 @@ function decide(work: readonly Delivery[], ledger: MemoryLedger): WorkingSet {
 }
 
 function oneAtATime(deliveries: readonly Delivery[]): MemoryLedger {
-  const ledger = memoryLedger()
+  const ledger = memoryLedger({ nowMs: () => 0 })
   for (const one of deliveries) ledger.settle(decide([one], ledger).writes())
   return ledger
 }
@@ -101,7 +102,7 @@ function isSameEvent(one: Event, other: Event | undefined): boolean {
 
 /** Whether a step is done or undone makes no difference to an event that comes after either. */
 function unrunAlike(ledger: MemoryLedger): object {
-  const { inbox, ...effects } = ledger.effects()
+  const { inbox, ...effects } = effectsOf(ledger)
   return {
     ...effects,
     inbox: inbox.map((entry) =>
@@ -118,21 +119,21 @@ describe('a sequence of events', () => {
         fc.array(batch, { minLength: 1, maxLength: 12 }),
         (happenings, batches) => {
           const deliveries = happenings.map(deliveryOf)
-          const ledger = memoryLedger()
+          const ledger = memoryLedger({ nowMs: () => 0 })
           for (let start = 0, turn = 0; start < deliveries.length; turn++) {
             const { size, crashes, comesAgain } = batches[turn % batches.length] as Batch
             const work = deliveries.slice(start, start + size)
             for (let crash = 0; crash < crashes; crash++) decide(work, ledger)
             ledger.settle(decide(work, ledger).writes())
             if (comesAgain) {
-              const before = JSON.stringify(ledger.effects())
+              const before = JSON.stringify(effectsOf(ledger))
               ledger.settle(decide(work, ledger).writes())
-              expect(JSON.stringify(ledger.effects())).toBe(before)
+              expect(JSON.stringify(effectsOf(ledger))).toBe(before)
             }
             start += size
           }
-          const effects = ledger.effects()
-          expect(effects).toEqual(oneAtATime(deliveries).effects())
+          const effects = effectsOf(ledger)
+          expect(effects).toEqual(effectsOf(oneAtATime(deliveries)))
           expect(new Set(effects.outbox.map(({ id }) => id)).size).toBe(effects.outbox.length)
         },
       ),
@@ -148,7 +149,7 @@ describe('a sequence of events', () => {
         }),
         (all) => {
           const rounds = all.map((round) => round.map((work) => work.map(deliveryOf).filter(writesItsStep)))
-          const ledger = memoryLedger()
+          const ledger = memoryLedger({ nowMs: () => 0 })
           const settled: Delivery[] = []
           for (const round of rounds) {
             const decisions = round.map((work) => ({ work, set: decide(work, ledger) }))
@@ -172,9 +173,9 @@ describe('a sequence of events', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40, size: 'max' }), (all) => {
         const deliveries = all.map(deliveryOf).filter(({ event }) => event.type !== 'StockCounted')
-        const ledger = memoryLedger()
+        const ledger = memoryLedger({ nowMs: () => 0 })
         ledger.settle(decide(deliveries, ledger).writes())
-        const { outbox, steps, documents } = ledger.effects()
+        const { outbox, steps, documents } = effectsOf(ledger)
         const said = (type: string, saga: string) =>
           outbox.filter(({ headers, key }) => headers['ce_type'] === type && key === saga).length
         for (const saga of ['o1', 'o2', 'o3', 'o4']) {
@@ -204,7 +205,7 @@ describe('a sequence of events', () => {
       seed: 1,
     })) {
       const deliveries = happenings.map(deliveryOf)
-      const ledger = memoryLedger()
+      const ledger = memoryLedger({ nowMs: () => 0 })
       const set = workingSet(ledger.recall(recallFor(deliveries, ids).request))
       for (const one of deliveries) {
         const verdict = admit(one, set)

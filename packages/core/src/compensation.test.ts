@@ -12,7 +12,8 @@ import {
   ShippingFailed,
   stockAtFirst,
 } from './fixtures.test.kit.ts'
-import { memoryLedger, type MemoryLedger } from './memory-ledger.test.kit.ts'
+import { effectsOf } from './memory/effects.test.kit.ts'
+import { memoryLedger, type MemoryLedger } from './memory/memory-ledger.ts'
 import type { Event } from './event-type.ts'
 import { reaction, undo } from './reaction.ts'
 import { service, type Service } from './service.ts'
@@ -30,15 +31,15 @@ function decide(work: readonly Delivery[], ledger: MemoryLedger): WorkingSet {
 
 /** What comes of events that are handled one after the other, each in a batch of its own. */
 function after(...work: readonly Delivery[]) {
-  const ledger = memoryLedger()
+  const ledger = memoryLedger({ nowMs: () => 0 })
   for (const one of work) ledger.settle(decide([one], ledger).writes())
   return found(ledger)
 }
 
 function found(ledger: MemoryLedger) {
-  const { outbox, inbox, steps } = ledger.effects()
+  const { outbox, inbox, steps } = effectsOf(ledger)
   const [step] = Object.values(steps as Record<string, { readonly state: string }>)
-  const { state } = ledger.documents.get('stock/book') ?? { state: { held: 0, free: stockAtFirst } }
+  const { state } = ledger.tables.documents.get('stock/book') ?? { state: { held: 0, free: stockAtFirst } }
   const { held, free } = state as { readonly held: number; readonly free: number }
   return {
     says: outbox.map(({ headers }) => String(headers['ce_type'])),
@@ -86,7 +87,7 @@ describe('an undo', () => {
   ])(
     'that is decided while its step is, in another instance, ends one way where %s',
     (_who, faster, slower, says, step) => {
-      const ledger = memoryLedger()
+      const ledger = memoryLedger({ nowMs: () => 0 })
       const [first, second] = [decide([faster()], ledger), decide([slower()], ledger)]
       ledger.settle(first.writes())
       const conflict = thrownBy(() => ledger.settle(second.writes()))
@@ -147,7 +148,7 @@ function company(done: number): readonly Service[] {
 
 /** Runs a saga to its end, with a ledger for each service, and tells what was booked and cancelled, in order. */
 function run(services: readonly Service[]): readonly string[] {
-  const ledgers = new Map(services.map((one) => [one, memoryLedger()]))
+  const ledgers = new Map(services.map((one) => [one, memoryLedger({ nowMs: () => 0 })]))
   const story: string[] = []
   const queue: Pick<Event, 'id' | 'type' | 'data'>[] = [
     { id: 'start', type: 'Started', data: { orderId: 'o1' } },

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { isTroupeError, type Ledger, type Settlement, type StepState } from '@troupe/core'
+import { memoryLedger } from '@troupe/core/memory-ledger'
 import * as fc from 'fast-check'
 import { plain, record, unpublishedIn } from './contract/case-building.ts'
-import { ledgerContract } from './contract/ledger-contract.ts'
-import { modelLedger } from './model-ledger.test.kit.ts'
 import { startStores, type Stores } from './stores.test.kit.ts'
 
 let stores: Stores
@@ -11,9 +10,6 @@ beforeAll(async () => {
   stores = await startStores()
 })
 afterAll(() => stores.stop())
-
-// The model is held to the same contract, or comparing with it would prove nothing.
-ledgerContract('the model', async () => modelLedger(), { describe, it })
 
 const few = (prefix: string) => fc.nat({ max: 5 }).map((index) => `${prefix}${index}`)
 const bytes = fc.uint8Array({ maxLength: 20 })
@@ -111,7 +107,10 @@ describe('any series of claims and settlements', () => {
     const property = fc.asyncProperty(
       fc.array(actions, { minLength: 5, maxLength: 40, size: 'max' }),
       async (series) => {
-        const [model, ledger] = [modelLedger()(), stores.make().open({ connectionsMax: 1 })]
+        const [model, ledger] = [
+          memoryLedger({ nowMs: Date.now }).open(),
+          stores.make().open({ connectionsMax: 1 }),
+        ]
         try {
           await ledger.migrate()
           // One partition stays without an owner, unless the series claims it.

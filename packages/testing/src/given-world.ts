@@ -6,6 +6,9 @@
 // 2. Everything is decided by the same functions of core that a running service uses.
 // 3. What a reaction gets is frozen (documents by core, events here) and what it gives is copied: a
 //    reaction that mutates is found out, and what a test expects is not what a reaction holds.
+//
+// No ledger stands behind it, not even the one in memory: in a story there are no partitions, nothing is published
+// and nobody is faster, and the whole of what is remembered is what the next event is decided on.
 
 import { createHash } from 'node:crypto'
 import { serialize } from 'node:v8'

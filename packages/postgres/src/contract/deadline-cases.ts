@@ -159,4 +159,18 @@ export const deadlineCases: readonly LedgerCase[] = [
       assert.equal((await unpublishedIn(ledger(0), commandLane)).length, all.length)
     },
   },
+  {
+    title: 'fires one whose record is in the outbox already, and leaves that as it is',
+    async holds(open) {
+      const ledger = await migrated(open)
+      await ledger.settle(settlement({ outbox: [record('timed', { key: 'first' })] }))
+      await set(ledger, deadline('timed', now, { id: 'timed', key: 'second' }))
+      assert.deepEqual(await firedOf(ledger), ['timed'])
+      assert.deepEqual(
+        (await outgoingOf(ledger, ['timed'])).map(({ key }) => key),
+        ['first'],
+      )
+      assert.equal((await ledger.pendingDeadlines()).count, 0)
+    },
+  },
 ]

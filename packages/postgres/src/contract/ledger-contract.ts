@@ -1,4 +1,5 @@
 import type { Ledger } from '@troupe/core'
+import { contradictionCases } from './contradiction-cases.ts'
 import { deadlineCases } from './deadline-cases.ts'
 import { deskCases } from './desk-cases.ts'
 import { documentCases } from './document-cases.ts'
@@ -45,6 +46,7 @@ export function ledgerContract(
 export const ledgerCases: readonly LedgerCase[] = [
   ...positionCases,
   ...settleCases,
+  ...contradictionCases,
   ...documentCases,
   ...recallCases,
   ...outboxCases,

@@ -159,4 +159,13 @@ export const outboxCases: readonly LedgerCase[] = [
       assert.deepEqual(await outgoingOf(ledger, []), [])
     },
   },
+  {
+    title: 'tells what is not published for a while, in any lane, from what is',
+    async holds(open) {
+      const ledger = await migrated(open)
+      await ledger.settle(settlement({ outbox: [record('1'), record('2', { lane: 'gone' })] }))
+      assert.deepEqual((await ledger.unpublished({ olderThanMs: 3_600_000 })).found, [])
+      assert.deepEqual((await ledger.unpublished({ olderThanMs: 0 })).found, ['1', '2'])
+    },
+  },
 ]

@@ -9,9 +9,8 @@ import {
   service,
   TroupeError,
 } from '@troupe/core'
-import { memorySetAside } from '@troupe/core/memory-set-aside'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { keepingLog } from '../kits/fakes.test.kit.ts'
+import { type FakeLedger, fakeLedger, keepingLog } from '../kits/fakes.test.kit.ts'
 import type { HttpServer } from '../http/http-server.ts'
 import { serveAdmin } from './admin-server.ts'
 
@@ -52,15 +51,16 @@ const place = { topic: 'till.events', partition: 0 }
 
 /** What any bytes say, where that is no JSON. */
 let reading: Paid | undefined
-let desk: ReturnType<typeof memorySetAside>
+let ledger: FakeLedger
 let server: HttpServer
 let timesDue = 0
 beforeEach(async () => {
   reading = undefined
   timesDue = 0
-  desk = memorySetAside({ nowMs: () => 60_000, inbox: { forgetDeadLetter() {}, addDeadLetter() {} } })
+  ledger = fakeLedger()
+  ledger.settings.nowMs = () => 60_000
   server = await serveAdmin(
-    { service: bank, codec, ledger: desk, log: keepingLog(), onDue: () => void (timesDue += 1) },
+    { service: bank, codec, ledger, log: keepingLog(), onDue: () => void (timesDue += 1) },
     { host: '127.0.0.1', port: 0, token },
   )
 })
@@ -211,7 +211,7 @@ describe('the admin API', () => {
     const { event: _, ...unread } = asideOf(1, 'b', 'garbage')
     const failure = failureOf(new Error('its schema is gone'), undefined)
     const letter = { id: idOf(1), key: 'b', failure, attempts: 1, firstFailedAtMs: 1 }
-    desk.write({ keys: [], deadLetters: [{ ...letter, ...unread, event: undefined }] })
+    ledger.remember({ parking: { keys: [], deadLetters: [{ ...letter, ...unread, event: undefined }] } })
     const path = `/dead-letters/${encodeURIComponent(idOf(1))}`
     for (const verb of ['check', 'redrive']) {
       const by = verb === 'redrive' ? action : {}
@@ -258,22 +258,24 @@ describe('the admin API', () => {
     expect((await post('/dead-letters/discard', { ids: [idOf(1)], ...action })).body).toEqual({
       discarded: [idOf(1)],
     })
-    desk.write({
-      keys: [
-        {
-          ...place,
-          key: 'b',
-          form: 'park',
-          records: [asideOf(2, 'b'), asideOf(3, 'b')],
-          next: {
-            state: 'waiting',
-            delayMs: 60_000,
-            attempts: 1,
-            failure: failureOf(new Error('away'), 'book'),
+    ledger.remember({
+      parking: {
+        keys: [
+          {
+            ...place,
+            key: 'b',
+            form: 'park',
+            records: [asideOf(2, 'b'), asideOf(3, 'b')],
+            next: {
+              state: 'waiting',
+              delayMs: 60_000,
+              attempts: 1,
+              failure: failureOf(new Error('away'), 'book'),
+            },
           },
-        },
-      ],
-      deadLetters: [],
+        ],
+        deadLetters: [],
+      },
     })
     const keys = [{ ...place, key: 'b' }]
     expect(await get('/parked-keys')).toMatchObject({
@@ -289,8 +291,8 @@ describe('the admin API', () => {
   it('asks again for whoever meets somebody who is busy with the same keys, and says so where that lasts', async () => {
     bury(1, 'a')
     let conflicts = 3
-    const { redrive } = desk
-    desk.redrive = async (letters, by) => {
+    const { redrive } = ledger
+    ledger.redrive = async (letters, by) => {
       if (conflicts-- > 0) throw new TroupeError('TROUPE_CONFLICT', 'deadlock detected')
       return redrive(letters, by)
     }
@@ -311,7 +313,9 @@ describe('the admin API', () => {
       failure: failureOf(new Error('x'), 'book'),
     } as const
     const records = Array.from({ length: 25 }, (_, offset) => asideOf(offset, 'a'))
-    desk.write({ keys: [{ ...place, key: 'a', form: 'park', next, records }], deadLetters: [] })
+    ledger.remember({
+      parking: { keys: [{ ...place, key: 'a', form: 'park', next, records }], deadLetters: [] },
+    })
     const path = '/parked-keys/records?topic=till.events&partition=0&key=a&limit=1000'
     const first = await get<{ items: readonly unknown[]; next: string }>(path)
     expect([first.items.length, first.next]).toEqual([20, '19'])
@@ -327,7 +331,7 @@ describe('the admin API', () => {
     const receipt = { base64: 'AQI=' }
     const mended = await post(`${path}/redrive`, { data: { account: 'a', cents: 1, receipt }, ...action })
     expect(mended).toEqual({ status: 200, body: { redriven: [idOf(1)] } })
-    const { found } = await desk.parkedRecords({ ...place, key: 'a' }, { after: -1n, limit: 1 })
+    const { found } = await ledger.parkedRecords({ ...place, key: 'a' }, { after: -1n, limit: 1 })
     expect(JSON.parse(new TextDecoder().decode(found[0]?.record.value ?? undefined))).toMatchObject({
       receipt: { data: [1, 2] },
     })
@@ -342,9 +346,11 @@ describe('the admin API', () => {
     const failure = failureOf(new Error('no such account'), 'book')
     const letter = { id: deadLetterIdOf(record), key: '', failure, attempts: 1, firstFailedAtMs: 1 }
     const next = { state: 'waiting', delayMs: 60_000, attempts: 1, failure } as const
-    desk.write({
-      keys: [{ ...longest, key: '', form: 'park', next, records: [{ record, event }] }],
-      deadLetters: [{ ...letter, record, event }],
+    ledger.remember({
+      parking: {
+        keys: [{ ...longest, key: '', form: 'park', next, records: [{ record, event }] }],
+        deadLetters: [{ ...letter, record, event }],
+      },
     })
     expect(
       await idsAt(`/dead-letters?key=&event=${event.id}&saga=${encodeURIComponent(event.saga)}`),
@@ -364,9 +370,11 @@ describe('the admin API', () => {
     }
     const failure = failureOf(new Error('no such account'), 'book')
     const both = [0, 1].map((life) => ({ id: deadLetterIdOf(of(life).record), ...of(life) }))
-    desk.write({
-      keys: [],
-      deadLetters: both.map((one) => ({ ...one, key: 'a', failure, attempts: 6, firstFailedAtMs: 1 })),
+    ledger.remember({
+      parking: {
+        keys: [],
+        deadLetters: both.map((one) => ({ ...one, key: 'a', failure, attempts: 6, firstFailedAtMs: 1 })),
+      },
     })
     const ids = both.map(({ id }) => id)
     expect(await idsAt('/dead-letters')).toEqual(ids)
@@ -484,7 +492,9 @@ function asideOf(offset: number, key: string, value?: string, type = 'Paid') {
 function bury(offset: number, key: string, value?: string, type?: string): void {
   const failure = failureOf(new Error('no such account'), 'book')
   const letter = { id: idOf(offset), key, failure, attempts: 6, firstFailedAtMs: 1_000 + offset }
-  desk.write({ keys: [], deadLetters: [{ ...letter, ...asideOf(offset, key, value, type) }] })
+  ledger.remember({
+    parking: { keys: [], deadLetters: [{ ...letter, ...asideOf(offset, key, value, type) }] },
+  })
 }
 
 async function ask(path: string, init: RequestInit = {}): Promise<{ status: number; body: unknown }> {

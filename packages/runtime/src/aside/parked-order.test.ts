@@ -32,7 +32,7 @@ it('failure 25: each key keeps its order whatever fails, is parked and tried aga
     async (events, happenings, batchEventsMax) => {
       const bench = benchFor({ batchEventsMax, policyOf: () => policy })
       let nowMs = 1_000
-      bench.ledger.clock.nowMs = () => nowMs
+      bench.ledger.settings.nowMs = () => nowMs
       const stumblesUntil = new Map<number, number>()
       const isRefused = (cents: number) => events[cents]?.fate === 'is refused'
       tricks.set('throws', () => {
@@ -97,7 +97,7 @@ it('failure 25: each key keeps its order whatever fails, is parked and tried aga
       const isBooked = ({ fate }: (typeof events)[number]) => fate === 'good' || fate === 'stumbles'
       for (const key of ['a', 'b', 'c']) {
         const due = events.flatMap((one, n) => (one.account === key && isBooked(one) ? [n] : []))
-        const stored = bench.ledger.documentsByName.get(`account/${key}`)?.state
+        const stored = bench.ledger.tables.documents.get(`account/${key}`)?.state
         expect((stored as { booked: number[] } | undefined)?.booked ?? []).toEqual(due)
         const said = bench.relay.sent.filter((one) => one.topic === Booked.topic && one.key === key)
         const saidOnce = new Map(

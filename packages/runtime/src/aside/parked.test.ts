@@ -38,7 +38,7 @@ const withPolicy = (change: Partial<RetryPolicy> = {}) => ({ policyOf: () => ({ 
 async function open(change: Partial<PartitionOptions> = withPolicy()) {
   const bench = benchFor(change)
   let nowMs = 1_000_000
-  bench.ledger.clock.nowMs = () => nowMs
+  bench.ledger.settings.nowMs = () => nowMs
   return {
     bench,
     partition: await claimPartition(place, bench),
@@ -54,9 +54,9 @@ async function retryDue({ ledger }: Bench, partition: OpenPartition): Promise<nu
 }
 
 const bookedIn = ({ ledger }: Bench, key = 'a') =>
-  (ledger.documentsByName.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
+  (ledger.tables.documents.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
 const lettersOf = ({ relay }: Bench) => relay.sent.filter(({ topic }) => topic === bank.deadLetterTopic)
-const outcomesOf = ({ ledger }: Bench) => [...ledger.inbox.values()]
+const outcomesOf = ({ ledger }: Bench) => ledger.outcomes()
 
 /** Throws until it is mended. */
 function broken(name = 'broken') {
@@ -79,7 +79,7 @@ describe('failure 17: an event that fails', () => {
     expect(bench.ledger.parkedNow()).toEqual(['counter.events/0/a'])
     expect(outcomesOf(bench)).toEqual(['applied', 'applied', 'applied'])
     expect(lettersOf(bench)).toEqual([])
-    expect(bench.ledger.positions.get(`${place.topic}/0`)?.next).toBe(6n)
+    expect(bench.ledger.tables.positions.get(`${place.topic}/0`)?.next).toBe(6n)
     expect(partition.parked.state).toMatchObject({ keys: 1, events: 3, held: 0 })
   })
 
@@ -196,7 +196,7 @@ describe('failure 17: an event that fails', () => {
       ...(n % 1_000 === 500 ? { trick: 'broken' } : {}),
     }))
     await partition.take(batchOf(payments(0, all)))
-    expect(bench.ledger.documentsByName.size).toBe(2_997)
+    expect(bench.ledger.tables.documents.size).toBe(2_997)
     expect(bench.ledger.parkedNow()).toHaveLength(3)
   })
 
@@ -355,7 +355,7 @@ describe('what is parked', () => {
       if (method === 'settle' && isRefused) throw new Error('value out of range')
     }
     await retryDue(bench, partition)
-    expect(bench.ledger.documentsByName.size).toBe(6)
+    expect(bench.ledger.tables.documents.size).toBe(6)
     expect(lettersOf(bench).map(({ headers }) => headers[deadLetterHeaders.message])).toEqual([
       'value out of range',
     ])
@@ -464,7 +464,7 @@ describe('what is parked', () => {
     let hasRoom = false
     const room = partition.room(new AbortController().signal).then(() => (hasRoom = true))
     await new Promise((resolve) => setImmediate(resolve))
-    expect(bench.ledger.positions.get(`${place.topic}/0`)?.next).toBe(3n)
+    expect(bench.ledger.tables.positions.get(`${place.topic}/0`)?.next).toBe(3n)
     expect([partition.parked.state.isFull, hasRoom]).toEqual([true, false])
     expect(bench.log.lines.at(-1)).toMatchObject({ level: 'warn', facts: { events: 3, eventsMax: 3 } })
     trick.isMended = true

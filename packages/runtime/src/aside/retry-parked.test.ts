@@ -123,8 +123,8 @@ describe('many keys that are tried again', () => {
   it('let those that are due after them have their turn, however many wait for a schema that is not there', async () => {
     const { bench, partition, state } = await manyParked(inHandMax + count)
     const log = keepingLog()
-    let nowMs = bench.ledger.clock.nowMs()
-    bench.ledger.clock.nowMs = () => nowMs
+    let nowMs = bench.ledger.settings.nowMs()
+    bench.ledger.settings.nowMs = () => nowMs
     const missing = codecWithout((account) => account !== `k${inHandMax + count - 1}`)
     const newer = await claimPartition(place, {
       ...bench,
@@ -136,7 +136,7 @@ describe('many keys that are tried again', () => {
     const loop = createRetryLoop({ ...bench, partitions, random: () => 0, everyMs: 1, restMs: 1 })
     loop.start()
     await until(() => bench.ledger.parkedNow().length < inHandMax + count)
-    expect(bench.ledger.documentsByName.has(`account/k${inHandMax + count - 1}`)).toBe(true)
+    expect(bench.ledger.tables.documents.has(`account/k${inHandMax + count - 1}`)).toBe(true)
 
     // Nobody looks at them again and again, and somebody says so.
     await until(async () => (await bench.ledger.dueKeys([place], 1_000)).keys.length === 0)

@@ -81,8 +81,7 @@ export async function open({ attempts, isHolding }: Policy, isWatchful: boolean)
     isAnswerLost: false,
     isWatchful,
   }
-  bench.ledger.clock.nowMs = () => real.nowMs
-  bench.ledger.nowMs = () => real.nowMs
+  bench.ledger.settings.nowMs = () => real.nowMs
   bench.ledger.afterSettle = () => {
     if (!real.isAnswerLost) return
     real.isAnswerLost = false
@@ -123,9 +122,9 @@ export async function found({ bench: { ledger, relay } }: Real) {
     ),
     books: keys.map(
       (key) =>
-        (ledger.documentsByName.get(`book/${key}`)?.state as { lines: string[] } | undefined)?.lines ?? [],
+        (ledger.tables.documents.get(`book/${key}`)?.state as { lines: string[] } | undefined)?.lines ?? [],
     ),
-    pending: [...ledger.deadlines.values()]
+    pending: [...ledger.tables.deadlines.values()]
       .map(({ record }) => String(record.headers['ce_correlationid']))
       .toSorted(),
   }

@@ -234,7 +234,7 @@ const commands = fc.commands(
           const { ledger, relay } = real.bench
           real.nowMs += waitMs
           const { records } = await ledger.fire()
-          const fired = records.flatMap(({ id }) => ledger.outbox.get(id) ?? []).toSorted(bySaga)
+          const fired = records.flatMap(({ id }) => ledger.tables.outbox.get(id) ?? []).toSorted(bySaga)
           relay.push(fired)
           return fired.map(sagaOf)
         },

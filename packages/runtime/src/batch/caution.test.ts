@@ -54,7 +54,7 @@ function mortals() {
         .filter(({ topic }) => topic === bank.deadLetterTopic)
         .map(({ headers }) => [headers[deadLetterHeaders.offset], headers[deadLetterHeaders.code]]),
     booked: (key: string) =>
-      (ledger.documentsByName.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ??
+      (ledger.tables.documents.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ??
       [],
   }
 }

@@ -40,7 +40,7 @@ async function taken(records: ReturnType<typeof payments>, change: Parameters<ty
   return bench
 }
 
-const outcomesOf = ({ ledger }: Bench) => [...ledger.inbox.values()]
+const outcomesOf = ({ ledger }: Bench) => ledger.outcomes()
 const saidBy = ({ relay }: Bench) =>
   relay.sent.map(({ topic, value }) => [topic, JSON.parse(Buffer.from(value ?? []).toString()) as unknown])
 const paidIn = (offset: number, id?: string) =>
@@ -235,6 +235,6 @@ describe('a database that refuses one account', () => {
     const partition = await claimPartition(place, bench)
     await partition.take(batchOf(payments(0, [{ account: 'good' }, { account: 'bad' }, { account: 'good' }])))
     expect(outcomesOf(bench)).toEqual(['applied', 'dead-lettered', 'applied'])
-    expect(bench.ledger.documentsByName.get(`account/good`)?.state).toMatchObject({ booked: [0, 2] })
+    expect(bench.ledger.tables.documents.get(`account/good`)?.state).toMatchObject({ booked: [0, 2] })
   })
 })

@@ -36,7 +36,7 @@ describe('a command', () => {
     const answers = await Promise.all([pay(5, 'k1'), pay(5, 'k1'), pay(7, 'k2')])
     expect(answers).toEqual([{ cents: 5 }, { cents: 5 }, { cents: 12 }])
     expect(await pay(5, 'k1')).toEqual({ cents: 5 })
-    expect(ledger.documentsByName.get('account/a')?.state).toEqual({ cents: 12, booked: [5, 7] })
+    expect(ledger.tables.documents.get('account/a')?.state).toEqual({ cents: 12, booked: [5, 7] })
   })
 
   it('is refused if its key was used for another input, and not if only the order of fields differs', async () => {
@@ -71,7 +71,7 @@ describe('a command', () => {
     // It may be tried again under the same key: nothing of it is remembered.
     tricks.clear()
     expect(await pay(2, 'k2')).toEqual({ cents: 6 })
-    expect(ledger.documentsByName.get('account/a')?.state).toMatchObject({ booked: [1, 3, 2] })
+    expect(ledger.tables.documents.get('account/a')?.state).toMatchObject({ booked: [1, 3, 2] })
   })
 
   it('that the database refuses does not fail its neighbours', async () => {

@@ -19,7 +19,7 @@ describe('sweeping the outbox', () => {
     const bench = benchFor()
     await settle({ ...nothing, outbox: [record('one')] }, bench)
     expect(await sweepOutbox(bench, 1_000)).toBe(true)
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
   })
 
   it('says that something is left where Kafka acknowledges more while the delete is under way', async () => {
@@ -27,12 +27,12 @@ describe('sweeping the outbox', () => {
     await settle({ ...nothing, outbox: [record('one')] }, bench)
     bench.relay.close()
     // As another partition's write does it.
-    bench.ledger.outbox.set('two', record('two'))
+    bench.ledger.remember({ outbox: [record('two')] })
     bench.relay.push([record('two')])
     bench.ledger.before = () => bench.relay.open()
     expect(await sweepOutbox(bench, 1_000)).toBe(false)
     expect(await sweepOutbox(bench, 1_000)).toBe(true)
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
   })
 
   it('gives up on a database that is away, and is done the next time', async () => {
@@ -44,6 +44,6 @@ describe('sweeping the outbox', () => {
     expect(await forgetPublished(bench, 1)).toBe(false)
     bench.ledger.before = () => {}
     expect(await forgetPublished(bench, 1_000)).toBe(true)
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
   })
 })

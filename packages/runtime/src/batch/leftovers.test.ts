@@ -19,10 +19,12 @@ describe('looking after events that nobody publishes', () => {
     const bench = benchFor()
     const { ledger, relay } = bench
     const unheard = { ...left('of a topic that is heard no more'), lane: 'gone.events/7' }
-    for (const record of [left('first'), unheard, left('stuck'), { ...left('young'), key: 'b' }])
-      ledger.outbox.set(record.id, record)
-    for (const id of ['stuck', unheard.id]) ledger.stale.add(id)
-    ledger.pageMax = 1
+    let nowMs = 0
+    ledger.settings.nowMs = () => nowMs
+    ledger.remember({ outbox: [left('first'), unheard, left('stuck')] })
+    nowMs = 1
+    ledger.remember({ outbox: [{ ...left('young'), key: 'b' }] })
+    ledger.settings.pageMax = 1
     const lookout = createLookout(bench, { everyMs: 1, staleAfterMs: 1 })
     lookout.start()
     await until(() => ledger.calls.filter((call) => call === 'unpublished').length > 3)

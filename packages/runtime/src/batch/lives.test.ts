@@ -23,7 +23,7 @@ async function retryDue({ ledger }: Bench, partition: OpenPartition): Promise<vo
 }
 
 const bookedIn = ({ ledger }: Bench, key = 'a') =>
-  (ledger.documentsByName.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
+  (ledger.tables.documents.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
 const lettersOf = ({ relay }: Bench) => relay.sent.filter(({ topic }) => topic === bank.deadLetterTopic)
 
 /** The same offsets as ever, other events. */
@@ -65,7 +65,7 @@ describe('failure 28: what is parked of a topic that is made again', () => {
     state.isMended = true
     await retryDue(bench, second)
     expect(bookedIn(bench)).toEqual([0])
-    expect(bench.ledger.positions.get(`${place.topic}/0`)).toMatchObject({ next: undefined, life: 1 })
+    expect(bench.ledger.tables.positions.get(`${place.topic}/0`)).toMatchObject({ next: undefined, life: 1 })
     await second.take(batchOf(of(1, [{}])))
     expect(bookedIn(bench)).toEqual([0, 10])
   })
@@ -107,7 +107,7 @@ describe('failure 28: what is parked of a topic that is made again', () => {
     state.isMended = true
     await retryDue(bench, second)
     expect(bookedIn(bench)).toEqual([0, 10])
-    const names = [...bench.ledger.inbox.keys()].map((name) => (JSON.parse(name) as string[])[1])
+    const names = [...bench.ledger.tables.inbox.values()].map(({ id }) => id)
     expect(names).toEqual([`${place.topic}/0/0@5`, `${place.topic}/0/0@6`])
   })
 })

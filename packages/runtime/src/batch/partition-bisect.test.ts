@@ -55,7 +55,7 @@ describe('failure 25: events of a batch that fail', () => {
           const good = events.flatMap(({ account, fate }, n) =>
             account === key && fate === 'good' ? [n] : [],
           )
-          const stored = bench.ledger.documentsByName.get(`account/${key}`)?.state
+          const stored = bench.ledger.tables.documents.get(`account/${key}`)?.state
           expect((stored as { booked: number[] } | undefined)?.booked ?? []).toEqual(good)
           const said = bench.relay.sent.filter((one) => one.topic === Booked.topic && one.key === key)
           expect(said).toHaveLength(good.length)
@@ -64,7 +64,7 @@ describe('failure 25: events of a batch that fail', () => {
         expect(letters.map(({ headers }) => Number(headers[deadLetterHeaders.offset]))).toEqual(
           events.flatMap(({ fate }, n) => (fate === 'good' ? [] : [n])),
         )
-        expect(bench.ledger.positions.get(`${place.topic}/0`)?.next).toBe(BigInt(events.length))
+        expect(bench.ledger.tables.positions.get(`${place.topic}/0`)?.next).toBe(BigInt(events.length))
       },
     )
     await fc.assert(property, { numRuns: 60 })

@@ -17,8 +17,8 @@ import { deferred, until } from '../kits/fakes.test.kit.ts'
 import { claimPartition } from './partition.ts'
 
 const bookedIn = ({ ledger }: Bench, key = 'a') =>
-  (ledger.documentsByName.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
-const nextOf = ({ ledger }: Bench) => ledger.positions.get(`${place.topic}/0`)?.next
+  (ledger.tables.documents.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
+const nextOf = ({ ledger }: Bench) => ledger.tables.positions.get(`${place.topic}/0`)?.next
 
 describe('letting go of a partition', () => {
   it('waits for the batch under way, keeps the position and leaves no published record behind', async () => {
@@ -36,7 +36,7 @@ describe('letting go of a partition', () => {
     held.resolve()
     await Promise.all([taking, releasing])
     expect(nextOf(bench)).toBe(2n)
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
   })
 
   it('waits a moment for Kafka, so that the next owner finds nothing to publish a second time', async () => {
@@ -51,7 +51,7 @@ describe('letting go of a partition', () => {
     const releasing = partition.release()
     setTimeout(() => bench.relay.open(), 20)
     await releasing
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
   })
 
   it('keeps the position of the chunk that was settled, when the next one was not', async () => {
@@ -122,13 +122,14 @@ describe('claiming a partition', () => {
       headers: {},
       value: null,
     })
-    for (const record of [
-      left('lane-1', 'counter.events/0'),
-      left('lane-2', 'counter.events/0'),
-      { ...left('other', 'counter.events/1'), key: 'b' },
-      left('command', commandLane),
-    ])
-      bench.ledger.outbox.set(record.id, record)
+    bench.ledger.remember({
+      outbox: [
+        left('lane-1', 'counter.events/0'),
+        left('lane-2', 'counter.events/0'),
+        { ...left('other', 'counter.events/1'), key: 'b' },
+        left('command', commandLane),
+      ],
+    })
     bench.relay.close()
     bench.relay.push([left('lane-2', 'counter.events/0')])
     let isClaimed = false
@@ -143,13 +144,17 @@ describe('claiming a partition', () => {
   it('gives up when the service is called off, though Kafka takes nothing', async () => {
     const bench = benchFor()
     bench.relay.close()
-    bench.ledger.outbox.set('x', {
-      id: 'x',
-      lane: commandLane,
-      topic: 't',
-      key: null,
-      headers: {},
-      value: null,
+    bench.ledger.remember({
+      outbox: [
+        {
+          id: 'x',
+          lane: commandLane,
+          topic: 't',
+          key: null,
+          headers: {},
+          value: null,
+        },
+      ],
     })
     const claiming = claimPartition(place, bench)
     await until(() => bench.relay.holds('x'))
@@ -192,8 +197,8 @@ describe('a long life', () => {
       await partition.take(batchOf(payments(batch * 500, all)))
       // What is left is what the runtime itself holds on to.
       bench.ledger.settled.length = 0
-      bench.ledger.inbox.clear()
-      bench.ledger.documentsByName.clear()
+      bench.ledger.tables.inbox.clear()
+      bench.ledger.tables.documents.clear()
       bench.ledger.calls.length = 0
       bench.relay.sent.length = 0
       if (batch === 20) heapAtFirstBytes = heapBytes()

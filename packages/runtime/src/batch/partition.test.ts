@@ -28,8 +28,8 @@ tricks.set('throw a string', () => {
 })
 
 const bookedIn = ({ ledger }: Bench, key = 'a') =>
-  (ledger.documentsByName.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
-const nextOf = ({ ledger }: Bench) => ledger.positions.get(`${place.topic}/0`)?.next
+  (ledger.tables.documents.get(`account/${key}`)?.state as { booked?: number[] } | undefined)?.booked ?? []
+const nextOf = ({ ledger }: Bench) => ledger.tables.positions.get(`${place.topic}/0`)?.next
 const deadLettersOf = ({ ledger }: Bench) =>
   ledger.settled.flatMap(({ outbox }) => outbox.filter(({ topic }) => topic === bank.deadLetterTopic))
 

@@ -26,9 +26,9 @@ describe('settling', () => {
     const position = await claimed(bench)
     await settle({ ...nothing, position, outbox: [record('one')] }, bench)
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['one'])
-    expect([...bench.ledger.outbox.keys()]).toEqual(['one'])
+    expect([...bench.ledger.tables.outbox.keys()]).toEqual(['one'])
     await settle({ ...nothing, position: { ...position, from: 1n, to: 2n } }, bench)
-    expect([...bench.ledger.outbox.keys()]).toEqual([])
+    expect([...bench.ledger.tables.outbox.keys()]).toEqual([])
     expect(bench.relay.holds('one')).toBe(false)
   })
 
@@ -56,9 +56,10 @@ describe('what was written for the same key before, and is in nobody’s hands',
   it('is published first', async () => {
     const bench = benchFor()
     const position = await claimed(bench)
-    for (const id of ['first', 'second']) bench.ledger.outbox.set(id, dead(id))
-    bench.ledger.outbox.set('other key', { ...dead('other key'), key: 'other' })
-    bench.ledger.pageMax = 1
+    bench.ledger.remember({
+      outbox: [dead('first'), dead('second'), { ...dead('other key'), key: 'other' }],
+    })
+    bench.ledger.settings.pageMax = 1
     await settle({ ...nothing, position, outbox: [record('third')] }, bench)
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second', 'third'])
   })
@@ -69,14 +70,14 @@ describe('what was written for the same key before, and is in nobody’s hands',
     await settle({ ...nothing, position, outbox: [record('one')] }, bench)
     bench.relay.takePublished()
     await settle({ ...nothing, position: { ...position, from: 1n, to: 2n }, outbox: [record('two')] }, bench)
-    expect(bench.ledger.outbox.size).toBe(2)
+    expect(bench.ledger.tables.outbox.size).toBe(2)
     expect(bench.ledger.calls).not.toContain('outgoing')
   })
 
   it('is published first, too, if the answer of the commit was lost', async () => {
     const bench = benchFor()
     const position = await claimed(bench)
-    bench.ledger.outbox.set('first', dead('first'))
+    bench.ledger.remember({ outbox: [dead('first')] })
     failOnce(bench, 'after')
     await settle({ ...nothing, position, outbox: [record('second')] }, bench)
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second'])
@@ -85,7 +86,7 @@ describe('what was written for the same key before, and is in nobody’s hands',
   it('is waited for while the database is away, and left to the next owner when the work is called off', async () => {
     const bench = benchFor()
     const position = await claimed(bench)
-    bench.ledger.outbox.set('first', dead('first'))
+    bench.ledger.remember({ outbox: [dead('first')] })
     let isAway = true
     bench.ledger.before = (method) => {
       if (method === 'outgoing' && isAway) throw unreachable()
@@ -99,7 +100,7 @@ describe('what was written for the same key before, and is in nobody’s hands',
     expect(bench.relay.sent.map(({ id }) => id)).toEqual(['first', 'second'])
 
     isAway = true
-    bench.ledger.outbox.set('left', dead('left'))
+    bench.ledger.remember({ outbox: [dead('left')] })
     const later = { ...nothing, position: { ...position, from: 1n, to: 2n }, outbox: [record('third')] }
     const callOff = new AbortController()
     const givingUp = settle(later, { ...bench, signal: callOff.signal })
@@ -107,7 +108,7 @@ describe('what was written for the same key before, and is in nobody’s hands',
     callOff.abort()
     await expect(givingUp).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
     expect(bench.relay.sent).toHaveLength(2)
-    expect([...bench.ledger.outbox.keys()]).toEqual(expect.arrayContaining(['left', 'third']))
+    expect([...bench.ledger.tables.outbox.keys()]).toEqual(expect.arrayContaining(['left', 'third']))
   })
 })
 
@@ -167,7 +168,7 @@ describe('a commit whose answer was lost', () => {
     })
     expect(bench.relay.sent).toEqual([])
     // Whoever claims finds it.
-    expect([...bench.ledger.outbox.keys()]).toEqual(['one'])
+    expect([...bench.ledger.tables.outbox.keys()]).toEqual(['one'])
   })
 
   it('is simply written again, if it only deletes published records', async () => {
@@ -176,7 +177,7 @@ describe('a commit whose answer was lost', () => {
     await settle({ ...nothing, position, outbox: [record('one')] }, bench)
     failOnce(bench, 'after')
     await settle(nothing, bench)
-    expect(bench.ledger.outbox.size).toBe(0)
+    expect(bench.ledger.tables.outbox.size).toBe(0)
     expect(bench.relay.takePublished()).toEqual([])
   })
 

@@ -49,12 +49,12 @@ describe('what calls to the outside came to', () => {
     const partition = await claimPartition(place, bench)
     const all = Array.from({ length: 40 }, (_, n) => ({ account: n === 0 ? 'slow' : `a${n}` }))
     const taking = partition.take(batchOf(payments(0, all)))
-    await until(() => bench.ledger.performed.size === 39)
+    await until(() => bench.ledger.tables.performed.size === 39)
     expect(bench.ledger.calls.filter((call) => call === 'keepPerformed').length).toBeLessThanOrEqual(3)
     held.resolve()
     await taking
-    expect(bench.ledger.performed.size).toBe(0)
-    expect(bench.ledger.inbox.size).toBe(40)
+    expect(bench.ledger.tables.performed.size).toBe(0)
+    expect(bench.ledger.tables.inbox.size).toBe(40)
   })
 
   it('costs no write where the batch ends soon', async () => {
@@ -83,7 +83,7 @@ describe('what calls to the outside came to', () => {
     const partition = await claimPartition(place, dying)
     const taking = partition.take(batchOf(records, { signal: lost.signal }))
     taking.catch(() => {})
-    await until(() => dying.ledger.performed.size === 2)
+    await until(() => dying.ledger.tables.performed.size === 2)
     lost.abort()
     await expect(taking).rejects.toMatchObject({ code: 'TROUPE_STOPPED' })
 
@@ -95,7 +95,7 @@ describe('what calls to the outside came to', () => {
       String(JSON.parse(Buffer.from(value ?? []).toString()).receipt),
     )
     expect(new Set(said)).toEqual(new Set(['for a', 'for b', 'for slow']))
-    expect(dying.ledger.performed.size).toBe(0)
+    expect(dying.ledger.tables.performed.size).toBe(0)
   })
 
   it.each(['works', 'is a dead letter'])(
@@ -116,17 +116,17 @@ describe('what calls to the outside came to', () => {
       const bench = benchFor({ service: bank, policyOf })
       const partition = await claimPartition(place, bench)
       await partition.take(batchOf(payments(0, [{ account: 'a', trick: 'broken' }, { account: 'b' }])))
-      await until(() => bench.ledger.performed.size === 1)
+      await until(() => bench.ledger.tables.performed.size === 1)
       await partition.retry((await bench.ledger.dueKeys([place], 9)).keys)
-      expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([1, 1])
+      expect([bench.ledger.tables.performed.size, bench.ledger.parkedNow().length]).toEqual([1, 1])
       isBroken = end === 'is a dead letter'
       // Another process knows it as well.
       const next = benchFor({ service: bank, policyOf, ledger: bench.ledger })
       const again = await claimPartition(place, next)
       await again.retry((await bench.ledger.dueKeys([place], 9)).keys)
       expect(asked).toEqual(['a', 'b'])
-      expect([...bench.ledger.inbox.values()]).toEqual(['applied', isBroken ? 'dead-lettered' : 'applied'])
-      expect([bench.ledger.performed.size, bench.ledger.parkedNow().length]).toEqual([0, 0])
+      expect(bench.ledger.outcomes()).toEqual(['applied', isBroken ? 'dead-lettered' : 'applied'])
+      expect([bench.ledger.tables.performed.size, bench.ledger.parkedNow().length]).toEqual([0, 0])
     },
   )
 
@@ -141,7 +141,7 @@ describe('what calls to the outside came to', () => {
     const partition = await claimPartition(place, bench)
     await partition.take(batchOf(payments(0, [{}])))
     expect(calls).toBe(1)
-    expect([...bench.ledger.inbox.values()]).toEqual(['dead-lettered'])
+    expect(bench.ledger.outcomes()).toEqual(['dead-lettered'])
     const line = bench.log.lines.find(({ level }) => level === 'error')
     expect(isTroupeError(line?.facts['err'], 'TROUPE_PERFORMED_INVALID')).toBe(true)
     expect(line?.message).toMatch(/charge performed what cannot be kept as JSON: at is a Date/)
@@ -151,7 +151,7 @@ describe('what calls to the outside came to', () => {
     const bench = benchFor({ service: chargingBank(async () => Object.freeze({ receipt: 'yes' })) })
     const partition = await claimPartition(place, bench)
     await partition.take(batchOf(payments(0, [{}])))
-    expect([...bench.ledger.inbox.values()]).toEqual(['applied'])
+    expect(bench.ledger.outcomes()).toEqual(['applied'])
   })
 
   it('may depend on the documents that the reaction reads, as they stand before the call', async () => {
@@ -177,7 +177,7 @@ describe('keeping results', () => {
     }
     const results = createKeptResults({ ledger, log: keepingLog(), afterMs: 1 })
     for (let n = 0; n < 5; n++) results.came(result(n))
-    await until(() => ledger.performed.size === 5)
+    await until(() => ledger.tables.performed.size === 5)
     expect(ledger.calls).toHaveLength(3)
     expect(await results.hold(['k1', 'k2', 'other'])).toEqual(['k1', 'k2'])
   })
@@ -196,7 +196,7 @@ describe('keeping results', () => {
     expect(await holding).toEqual(['k1'])
     results.settled(['k1', 'k2'])
     await results.stop()
-    expect([...ledger.performed.keys()]).toEqual(['k1'])
+    expect([...ledger.tables.performed.keys()]).toEqual(['k1'])
   })
 
   it('writes all the same what a refused settlement held, and what nobody here will settle', async () => {
@@ -207,7 +207,7 @@ describe('keeping results', () => {
     expect(await results.hold(['k1'])).toEqual([])
     results.release(['k1'])
     results.abandon(['k2'])
-    await until(() => ledger.performed.size === 2)
+    await until(() => ledger.tables.performed.size === 2)
     expect(await results.hold(['k1', 'k2'])).toEqual(['k1'])
   })
 
@@ -216,6 +216,6 @@ describe('keeping results', () => {
     const results = createKeptResults({ ledger, log: keepingLog(), afterMs: 60_000 })
     results.came(result(1))
     await results.stop()
-    expect(ledger.performed.size).toBe(1)
+    expect(ledger.tables.performed.size).toBe(1)
   })
 })

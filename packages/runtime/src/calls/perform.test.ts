@@ -39,7 +39,7 @@ function chargingBank(call: (data: Paid, context: PerformContext) => unknown, { 
   return service({ name: 'bank', reactions: { charge, refund } })
 }
 
-const outcomesOf = ({ ledger }: Bench) => [...ledger.inbox.values()]
+const outcomesOf = ({ ledger }: Bench) => ledger.outcomes()
 
 describe('calls to the outside', () => {
   it('get the same idempotency key at every attempt, and their result is reacted to', async () => {
@@ -173,7 +173,7 @@ describe('calls to the outside', () => {
     held.resolve()
     await charging
     expect(calls).toBe(2)
-    expect(bench.ledger.documentsByName.get('account/a')?.state).toMatchObject({ booked: [4, 1, 2] })
+    expect(bench.ledger.tables.documents.get('account/a')?.state).toMatchObject({ booked: [4, 1, 2] })
   })
 
   it('of many keys keep a partition busy: more than ten times as fast as one after the other', async () => {

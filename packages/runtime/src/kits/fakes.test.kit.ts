@@ -1,22 +1,14 @@
 // What the tests of this room share: a ledger and a relay in memory, whose every step a test can hold up or
 // make fail. Not part of the package.
-import { claimAfter, memoryClaims } from '@troupe/core/memory-claims'
 import {
-  type Claim,
-  documentName,
-  laneOf,
   type Ledger,
   type Log,
+  type Outcome,
   type OutgoingRecord,
   type Settlement,
-  type StoredAnswer,
-  type StoredDocument,
-  type StoredResult,
-  type StoredSchema,
-  type StoredStep,
   TroupeError,
 } from '@troupe/core'
-import { memorySetAside } from '@troupe/core/memory-set-aside'
+import { memoryLedger, type MemoryLedgerSettings, type MemoryTables } from '@troupe/core/memory-ledger'
 import type { Relay } from '@troupe/kafka'
 
 export interface Line {
@@ -37,274 +29,86 @@ export function unreachable(): TroupeError {
   return new TroupeError('TROUPE_DATABASE_UNREACHABLE', 'The database is away.')
 }
 
-/** A ledger that remembers, refuses as the real one does, and fails where a test says. */
+/** The ledger in memory, whose every step a test can see, hold up or make fail. */
 export interface FakeLedger extends Ledger {
-  readonly settled: Settlement[]
-  readonly outbox: Map<string, OutgoingRecord>
-  readonly documentsByName: Map<string, StoredDocument>
-  readonly positions: Map<string, Claim>
-  readonly kept: StoredSchema[]
-  readonly inbox: Map<string, string>
-  /** The database's own. */
-  readonly clock: { nowMs: () => number }
-  readonly performed: Map<string, StoredResult>
-  /** Names of the keys that are parked. */
+  /** What it remembers. */
+  readonly tables: MemoryTables
+  /** Its clock and the sizes of its pages: for a test to change. */
+  readonly settings: MemoryLedgerSettings
+  /** Another instance on it. */
+  open(): Ledger
+  /** Keys that are parked, as `topic/partition/key`. */
   parkedNow(): readonly string[]
+  /** How events ended, in the order in which they came. */
+  outcomes(): readonly Outcome[]
+  /** Settles what another process did: no call, and nothing happens before or after it. */
+  remember(settlement: Partial<Settlement>): void
+  readonly settled: Settlement[]
+  calls: string[]
   /** Called before a method does anything; throws to make it fail, or waits. */
   before: (method: string, settlement?: Settlement) => Promise<void> | void
   /** Called once a settlement is written: what it throws is all that the caller gets to know. */
   afterSettle: (settlement: Settlement) => Promise<void> | void
   /** Called once due deadlines are moved: what it throws is all that the caller gets to know. */
   afterFire: () => Promise<void> | void
-  calls: string[]
-  /** Ids of records that count as old. */
-  readonly stale: Set<string>
-  /** How many records a page of the outbox holds. */
-  pageMax: number
-  /** By saga and name; due by the ledger's own clock. */
-  readonly deadlines: Map<string, { readonly dueMs: number; readonly record: OutgoingRecord }>
-  /** The database's clock. */
-  nowMs: () => number
-  /** How many deadlines are fired at once. */
-  firedMax: number
 }
 
 export function fakeLedger(): FakeLedger {
-  const inbox = new Map<string, string>()
-  const documentsByName = new Map<string, StoredDocument>()
-  const steps = new Map<string, StoredStep>()
-  const answers = new Map<string, StoredAnswer>()
-  const outbox = new Map<string, OutgoingRecord>()
-  const deadlines: FakeLedger['deadlines'] = new Map()
-  const positions = new Map<string, Claim>()
-  const performed = new Map<string, StoredResult>()
-  const claims = memoryClaims()
+  const settings: MemoryLedgerSettings = { nowMs: Date.now }
+  const memory = memoryLedger(settings)
   const settled: Settlement[] = []
-  const kept: StoredSchema[] = []
-  const pair = (...names: string[]) => JSON.stringify(names)
-  const clock = { nowMs: Date.now }
-  const aside = memorySetAside({
-    nowMs: () => clock.nowMs(),
-    inbox: {
-      forgetDeadLetter({ source, id }) {
-        if (inbox.get(pair(source, id)) === 'dead-lettered') inbox.delete(pair(source, id))
-      },
-      addDeadLetter({ source, id }) {
-        if (!inbox.has(pair(source, id))) inbox.set(pair(source, id), 'dead-lettered')
-      },
-    },
-  })
-  const answerName = (one: { command: string; idempotencyKey: string }) =>
-    pair(one.command, one.idempotencyKey)
 
-  const orderOf = ({ topic, key }: OutgoingRecord) => (typeof key === 'string' ? pair(topic, key) : undefined)
-
-  function write(settlement: Settlement): string[] {
-    const { position } = settlement
-    const held = position && positions.get(laneOf(position))
-    if (position && (held?.epoch !== position.epoch || held.next !== position.from))
-      throw new TroupeError('TROUPE_FENCED', 'The position is not the expected one.')
-    const isStale =
-      [...settlement.documents, ...settlement.documentsRead].some(
-        (one) => (documentsByName.get(documentName(one))?.version ?? 0) !== one.expectedVersion,
-      ) ||
-      settlement.steps.some((one) => steps.get(pair(one.saga, one.step))?.state !== one.expectedState) ||
-      settlement.inbox.some(({ source, id }) => inbox.has(pair(source, id))) ||
-      settlement.answers.some((one) => answers.has(answerName(one))) ||
-      (settlement.parking && aside.changed(settlement.parking).length > 0)
-    if (isStale) throw new TroupeError('TROUPE_CONFLICT', 'Something changed since it was recalled.')
-    if (settlement.outbox.some(({ id }) => outbox.has(id))) throw new Error('The outbox has that id already.')
-    if (position && held) positions.set(laneOf(position), { ...held, next: position.to })
-    for (const { source, id, outcome } of settlement.inbox) inbox.set(pair(source, id), outcome)
-    for (const { kind, key, expectedVersion, state } of settlement.documents) {
-      documentsByName.set(documentName({ kind, key }), {
-        kind,
-        key,
-        version: expectedVersion + 1,
-        state: JSON.parse(JSON.stringify(state)) as unknown,
-      })
+  function open(): Ledger {
+    const opened = entered(memory.open(), async (method, settlement) => {
+      ledger.calls.push(method)
+      await ledger.before(method, settlement)
+    })
+    return {
+      ...opened,
+      async settle(settlement) {
+        const receipt = await opened.settle(settlement)
+        settled.push(settlement)
+        await ledger.afterSettle(settlement)
+        return receipt
+      },
+      async fire() {
+        const fired = await opened.fire()
+        await ledger.afterFire()
+        return fired
+      },
     }
-    for (const { expectedState: _, ...step } of settlement.steps) steps.set(pair(step.saga, step.step), step)
-    for (const answer of settlement.answers) answers.set(answerName(answer), answer)
-    for (const { saga, name, set } of settlement.deadlines) {
-      const key = pair(saga, name)
-      if (!set) deadlines.delete(key)
-      else if (deadlines.get(key)?.record.id !== set.record.id) {
-        const dueMs = 'afterMs' in set.due ? ledger.nowMs() + set.due.afterMs : set.due.atMs
-        deadlines.set(key, { dueMs, record: set.record })
-      }
-    }
-    for (const id of settlement.published) outbox.delete(id)
-    for (const key of settlement.performed ?? []) performed.delete(key)
-    const keys = new Set(settlement.outbox.map(orderOf))
-    keys.delete(undefined)
-    const predecessors = [...outbox.values()].filter((record) => keys.has(orderOf(record)))
-    for (const record of settlement.outbox) outbox.set(record.id, record)
-    if (settlement.parking) aside.write(settlement.parking)
-    settled.push(settlement)
-    return predecessors.map(({ id }) => id)
   }
 
   const ledger: FakeLedger = {
-    ...aside,
-    async dueKeys(...asked) {
-      await enter('dueKeys')
-      return aside.dueKeys(...asked)
-    },
-    async parkedWork(...asked) {
-      await enter('parkedWork')
-      return aside.parkedWork(...asked)
-    },
-    async putOffKeys(...asked) {
-      await enter('putOffKeys')
-      return aside.putOffKeys(...asked)
-    },
-    async parkedSum() {
-      await enter('parkedSum')
-      return aside.parkedSum()
-    },
-    async parkedTotals(...asked) {
-      await enter('parkedTotals')
-      return aside.parkedTotals(...asked)
-    },
-    clock,
-    parkedNow: () => aside.names(),
+    ...open(),
+    tables: memory.tables,
+    settings,
+    open,
+    parkedNow: memory.parkedNames,
+    outcomes: () => [...memory.tables.inbox.values()].map(({ outcome }) => outcome),
+    remember: (settlement) => void memory.settle(settlement),
     settled,
-    outbox,
-    documentsByName,
-    positions,
-    kept,
-    inbox,
-    performed,
     calls: [],
-    stale: new Set(),
-    pageMax: 500,
-    deadlines,
-    nowMs: () => performance.now(),
-    firedMax: 500,
     before: () => {},
     afterSettle: () => {},
     afterFire: () => {},
-    migrate: async () => {},
-    async claim(place, topic) {
-      await enter('claim')
-      const { claim, startsOver } = claimAfter(positions.get(laneOf(place)), place, topic)
-      positions.set(laneOf(place), claim)
-      return { ...claim, ...claims.claimed(claim, startsOver) }
-    },
-    async suspect(held, offset) {
-      await enter('suspect')
-      if (positions.get(laneOf(held))?.epoch !== held.epoch)
-        throw new TroupeError('TROUPE_FENCED', 'Another owner has the partition.')
-      return claims.suspect(held, offset)
-    },
-    async acquit(held, offset) {
-      await enter('acquit')
-      if (offset !== undefined || positions.get(laneOf(held))?.epoch === held.epoch)
-        claims.acquit(held, offset)
-    },
-    async recall(request) {
-      await enter('recall')
-      const found = request.steps.flatMap(({ saga, step }) => steps.get(pair(saga, step)) ?? [])
-      const touched = request.steps.flatMap(({ saga, step, withDocuments }) =>
-        withDocuments ? (steps.get(pair(saga, step))?.touched ?? []) : [],
-      )
-      const names = new Set([...request.documents, ...touched].map(documentName))
-      return structuredClone({
-        seen: request.events.filter(({ source, id }) => inbox.has(pair(source, id))),
-        documents: [...names].flatMap((name) => documentsByName.get(name) ?? []),
-        steps: found,
-        answers: request.answers.flatMap((one) => answers.get(answerName(one)) ?? []),
-        keys: aside.recall(request.keys ?? []),
-        ...(request.performed && { performed: request.performed.flatMap((key) => performed.get(key) ?? []) }),
-      })
-    },
-    async settle(settlement) {
-      await enter('settle', settlement)
-      const predecessors = write(settlement)
-      await ledger.afterSettle(settlement)
-      return { predecessors }
-    },
-    async keepPerformed(results) {
-      await enter('keepPerformed')
-      for (const one of results)
-        if (!performed.has(one.idempotencyKey)) performed.set(one.idempotencyKey, structuredClone(one))
-    },
-    async positionOf(place) {
-      await enter('positionOf')
-      return positions.get(laneOf(place))
-    },
-    async unpublished(part) {
-      await enter('unpublished')
-      const found = [...outbox.values()].filter((one) =>
-        'lane' in part ? one.lane === part.lane : ledger.stale.has(one.id),
-      )
-      return { found: found.map(({ id }) => id), next: undefined }
-    },
-    async outgoing(ids, after = 0n) {
-      await enter('outgoing')
-      const all = [...outbox.values()]
-      const last = new Map<string | undefined, number>()
-      for (const [place, one] of all.entries()) if (ids.includes(one.id)) last.set(orderOf(one), place)
-      const found = all.filter(
-        (one, place) =>
-          ids.includes(one.id) || (orderOf(one) !== undefined && place < (last.get(orderOf(one)) ?? -1)),
-      )
-      const from = Number(after)
-      const page = found.slice(from, from + ledger.pageMax)
-      const next = from + page.length
-      return { found: page, next: next < found.length ? BigInt(next) : undefined }
-    },
-    async fire() {
-      await enter('fire')
-      const now = ledger.nowMs()
-      const byTime = [...deadlines].toSorted(([, one], [, other]) => one.dueMs - other.dueMs)
-      const due = byTime.filter(([, { dueMs }]) => dueMs <= now).slice(0, ledger.firedMax)
-      for (const [key, { record }] of due) {
-        deadlines.delete(key)
-        outbox.set(record.id, record)
-      }
-      const next = byTime[due.length]?.[1].dueMs
-      await ledger.afterFire()
-      return {
-        records: due.map(([, { dueMs, record }]) => ({ id: record.id, lateMs: now - dueMs })),
-        nextMs: next === undefined ? undefined : next - now,
-      }
-    },
-    async pendingDeadlines() {
-      await enter('pendingDeadlines')
-      const dueMs = Math.min(...[...deadlines.values()].map((one) => one.dueMs))
-      return { count: deadlines.size, overdueMs: Math.max(0, ledger.nowMs() - dueMs) }
-    },
-    async forget(what, olderThanMs) {
-      await enter('forget')
-      if (what === 'deadLetters' || what === 'actions')
-        return { forgotten: olderThanMs === 0 ? aside.forget(what) : 0, next: undefined }
-      const all = { inbox, answers, performed }[what]
-      const forgotten = olderThanMs === 0 ? all.size : 0
-      if (olderThanMs === 0) all.clear()
-      return { forgotten, next: undefined }
-    },
-    async schemas() {
-      await enter('schemas')
-      return [...kept]
-    },
-    async keepSchemas(schemas) {
-      await enter('keepSchemas')
-      kept.push(...schemas)
-    },
-    document: async (name) => documentsByName.get(documentName(name)),
-    documents: async () => [],
-    ping: async () => {},
-    close: async () => {},
   }
-
-  async function enter(method: string, settlement?: Settlement): Promise<void> {
-    ledger.calls.push(method)
-    await ledger.before(method, settlement)
-  }
-
   return ledger
+}
+
+/** A ledger of which each method waits for this before it begins. */
+function entered(
+  ledger: Ledger,
+  enter: (method: string, settlement: Settlement | undefined) => Promise<void>,
+): Ledger {
+  const methods = Object.entries(ledger).map(([name, method]: [string, (...given: unknown[]) => unknown]) => [
+    name,
+    async (...given: unknown[]) => {
+      await enter(name, name === 'settle' ? (given[0] as Settlement) : undefined)
+      return method(...given)
+    },
+  ])
+  return Object.fromEntries(methods) as Ledger
 }
 
 /** A relay whose Kafka takes everything at once, unless a test closes it. */

@@ -46,7 +46,7 @@ async function set(bench: Bench, ...records: readonly OutgoingRecord[]): Promise
 describe('firing deadlines', () => {
   it('publishes each that is due once, page after page, and says how late', async () => {
     const bench = benchFor()
-    bench.ledger.firedMax = 2
+    bench.ledger.settings.firedMax = 2
     await set(bench, record('1'), record('2'), record('3'), record('4'), record('5'))
     const told = begin(bench)
     await until(() => bench.relay.sent.length === 5)
@@ -58,7 +58,7 @@ describe('firing deadlines', () => {
   it('looks again as soon as the next one is due, not only at the next round', async () => {
     const bench = benchFor()
     let nowMs = 0
-    bench.ledger.nowMs = () => nowMs
+    bench.ledger.settings.nowMs = () => nowMs
     const due = { afterMs: 30 }
     const soon = { saga: 'saga', name: 'soon', set: { due, record: record('soon') } }
     await bench.ledger.settle({ ...nothing, deadlines: [soon], published: [] })
@@ -70,7 +70,7 @@ describe('firing deadlines', () => {
 
   it('never overtakes what was said of its key before, whoever said it', async () => {
     const bench = benchFor()
-    bench.ledger.outbox.set('left by another process', record('left by another process', 'a'))
+    bench.ledger.remember({ outbox: [record('left by another process', 'a')] })
     await set(bench, record('overdue', 'a'))
     begin(bench)
     await until(() => bench.relay.sent.length === 2)
@@ -100,7 +100,7 @@ describe('firing deadlines', () => {
     }
     await set(bench, record('1'))
     begin(bench)
-    await until(() => bench.ledger.outbox.has('1'))
+    await until(() => bench.ledger.tables.outbox.has('1'))
     isLost = false
     await until(() => bench.relay.sent.length === 1)
     expect(bench.log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
@@ -112,8 +112,8 @@ describe('firing deadlines', () => {
     await set(bench, record('1'), record('2'))
     const told = begin(bench)
     await until(() => told.pending.length > 2)
-    expect(bench.ledger.deadlines.size).toBe(2)
-    bench.ledger.nowMs = () => Number.MAX_SAFE_INTEGER
+    expect(bench.ledger.tables.deadlines.size).toBe(2)
+    bench.ledger.settings.nowMs = () => Number.MAX_SAFE_INTEGER
     await until(() => told.overdueMs > 0)
     const lifted = { saga: 'saga', name: '1', set: undefined }
     await bench.ledger.settle({ ...nothing, deadlines: [lifted], published: [] })

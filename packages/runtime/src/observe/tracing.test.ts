@@ -72,7 +72,7 @@ describe('an event that is handled', () => {
     expect(created?.parentSpanContext?.spanId).toBe(handled?.spanContext().spanId)
     expect(sentBy(bank)).toEqual([`00-${traceId}-${created?.spanContext().spanId}-01`])
     expect(bank.relay.sent[0]?.headers['tracestate']).toBe('vendor=1')
-    expect([...bank.ledger.outbox.values()].map(({ headers }) => headers['traceparent'])).toEqual(
+    expect([...bank.ledger.tables.outbox.values()].map(({ headers }) => headers['traceparent'])).toEqual(
       sentBy(bank),
     )
   })

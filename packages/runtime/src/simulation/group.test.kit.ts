@@ -33,7 +33,11 @@ interface Lane {
 export function createGroup(
   world: World,
   service: Service,
-  { topic, log, ledger }: { readonly topic: string; readonly log: ModelLog; readonly ledger: Ledger },
+  {
+    topic,
+    log,
+    openLedger,
+  }: { readonly topic: string; readonly log: ModelLog; readonly openLedger: () => Ledger },
 ): Group {
   const { time, random, faults, trace } = world
   const instances: Instance[] = []
@@ -45,7 +49,7 @@ export function createGroup(
   function bear(): void {
     const instance = createInstance(`${service.name}-${++born}`, service, {
       world,
-      ledger,
+      ledger: openLedger(),
       connect: (one) => modelKafka(world, log, one),
       onDeath: bury,
     })

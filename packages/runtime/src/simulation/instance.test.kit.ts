@@ -65,6 +65,7 @@ export function createInstance(
   service: Service,
   shared: {
     readonly world: World
+    /** The process has it for itself, on what all processes of the service remember. */
     readonly ledger: Ledger
     readonly connect: (instance: Instance) => KafkaConnection
     readonly onDeath: (instance: Instance) => void

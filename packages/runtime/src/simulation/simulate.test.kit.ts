@@ -1,11 +1,12 @@
 // One run: the runtime's own code on a model of the world, out of one seed.
-import { fakeLedger, type FakeLedger } from '../kits/fakes.test.kit.ts'
-import { documentName, type Ledger } from '@troupe/core'
+import { documentName } from '@troupe/core'
+import { type MemoryLedger, memoryLedger } from '@troupe/core/memory-ledger'
 import { type Found, judge, type Violation } from './checks.test.kit.ts'
 import { audit, bankWith } from './company.test.kit.ts'
 import { type WatchedDeadline, watchDeadlines } from './deadlines.test.kit.ts'
 import { type Faults, faultsEndMs } from './faults.test.kit.ts'
 import { createGroup, type Group } from './group.test.kit.ts'
+import { forgettingInbox, refusingPoison, watchBlame } from './model-ledger.test.kit.ts'
 import { modelLog } from './model-log.test.kit.ts'
 import { randomOf } from './random.test.kit.ts'
 import { installVirtualTime } from './virtual-time.test.kit.ts'
@@ -33,6 +34,8 @@ const commandsPerRun = 4
 /** Long after the last fault: by then everything has been put right. */
 const drainedByMs = 180_000
 const tickMs = 50
+/** The wall clock of the database, which nobody sets. */
+const databaseBeganMs = 1_600_000_000_000
 
 export async function simulate(seed: number, faults: Faults, onLine?: (line: string) => void): Promise<Run> {
   const random = randomOf(seed)
@@ -72,12 +75,10 @@ export async function simulate(seed: number, faults: Faults, onLine?: (line: str
 async function play(world: World, troubles: Troubles): Promise<Found> {
   const { time, random, faults } = world
   const log = modelLog(partitions)
-  const bankLedger = fakeLedger()
-  const auditLedger = fakeLedger()
+  const nowMs = () => databaseBeganMs + time.nowMs
+  const [bankLedger, auditLedger] = [memoryLedger({ nowMs }), memoryLedger({ nowMs })]
   const deadlines = new Map<string, WatchedDeadline>()
   const blamedFor = new Set<string>()
-  watchDeadlines(bankLedger, world, deadlines)
-  for (const { clock } of [bankLedger, auditLedger]) clock.nowMs = () => time.nowMs
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
   const outside = async (idempotencyKey: string, name: string) => {
     outsideCalls.push({ idempotencyKey, name })
@@ -92,12 +93,16 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const banks = createGroup(world, bank, {
     topic: 'counter.events',
     log,
-    ledger: watched(bankLedger, world, blamedFor),
+    openLedger() {
+      const poisoned = refusingPoison(bankLedger.open(), (id) => workload.poison.byId.get(id) === 'refused')
+      const forgetful = faults.forgetsInbox ? forgettingInbox(poisoned, bankLedger.tables) : poisoned
+      return watchBlame(watchDeadlines(forgetful, bankLedger.tables, world, deadlines), blamedFor)
+    },
   })
   const audits = createGroup(world, audit, {
     topic: 'bank.events',
     log,
-    ledger: watched(auditLedger, world, blamedFor),
+    openLedger: () => watchBlame(auditLedger.open(), blamedFor),
   })
   banks.start(faults.banks)
   audits.start(2)
@@ -107,12 +112,10 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
     payIn,
     instances: banks.instances,
   })
-  refusePoison(bankLedger, workload.poison.byId)
-  if (faults.forgetsInbox) bankLedger.afterSettle = () => bankLedger.inbox.clear()
   // What nobody has read is lost with its topic, and not to be found again.
   const remake = () => {
     if (behindIn(bankLedger, 'counter.events').length > 0) return
-    world.trace(`counter.events is made again; parked: ${bankLedger.parkedNow().length}`)
+    world.trace(`counter.events is made again; parked: ${bankLedger.parkedNames().length}`)
     log.remake('counter.events')
   }
   const trouble = setInterval(() => makeTrouble(world, troubles, { groups: [banks, audits], remake }), tickMs)
@@ -124,18 +127,18 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
     world.trace('no more faults')
   })
 
-  const behindIn = (ledger: FakeLedger, topic: string) =>
+  const behindIn = (ledger: MemoryLedger, topic: string) =>
     Array.from({ length: partitions }, (_, partition) => `${topic}/${partition}`).flatMap(
       (place, partition) => {
-        const { next, topicId } = ledger.positions.get(place) ?? {}
+        const { next, topicId } = ledger.tables.positions.get(place) ?? {}
         const [end, id] = [log.end(topic, partition), log.idOf(topic)]
         return (next === undefined ? end === 0n : next === end && topicId === id)
           ? []
           : [`${place} is at ${next} of ${topicId}, not at ${end} of ${id}`]
       },
     )
-  const parkedIn = (ledger: FakeLedger, name: string) =>
-    ledger.parkedNow().map((key) => `${name} still has ${key} parked`)
+  const parkedIn = (ledger: MemoryLedger, name: string) =>
+    ledger.parkedNames().map((key) => `${name} still has ${key} parked`)
   const behind = () => [
     ...(workload.isDone ? [] : ['not every client has its answer']),
     ...behindIn(bankLedger, 'counter.events'),
@@ -146,59 +149,26 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const isDrained = () =>
     !troubles.isTroubled &&
     workload.isDone &&
-    bankLedger.outbox.size === 0 &&
-    auditLedger.outbox.size === 0 &&
-    bankLedger.deadlines.size === 0 &&
+    bankLedger.tables.outbox.size === 0 &&
+    auditLedger.tables.outbox.size === 0 &&
+    bankLedger.tables.deadlines.size === 0 &&
     behind().length === 0
   const end = await time.runUntil(isDrained, drainedByMs)
   // What comes too late comes now: the last word of a zombie must not count either.
   if (end === 'so') await time.runUntil(() => false, time.nowMs + 5_000)
 
-  const documentsOf = (kind: string) => (kind === 'page' ? auditLedger : bankLedger).documentsByName
+  const documentsOf = (kind: string) => (kind === 'page' ? auditLedger : bankLedger).tables.documents
   return {
     log,
     documentOf: (kind, key) => documentsOf(kind).get(documentName({ kind, key }))?.state,
-    documents: [...bankLedger.documentsByName.values(), ...auditLedger.documentsByName.values()],
+    documents: [...bankLedger.tables.documents.values(), ...auditLedger.tables.documents.values()],
     workload,
     deadlines,
-    left: [...bankLedger.outbox.keys(), ...auditLedger.outbox.keys()],
+    left: [...bankLedger.tables.outbox.keys(), ...auditLedger.tables.outbox.keys()],
     behind: behind(),
     outsideCalls,
     blamedFor: [...blamedFor],
     successesMin: 5,
-  }
-}
-
-/** Tells how old the outbox's records are, by the database's own clock, and keeps for what keys are parked. */
-function watched(ledger: FakeLedger, { time }: World, blamedFor: Set<string>): Ledger {
-  const bornAtMs = new Map<string, number>()
-  return {
-    ...ledger,
-    async settle(settlement) {
-      const receipt = await ledger.settle(settlement)
-      for (const { id } of settlement.outbox) bornAtMs.set(id, time.nowMs)
-      for (const write of settlement.parking?.keys ?? [])
-        if (write.form !== 'follow' && write.next.state !== 'free') blamedFor.add(write.next.failure.code)
-      return receipt
-    },
-    unpublished(part, after) {
-      if ('olderThanMs' in part) {
-        for (const id of ledger.outbox.keys()) {
-          if (time.nowMs - (bornAtMs.get(id) ?? time.nowMs) > part.olderThanMs) ledger.stale.add(id)
-        }
-      }
-      return ledger.unpublished(part, after)
-    },
-  }
-}
-
-/** What the database never takes: an event that it chokes on, unless it is set aside. */
-function refusePoison(ledger: FakeLedger, poison: ReadonlyMap<string, string>): void {
-  ledger.before = (method, settlement) => {
-    const guilty = settlement?.inbox.find(
-      ({ id, outcome }) => poison.get(id) === 'refused' && outcome !== 'dead-lettered',
-    )
-    if (method === 'settle' && guilty) throw new Error(`the database does not take ${guilty.id}`)
   }
 }
 
