@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import type { OperatorActionFilter } from '@troupe/core'
 import { dueKeys, dueKeysCalling, nextDueKey } from './aside/due-keys.ts'
 import { followKeys } from './aside/follow-keys.ts'
 import { freeKeys } from './aside/free-keys.ts'
 import { insertDeadLetters } from './aside/insert-dead-letters.ts'
 import { insertParkedEvents } from './aside/insert-parked-events.ts'
 import { listOpenDeadLetters } from './aside/list-dead-letters.ts'
+import { listOperatorActionsBy } from './aside/list-operator-actions.ts'
 import { listParkedRecords } from './aside/list-parked-records.ts'
 import { parkedWork } from './aside/parked-work.ts'
 import { parkKeys } from './aside/park-keys.ts'
@@ -51,6 +53,8 @@ import { type Call, callOf } from './wire/statement.ts'
 const rows = 20_000
 /** Names that are stored; as many again are not. */
 const given = 100
+/** What people did. Every second row is a portion of a command, of two each; one in 2,000 was done by somebody else. */
+const actions = 100_000
 /** A look-up reads its row, and perhaps what is left of an earlier form of it. */
 const readPerLookUp = 2
 
@@ -98,6 +102,7 @@ async function openStore(): Promise<Filled> {
 }
 
 const tables = ['inbox', 'document', 'step', 'answer', 'outbox', 'performed', 'deadline'].concat(
+  'operator_action',
   'parked_event',
   'parked_key',
   'dead_letter',
@@ -120,11 +125,25 @@ async function fill({ schema }: Store): Promise<void> {
     `deadline (saga, name, due_at, id, lane, topic, key_is_text, headers) SELECT 'old-' || n, 'Overdue', now() + make_interval(secs => (n - ${given}) * 60), 'd-' || n, 'commands', 'stock.events', false, '{}'`,
   ])
     await stores.query(`INSERT INTO ${schema}.${table} FROM generate_series(1, ${rows}) AS n`)
+  await stores.query(`
+    INSERT INTO ${schema}.operator_action (by, reason, command, did, count, names)
+    SELECT CASE WHEN n % 2000 = 1 THEN 'ada' ELSE 'bob' END, 'a test', CASE WHEN n % 4 < 2 THEN 'c-' || n / 4 END,
+      CASE WHEN n % 2000 = 1 THEN 'redrive' ELSE 'discard parked' END, 1, json_build_array('old-' || n, 'also-' || n)
+    FROM generate_series(1, ${actions}) AS n`)
 }
 
 const old = Array.from({ length: given }, (_, n) => `old-${1 + n * 7}`)
 const fresh = old.map((name) => `new-${name}`)
 const partition = { topic: 'order.events', partition: 0 }
+
+/** A year ago: nobody had done anything. */
+const yearAgoMs = Date.now() - 365 * 24 * 3_600_000
+/** A page in the middle of what people did. */
+const auditOf = (schema: string, filter: OperatorActionFilter) =>
+  callOf(listOperatorActionsBy(filter), schema, {
+    filter,
+    page: { after: BigInt(actions / 2), limit: given / 4 },
+  })
 
 const oldNumber = (name: string) => Number(name.slice('old-'.length))
 const places = (keys: readonly string[]) => keys.map((key) => ({ ...partition, key }))
@@ -275,6 +294,11 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
   'free-keys': (schema) => callOf(freeKeys, schema, places(old)),
   'list-open-dead-letters': (schema) =>
     callOf(listOpenDeadLetters, schema, { filter: {}, page: { after: 0n, limit: given } }),
+  'list-operator-actions': (schema) => auditOf(schema, {}),
+  'list-operator-actions-by': (schema) => auditOf(schema, { by: 'ada' }),
+  'list-operator-actions-did': (schema) => auditOf(schema, { did: 'redrive' }),
+  'list-operator-actions-fromMs-untilMs': (schema) =>
+    auditOf(schema, { fromMs: yearAgoMs, untilMs: yearAgoMs + 1 }),
   'list-parked-records': (schema) =>
     callOf(listParkedRecords, schema, {
       key: { ...partition, key: 'old-7' },
@@ -302,7 +326,6 @@ const others: readonly string[] = [
   'discard-parked',
   'list-dead-letters',
   'list-dead-letter-groups',
-  'list-operator-actions',
   'list-parked-keys',
   'parked-totals',
   // Reads all that is parked, once in ten seconds.

@@ -7,7 +7,7 @@ import { dueKeys, dueKeysCalling, nextDueKey } from './due-keys.ts'
 import { pageOf } from './filters.ts'
 import { freeKeys } from './free-keys.ts'
 import { listDeadLetterGroupsBy, listDeadLettersBy, readDeadLetter } from './list-dead-letters.ts'
-import { listOperatorActions } from './list-operator-actions.ts'
+import { listOperatorActionsBy } from './list-operator-actions.ts'
 import { listParkedKeys } from './list-parked-keys.ts'
 import { listParkedRecords } from './list-parked-records.ts'
 import { parkedSum, parkedTotals } from './parked-totals.ts'
@@ -70,6 +70,6 @@ export function asideOf(connections: Pick<Connections, 'fly'>, schema: string): 
     redrive: (letters, action) => rowsOf(redrive, { letters, action }),
     discardDeadLetters: (ids, action) => rowsOf(discardDeadLetters, { ids, action }),
     operatorActions: async (filter, page) =>
-      pageOf(await rowsOf(listOperatorActions, { filter, page }), page),
+      pageOf(await rowsOf(listOperatorActionsBy(filter), { filter, page }), page),
   }
 }

@@ -10,6 +10,7 @@ import { pausedKeys } from './0009-paused-keys.ts'
 import { restlessClaims } from './0010-restless-claims.ts'
 import { lives } from './0011-lives.ts'
 import { commandsOfActions } from './0012-commands-of-actions.ts'
+import { pagesOfActions } from './0013-pages-of-actions.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   restlessClaims,
   lives,
   commandsOfActions,
+  pagesOfActions,
 ]
