@@ -67,6 +67,15 @@ export function stepOf({ event, bound }: Delivery): StepName | undefined {
 }
 
 /**
+ * The step that a delivery may do or undo, where doing it calls the outside: what nobody knows the outcome of may
+ * be in doubt.
+ */
+export function callingStepOf(delivery: Delivery): StepName | undefined {
+  const { reaction } = delivery.bound
+  return (reaction.undoes?.step ?? reaction).perform ? stepOf(delivery) : undefined
+}
+
+/**
  * Everything a batch must recall before it can be decided. Calls the users' `reads`; a `reads` that
  * throws does so here, with the delivery's index in `failed`, and the rest of the batch is asked all the same.
  * Look at `failed` once the delivery is admitted, not before: what does not run need not have read.
@@ -83,6 +92,7 @@ export function recallFor(
   const documents = new Map<string, DocumentName>()
   const steps = pairMap<StepName & { withDocuments: boolean }>()
   const answers: { command: string; idempotencyKey: string }[] = []
+  const doubts = pairMap<StepName>()
   const reads: (readonly DocumentName[])[] = []
   const failed = new Map<number, unknown>()
   for (const [index, one] of work.entries()) {
@@ -104,6 +114,8 @@ export function recallFor(
     }
     events.push({ source: one.event.source, id: one.event.id })
     const { step } = one.bound
+    const calling = step === undefined ? undefined : callingStepOf(one)
+    if (calling) doubts.set(calling.step, calling.saga, calling)
     if (step !== undefined) {
       const saga = one.event.correlationId
       const withDocuments = one.bound.reaction.form === 'undo'
@@ -111,7 +123,13 @@ export function recallFor(
     }
   }
   return {
-    request: { events, documents: [...documents.values()], steps: steps.values(), answers },
+    request: {
+      events,
+      documents: [...documents.values()],
+      steps: steps.values(),
+      answers,
+      ...(doubts.values().length > 0 ? { doubts: doubts.values() } : {}),
+    },
     reads,
     failed,
   }

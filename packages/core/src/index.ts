@@ -18,6 +18,7 @@ export {
   recallFor,
   type Request,
   requestId,
+  callingStepOf,
   stepKey,
   stepOf,
 } from './delivery.ts'
@@ -65,6 +66,7 @@ export type {
 } from './event-type.ts'
 export { callsPaused, callsPausedCode, type Failure, failureOf } from './failure.ts'
 export { keyNameOf } from './key-name.ts'
+export type { CalledStep, DoubtChange, DoubtWrites, KeptUndo, StoredDoubt } from './doubt.ts'
 export type { AsideChange, KeySet } from './key-set.ts'
 export { flawOfJson, freeze, type Json } from './json.ts'
 export { atLogPlace, logPlaceOf, offsetBits, offsetName, ofLife } from './log-place.ts'
@@ -109,7 +111,7 @@ export {
   type StoredSchema,
   type StoredStep,
 } from './ports.ts'
-export type { EventName, RawRecord, TopicPartition } from './record.ts'
+export { type EventName, isSameEvent, type RawRecord, type TopicPartition } from './record.ts'
 export type { Deciding, Emitted, TraceEmitted } from './saying.ts'
 export { decideTwice, type Elsewhere, type PurityCheck } from './purity.ts'
 export { decideOn, type Performed, reactTo, readableBy, transactOn, withoutRunning } from './react.ts'

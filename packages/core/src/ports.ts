@@ -1,3 +1,4 @@
+import type { DoubtWrites, StoredDoubt } from './doubt.ts'
 import type { AnyEventType, DataOf } from './event-type.ts'
 import type { HeaderValue, RecordHeaders } from './envelope.ts'
 import type { Json } from './json.ts'
@@ -134,6 +135,8 @@ export interface RecallRequest {
   readonly keys?: readonly KeyPlace[] | undefined
   /** Idempotency keys of calls to the outside; absent where no reaction makes one. */
   readonly performed?: readonly string[]
+  /** Steps that call the outside, of which something may be in doubt; absent where there are none. */
+  readonly doubts?: readonly StepName[]
 }
 
 /** The answer to a {@link RecallRequest}: only what is stored. */
@@ -145,6 +148,8 @@ export interface Recollection {
   readonly keys: readonly RecalledKey[]
   /** Absent where none was asked for. */
   readonly performed?: readonly StoredResult[]
+  /** Absent where none was asked for. Not older than the steps. */
+  readonly doubts?: readonly StoredDoubt[]
 }
 
 /** How an event ended, as the inbox keeps it. */
@@ -238,6 +243,8 @@ export interface Settlement {
   readonly parking?: Parking | undefined
   /** Idempotency keys of calls to the outside whose results are made use of, and need not be kept any longer. */
   readonly performed?: readonly string[]
+  /** Nothing in the good case. */
+  readonly doubts?: DoubtWrites | undefined
 }
 
 /** What a settlement ran into. */

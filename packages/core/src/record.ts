@@ -24,3 +24,7 @@ export interface EventName {
   readonly source: string
   readonly id: string
 }
+
+export function isSameEvent(one: EventName | undefined, other: EventName): boolean {
+  return one?.source === other.source && one.id === other.id
+}

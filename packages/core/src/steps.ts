@@ -9,6 +9,10 @@ import type { Outcome, StepState } from './ports.ts'
  * | done             | nothing (`step-repeated`)    | run; undone            |
  * | undone           | nothing (`step-barred`)      | nothing (`undo-repeated`) |
  * | barred           | nothing (`step-barred`)      | nothing (`undo-repeated`) |
+ * | barred, in doubt | run; done if it said so, and then its undo comes again | nothing (`undo-repeated`) |
+ *
+ * In doubt is a step whose call to the outside was begun before it was barred, so that it may have been done: the
+ * call is made again under its key, and what was done is undone. See `doubt.ts`.
  *
  * Open is what is not stored. A step that ran but did not emit its done event (a declined card) stays
  * open: there is nothing to undo, and an undo that comes later bars it.
@@ -16,15 +20,16 @@ import type { Outcome, StepState } from './ports.ts'
 export type StepVerdict = 'run' | Exclude<Outcome, 'applied' | 'dead-lettered'>
 
 /** What hearing the step's own event means in this state. */
-export function onStepEvent(state: StepState | undefined): StepVerdict {
+export function onStepEvent(state: StepState | undefined, isInDoubt = false): StepVerdict {
   switch (state) {
     case undefined:
       return 'run'
     case 'done':
       return 'step-repeated'
     case 'undone':
-    case 'barred':
       return 'step-barred'
+    case 'barred':
+      return isInDoubt ? 'run' : 'step-barred'
   }
 }
 

@@ -11,6 +11,8 @@
 // Owned by one batch; lives from recall to settle, and is thrown away when the batch is tried again.
 
 import { documentName, type DocumentRef } from './document.ts'
+import type { DoubtChange, DoubtWrites } from './doubt.ts'
+import { type DoubtSet, doubtSet } from './doubt-set.ts'
 import { TroupeError } from './errors.ts'
 import { freeze } from './json.ts'
 import { type AsideChange, type KeySet, keySet } from './key-set.ts'
@@ -44,11 +46,14 @@ export interface Changes {
   readonly aside?: readonly AsideChange[]
   /** In the order in which they were set and lifted. */
   readonly deadlines?: readonly DeadlineWrite[]
+  readonly doubt?: DoubtChange | undefined
 }
 
 export interface WorkingSet {
   /** Which keys are parked. */
   readonly keys: KeySet
+  /** What is in doubt about steps. */
+  readonly doubts: Pick<DoubtSet, 'of'>
   hasSeen(event: EventName): boolean
   step(name: StepName): StoredStep | undefined
   answer(command: string, idempotencyKey: string): StoredAnswer | undefined
@@ -68,6 +73,7 @@ export interface WorkingSet {
     readonly parking: Parking | undefined
     /** Of one name, the last. */
     readonly deadlines: readonly DeadlineWrite[]
+    readonly doubts: DoubtWrites | undefined
   }
 }
 
@@ -106,10 +112,12 @@ export function workingSet(recalled: Recollection): WorkingSet {
   const newAnswers: StoredAnswer[] = []
   const outbox: OutgoingRecord[] = []
   const keys = keySet(recalled.keys)
+  const doubts = doubtSet(recalled.doubts)
   const deadlines = pairMap<DeadlineWrite>()
 
   return {
     keys,
+    doubts,
     hasSeen: ({ source, id }) => seen.get(source, id) === true,
     step: ({ saga, step }) => steps.get(step, saga)?.step ?? stepsBefore.get(step, saga),
     performed: (idempotencyKey) => results.get(idempotencyKey),
@@ -165,6 +173,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       }
       for (const record of changes.outbox) outbox.push(record)
       if (changes.aside) keys.apply(changes.aside)
+      if (changes.doubt) doubts.apply(changes.doubt)
       for (const one of changes.deadlines ?? []) deadlines.set(one.name, one.saga, one)
     },
     writes: () => ({
@@ -192,6 +201,7 @@ export function workingSet(recalled: Recollection): WorkingSet {
       outbox,
       parking: keys.writes(),
       deadlines: deadlines.values(),
+      doubts: doubts.writes(),
     }),
   }
 }

@@ -19,6 +19,11 @@ import { retryKeys } from './aside/retry-keys.ts'
 import { retryParked } from './aside/retry-parked.ts'
 import { action, aside, failure, letter, place } from './contract/aside-building.ts'
 import { entry, record, request, stepWrite, write } from './contract/case-building.ts'
+import { keepUndos } from './doubts/keep-undos.ts'
+import { listDoubts } from './doubts/list-doubts.ts'
+import { markCalled } from './doubts/mark-called.ts'
+import { parkUndos } from './doubts/park-undos.ts'
+import { settleDoubts } from './doubts/settle-doubts.ts'
 import { settingsOf } from './settings.ts'
 import { claimPosition } from './statements/claim-position.ts'
 import { deleteOutbox } from './statements/delete-outbox.ts'
@@ -106,6 +111,7 @@ const tables = ['inbox', 'document', 'step', 'answer', 'outbox', 'performed', 'd
   'parked_event',
   'parked_key',
   'dead_letter',
+  'doubt',
 )
 
 async function fill({ schema }: Store): Promise<void> {
@@ -122,6 +128,7 @@ async function fill({ schema }: Store): Promise<void> {
     `dead_letter (letter, topic, partition, record_offset, key, headers, timestamp_ms, source, id, bytes, code, message, failure_group, attempts, first_failed_at) SELECT 'old-' || n, 'order.events', 1, n, 'old-' || n, '{}', 0, 'order', 'old-' || n, 1, 'CODE', 'message', 'group', 1, now()`,
     // Due for a day, and waiting for calls.
     `parked_key (topic, partition, key, state, version, events, bytes, attempts, next_at, code, reaction) SELECT 'order.events', 0, 'paused-' || n, 'waiting', 1, 1, 1, 0, now() - interval '1 day', 'TROUPE_CALLS_PAUSED', 'charge'`,
+    `doubt (saga, step, called_source, called_id, topic, partition, key, record_offset, headers, timestamp_ms, source, id, type, bytes) SELECT 'old-' || n, 'reserveStock', 'order', 'asked', 'order.events', 2, 'barred-' || n, n, '{}', 0, 'order', 'old-' || n, 'ShippingFailed', 1`,
     `deadline (saga, name, due_at, id, lane, topic, key_is_text, headers) SELECT 'old-' || n, 'Overdue', now() + make_interval(secs => (n - ${given}) * 60), 'd-' || n, 'commands', 'stock.events', false, '{}'`,
   ])
     await stores.query(`INSERT INTO ${schema}.${table} FROM generate_series(1, ${rows}) AS n`)
@@ -146,6 +153,7 @@ const auditOf = (schema: string, filter: OperatorActionFilter) =>
   })
 
 const oldNumber = (name: string) => Number(name.slice('old-'.length))
+const steps = (sagas: readonly string[]) => sagas.map((saga) => ({ saga, step: 'reserveStock' }))
 const places = (keys: readonly string[]) => keys.map((key) => ({ ...partition, key }))
 
 const bounded: Readonly<Record<string, (schema: string) => Call>> = {
@@ -304,6 +312,21 @@ const bounded: Readonly<Record<string, (schema: string) => Call>> = {
       key: { ...partition, key: 'old-7' },
       page: { after: 0n, limit: given },
     }),
+  'list-doubts': (schema) => callOf(listDoubts, schema, steps([...old, ...fresh])),
+  'mark-called': (schema) =>
+    callOf(
+      markCalled,
+      schema,
+      steps([...old, ...fresh]).map((one) => ({ ...one, event: { source: 'order', id: 'again' } })),
+    ),
+  'keep-undos': (schema) =>
+    callOf(
+      keepUndos,
+      schema,
+      steps(fresh).map((one, n) => ({ ...one, ...aside(n), place: place(one.saga), isInDoubt: false })),
+    ),
+  'park-undos': (schema) => callOf(parkUndos, schema, steps(old)),
+  'settle-doubts': (schema) => callOf(settleDoubts, schema, steps(old)),
   'delete-outbox': (schema) => callOf(deleteOutbox, schema, old),
   'insert-outbox': (schema) =>
     callOf(
@@ -349,7 +372,7 @@ describe(`each statement on tables of ${rows} rows`, () => {
   })
 
   it('none of the ledger itself is left out', () => {
-    const names = ['statements', 'aside'].flatMap((folder) =>
+    const names = ['statements', 'aside', 'doubts'].flatMap((folder) =>
       readdirSync(join(import.meta.dirname, folder)).flatMap((file) =>
         [
           ...readFileSync(join(import.meta.dirname, folder, file), 'utf8').matchAll(/^ +name: '([a-z-]+)'/gm),

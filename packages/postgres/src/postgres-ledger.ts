@@ -8,11 +8,15 @@ import {
   type Receipt,
   type Recollection,
   type Settlement,
+  stepKey,
+  type StepName,
+  type StoredDoubt,
   type StoredResult,
   type TopicPartition,
   TroupeError,
 } from '@troupe/core'
 import { asideOf } from './aside/aside-of.ts'
+import { listDoubts } from './doubts/list-doubts.ts'
 import { explained } from './explain-refusal.ts'
 import { migrate } from './migrations/migrate.ts'
 import { quoted, settingsOf } from './settings.ts'
@@ -89,11 +93,13 @@ export function postgresLedger(options: PostgresLedgerOptions): Ledger {
     const call = callOf(recallStatement, schema, asked)
     // A statement of its own, for those few who call the outside: it need not be of the same moment.
     const results = asked.performed?.length ? callOf(listPerformed, schema, asked.performed) : undefined
-    await connections.flyWithin(results ? [call, results] : [call])
+    const doubts = asked.doubts?.length ? callOf(listDoubts, schema, asked.doubts) : undefined
+    await connections.flyWithin([call, ...(results ? [results] : []), ...(doubts ? [doubts] : [])])
     const parts = partsOf(requests, call.rows)
     return requests.map((request, place) => ({
       ...recollectionOf(request, parts[place] ?? []),
       ...(request.performed ? { performed: resultsFor(request.performed, results?.rows ?? []) } : {}),
+      ...(request.doubts ? { doubts: doubtsOf(request.doubts, doubts?.rows ?? []) } : {}),
     }))
   }
 
@@ -227,6 +233,12 @@ function resultsFor(keys: readonly string[], found: readonly StoredResult[]): re
   if (found.length === 0) return found
   const own = new Set(keys)
   return found.filter(({ idempotencyKey }) => own.has(idempotencyKey))
+}
+
+function doubtsOf(steps: readonly StepName[], found: readonly StoredDoubt[]): readonly StoredDoubt[] {
+  if (found.length === 0) return found
+  const own = new Set(steps.map(stepKey))
+  return found.filter((one) => own.has(stepKey(one)))
 }
 
 function eventAt(events: readonly EventName[], place: number): EventName {

@@ -1,5 +1,6 @@
 import { type DocumentName, documentName, type Receipt, type Settlement } from '@troupe/core'
 import { parkCalls, rowsAside } from './aside/park-calls.ts'
+import { doubtCalls, rowsInDoubt } from './doubts/doubt-calls.ts'
 import { deleteOutbox } from './statements/delete-outbox.ts'
 import { deletePerformed } from './statements/delete-performed.ts'
 import { holdDocuments } from './statements/hold-documents.ts'
@@ -116,11 +117,15 @@ export function settleCalls(
       settlements.map(({ parking }) => parking),
       schema,
     ),
+    ...doubtCalls(
+      settlements.map(({ doubts }) => doubts),
+      schema,
+    ),
   )
   return { calls, receipt: () => ({ predecessors: inserting?.rows ?? [] }) }
 }
 
-type Rows = Omit<Settlement, 'position' | 'parking'>
+type Rows = Omit<Settlement, 'position' | 'parking' | 'doubts'>
 
 function together(settlements: readonly Settlement[]): Rows {
   const [only] = settlements
@@ -153,7 +158,7 @@ export function rowsOf(settlement: Settlement): number {
   } = settlement
   return [inbox, documents, documentsRead, steps, answers, deadlines, outbox, published, performed].reduce(
     (rows, { length }) => rows + length,
-    rowsAside(settlement.parking),
+    rowsAside(settlement.parking) + rowsInDoubt(settlement.doubts),
   )
 }
 

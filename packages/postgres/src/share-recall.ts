@@ -12,6 +12,7 @@ export function recallOf(requests: readonly RecallRequest[]): RecallRequest {
     answers: requests.flatMap(({ answers }) => answers),
     keys: requests.flatMap(({ keys = [] }) => keys),
     performed: requests.flatMap(({ performed = [] }) => performed),
+    doubts: requests.flatMap(({ doubts = [] }) => doubts),
   }
 }
 
@@ -23,8 +24,12 @@ export function rowsAsked({
   answers,
   keys = [],
   performed = [],
+  doubts = [],
 }: RecallRequest): number {
-  return events.length + documents.length + steps.length + answers.length + keys.length + performed.length
+  return [events, documents, steps, answers, keys, performed, doubts].reduce(
+    (rows, { length }) => rows + length,
+    0,
+  )
 }
 
 /** Of what {@link recallOf} found, each request's own part: exactly what it would have found alone. */

@@ -53,7 +53,7 @@ export function memoryLedger(settings: MemoryLedgerSettings): MemoryLedger {
       return settings.firedMax ?? 500
     },
   })
-  const { changed, write, recall, names, forget, ...aside } = memorySetAside(nowMs, {
+  const { changed, write, parkAgain, recall, names, forget, ...aside } = memorySetAside(nowMs, {
     forgetDeadLetter(event) {
       if (tables.inbox.get(eventKey(event))?.outcome === 'dead-lettered') tables.inbox.delete(eventKey(event))
     },
@@ -71,7 +71,7 @@ export function memoryLedger(settings: MemoryLedgerSettings): MemoryLedger {
     parkedNames: names,
     recall: (request) => recallFrom(tables, request, recall),
     settle: (settlement) =>
-      settleIn(tables, { ...nothing, ...settlement }, { nowMs, outbox, aside: { changed, write } }),
+      settleIn(tables, { ...nothing, ...settlement }, { nowMs, outbox, aside: { changed, write, parkAgain } }),
     keepPerformed(results) {
       for (const one of results)
         if (!performed.has(one.idempotencyKey)) performed.set(one.idempotencyKey, resultRow(one, nowMs()))

@@ -1,6 +1,7 @@
 import { documentName } from '../document.ts'
 import type { RecallRequest, Recollection, StoredAnswer, StoredResult } from '../ports.ts'
 import { refuseUnfit } from './documents.ts'
+import { recallDoubts } from './doubts.ts'
 import type { MemorySetAside } from './set-aside.ts'
 import { answerKey, eventKey, found, type MemoryTables, nameOf } from './tables.ts'
 
@@ -29,6 +30,7 @@ export function recallFrom(
         ({ atMs: _atMs, ...result }): StoredResult => result,
       ),
     }),
+    ...(request.doubts && { doubts: recallDoubts(tables, request.doubts) }),
   }
 }
 

@@ -6,7 +6,8 @@ import type { AtOnce } from './at-once.ts'
 import { memoryDeadLetters } from './dead-letters.ts'
 import { memoryDesk } from './desk.ts'
 import { memoryActions } from './operator-actions.ts'
-import { memoryParkedKeys } from './parked-keys.ts'
+import type { ParkAgain } from './doubts.ts'
+import { addRecords, memoryParkedKeys } from './parked-keys.ts'
 
 /** The inbox beside it. */
 export interface InboxBeside {
@@ -22,6 +23,8 @@ export interface MemorySetAside extends AtOnce<ParkingLedger>, AtOnce<AsideDesk>
   changed(parking: Parking): readonly string[]
   /** Only what nothing {@link changed} of. */
   write(parking: Parking): void
+  /** Parks an event in front of what came after it, due at once; of a key that is held, with the rest. */
+  parkAgain: ParkAgain
   /** All keys that are parked, as `topic/partition/key`. */
   names(): readonly string[]
   /** Forgets what may be forgotten of one kind and was done with by then; says how many. */
@@ -41,6 +44,12 @@ export function memorySetAside(nowMs: () => number, inbox: InboxBeside): MemoryS
     write(parking) {
       for (const write of parking.keys) keys.write(write)
       for (const letter of parking.deadLetters) letters.write(letter)
+    },
+    parkAgain({ place, record, event }) {
+      const row = keys.rowOf(place)
+      addRecords(row, { record, event, redrives: 0 })
+      if (row.state === 'held') row.version += 1
+      else keys.release(row)
     },
     forget: (what, untilMs) =>
       what === 'actions' ? actions.forget(untilMs) : letters.forget(untilMs, keys.letterIds()),

@@ -4,6 +4,7 @@ import { documentName } from '../document.ts'
 import { TroupeError } from '../errors.ts'
 import { type DeadlineWrite, laneOf, type PositionMove, type Receipt, type Settlement } from '../ports.ts'
 import { refuseUnfit } from './documents.ts'
+import { writeDoubts } from './doubts.ts'
 import type { memoryOutbox } from './outbox.ts'
 import type { MemorySetAside } from './set-aside.ts'
 import { answerKey, answerRow, documentRow, eventKey, type MemoryTables, nameOf } from './tables.ts'
@@ -11,7 +12,7 @@ import { answerKey, answerRow, documentRow, eventKey, type MemoryTables, nameOf 
 export interface SettleBeside {
   readonly nowMs: () => number
   readonly outbox: ReturnType<typeof memoryOutbox>
-  readonly aside: Pick<MemorySetAside, 'changed' | 'write'>
+  readonly aside: Pick<MemorySetAside, 'changed' | 'write' | 'parkAgain'>
 }
 
 /** @throws TroupeError `TROUPE_FENCED`, `TROUPE_CONFLICT`; Error where settling it again cannot help */
@@ -20,7 +21,7 @@ export function settleIn(
   settlement: Settlement,
   { nowMs, outbox, aside }: SettleBeside,
 ): Receipt {
-  const { position, parking } = settlement
+  const { position, parking, doubts } = settlement
   if (position) refuseFenced(tables, position)
   for (const one of settlement.documents) refuseUnfit(one)
   refuseConflict([...changedIn(tables, settlement), ...(parking ? aside.changed(parking) : [])])
@@ -38,6 +39,7 @@ export function settleIn(
   for (const id of settlement.published) tables.outbox.delete(id)
   const predecessors = outbox.addAll(settlement.outbox)
   if (parking) aside.write(parking)
+  if (doubts) writeDoubts(tables, doubts, aside.parkAgain)
   return { predecessors }
 }
 

@@ -14,8 +14,10 @@ import type {
   StoredDocument,
   StoredResult,
   StoredSchema,
+  StepName,
   StoredStep,
 } from '../ports.ts'
+import type { KeptUndo } from '../doubt.ts'
 import type { EventName } from '../record.ts'
 
 /** When a row came, by the ledger's clock. */
@@ -28,6 +30,11 @@ export interface DeadlineRow {
   readonly name: string
   readonly dueMs: number
   readonly record: OutgoingRecord
+}
+
+export interface DoubtRow extends StepName {
+  readonly called: EventName | undefined
+  readonly undo: KeptUndo | undefined
 }
 
 export interface OutboxRow extends OutgoingRecord, Dated {
@@ -44,6 +51,8 @@ export interface MemoryTables {
   readonly documents: Map<string, StoredDocument>
   /** By {@link nameOf} of saga and step. */
   readonly steps: Map<string, StoredStep>
+  /** By {@link nameOf} of saga and step. */
+  readonly doubts: Map<string, DoubtRow>
   /** By {@link answerKey}. */
   readonly answers: Map<string, StoredAnswer & Dated>
   /** By id. */
@@ -62,6 +71,7 @@ export function emptyTables(): MemoryTables {
     inbox: new Map(),
     documents: new Map(),
     steps: new Map(),
+    doubts: new Map(),
     answers: new Map(),
     outbox: new Map(),
     deadlines: new Map(),

@@ -2,6 +2,7 @@ import type { Ledger } from '@troupe/core'
 import { contradictionCases } from './contradiction-cases.ts'
 import { deadlineCases } from './deadline-cases.ts'
 import { deskCases } from './desk-cases.ts'
+import { doubtCases } from './doubt-cases.ts'
 import { documentCases } from './document-cases.ts'
 import { forgetCases } from './forget-cases.ts'
 import { livesCases } from './lives-cases.ts'
@@ -57,6 +58,7 @@ export const ledgerCases: readonly LedgerCase[] = [
   ...parkingCases,
   ...deskCases,
   ...livesCases,
+  ...doubtCases,
 ]
 
 async function inStore(makeStore: () => Promise<OpenLedger>, holds: LedgerCase['holds']): Promise<void> {

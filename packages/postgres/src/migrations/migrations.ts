@@ -11,6 +11,7 @@ import { restlessClaims } from './0010-restless-claims.ts'
 import { lives } from './0011-lives.ts'
 import { commandsOfActions } from './0012-commands-of-actions.ts'
 import { pagesOfActions } from './0013-pages-of-actions.ts'
+import { doubts } from './0014-doubts.ts'
 import type { Migration } from './migration.ts'
 
 /** Every migration there is, oldest first. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   lives,
   commandsOfActions,
   pagesOfActions,
+  doubts,
 ]
