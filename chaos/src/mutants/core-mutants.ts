@@ -34,6 +34,13 @@ export const coreMutants: readonly Mutant[] = [
     { rows: [10] },
   ),
   plant(
+    'lost-answer-barred',
+    11,
+    'a step whose call may have been made stays barred, and nobody asks what came of it',
+    ['core/admit', 'return isUndoKept && (isCalled || isSameEvent(called, event))', 'return false'],
+    { rows: [11] },
+  ),
+  plant(
     'undone-twice',
     10,
     'a step that was undone is undone again',

@@ -57,6 +57,28 @@ const settling: readonly Mutant[] = [
     { rows: [14, 26, 3, 33] },
   ),
   plant(
+    'done-and-not-undone',
+    11,
+    'what barred a step that is done after all is not heard again',
+    [
+      'runtime/batch/in-doubt',
+      "if (isDoneAfterAll) return withDoubt(changes, { form: 'undone', step })",
+      'if (isDoneAfterAll) return changes',
+    ],
+    { rows: [11] },
+  ),
+  plant(
+    'call-not-marked',
+    11,
+    'that a call was begun is not remembered with what is set aside',
+    [
+      'runtime/batch/in-doubt',
+      'if (!step || !isCalledHere(delivery, outcomes)) return changes',
+      'if (step) return changes',
+    ],
+    { tests: 'packages/runtime/src/batch/in-doubt.test.ts', titled: 'where it was a dead letter' },
+  ),
+  plant(
     'overtakes-its-predecessors',
     26,
     'what other processes have left for the same key is not published first',
@@ -263,8 +285,8 @@ const transacting: readonly Mutant[] = [
     'SQL is run for what was heard before',
     [
       'runtime/batch/decide',
-      'const verdict = retry ? admit(delivery, set) : admit(delivery, set, heard.record)',
-      "const verdict = delivery.bound.reaction.transact ? 'run' : retry ? admit(delivery, set) : admit(delivery, set, heard.record)",
+      'return admit(delivery, set, record, isCalledHere(delivery, outcomes))',
+      "return delivery.bound.reaction.transact ? 'run' : admit(delivery, set, record, isCalledHere(delivery, outcomes))",
     ],
     { tests: inSql, titled: 'is not run for what was heard before' },
   ),

@@ -124,6 +124,36 @@ describe('when things go wrong', () => {
     expect(new Set(charged.map(({ chargedCents }) => chargedCents))).toEqual(new Set([2_500]))
   })
 
+  it('failure 11: money that was taken, and nobody heard of, comes back when its order is called off meanwhile', async () => {
+    harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000, partitions: 1 })
+    const running = harness.service('payment')
+    gateway.behave({ is: 'dropping' })
+    await harness.publish(received('taken'))
+    await until(() => running.status().parked.paused === 1)
+    // It is not called for: the breaker is open.
+    await harness.publish(received('untaken'))
+    await until(() => running.status().parked.paused === 2)
+    for (const orderId of ['taken', 'untaken'])
+      await harness.publish(InventoryFailed({ orderId, reason: 'out of stock' }))
+    const read = async (topic: string) =>
+      (await running.progress()).find((one) => one.topic === topic && one.partition === 0)?.next ?? 0n
+    await until(async () => (await read(InventoryFailed.topic)) >= 2n)
+    expect(running.status().parked).toMatchObject({ keys: 2, paused: 2 })
+
+    gateway.behave({ is: 'well' })
+    await harness.expectEvent(PaymentProcessed, { orderId: 'taken' })
+    await harness.expectEvent(PaymentRefunded, { orderId: 'taken', reason: 'out of stock' })
+    await until(() => running.status().parked.keys === 0)
+    await harness.expectNoEvent(PaymentProcessed)
+    await harness.expectNoEvent(PaymentRefunded)
+    expect(harness.seen().filter(({ topic }) => topic === 'payment.dlq')).toEqual([])
+    const answer = await fetch(`${gateway.url}/charges?limit=100`)
+    const { items } = (await answer.json()) as { items: { order: string }[] }
+    expect(items.filter(({ order: name }) => ['taken', 'untaken'].includes(name))).toMatchObject([
+      { order: 'taken', chargedCents: 2_500, refundedCents: 2_500 },
+    ])
+  })
+
   it('bytes that are no event go to the dead letters untouched, and the partition flows on', async () => {
     harness = await EventTestHarness.start({ services: [payment], timeoutMs: 60_000, partitions: 1 })
     const { topic } = OrderReceived

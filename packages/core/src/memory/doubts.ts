@@ -29,7 +29,8 @@ export function writeDoubts(
   for (const name of undone) {
     const { undo } = doubts.get(rowName(name)) ?? {}
     if (!undo) continue
-    if (undo.event && inbox.get(eventKey(undo.event))?.outcome === 'barred') inbox.delete(eventKey(undo.event))
+    if (undo.event && inbox.get(eventKey(undo.event))?.outcome === 'barred')
+      inbox.delete(eventKey(undo.event))
     parkAgain(undo)
   }
   for (const name of [...undone, ...settled]) doubts.delete(rowName(name))

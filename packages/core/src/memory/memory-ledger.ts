@@ -71,7 +71,11 @@ export function memoryLedger(settings: MemoryLedgerSettings): MemoryLedger {
     parkedNames: names,
     recall: (request) => recallFrom(tables, request, recall),
     settle: (settlement) =>
-      settleIn(tables, { ...nothing, ...settlement }, { nowMs, outbox, aside: { changed, write, parkAgain } }),
+      settleIn(
+        tables,
+        { ...nothing, ...settlement },
+        { nowMs, outbox, aside: { changed, write, parkAgain } },
+      ),
     keepPerformed(results) {
       for (const one of results)
         if (!performed.has(one.idempotencyKey)) performed.set(one.idempotencyKey, resultRow(one, nowMs()))

@@ -204,7 +204,7 @@ export function placeOf(record: RawRecord): KeyPlace {
   return { topic: record.topic, partition: record.partition, key: keyNameOf(record) }
 }
 
-function asideOf(record: RawRecord, delivery: Delivery | undefined): AsideRecord {
+export function asideOf(record: RawRecord, delivery: Delivery | undefined): AsideRecord {
   if (!delivery) return { record, event: undefined }
   const { source, id, type, correlationId: saga } = delivery.event
   return { record, event: { source, id, type, saga } }

@@ -1,5 +1,6 @@
 import {
   admit,
+  type Changes,
   type Codec,
   decideTwice,
   type Deciding,
@@ -24,6 +25,7 @@ import {
   type WorkingSet,
 } from '@troupe/core'
 import { factsOf, type Heard } from './decode.ts'
+import { barring, ending, isCalledHere, settingAside } from './in-doubt.ts'
 import { type PerformFor, performFor, type PerformOptions } from '../calls/perform.ts'
 import { follow, handled, paused, type Retry, setAside, type SetAsideOptions } from '../aside/set-aside.ts'
 import type { WorkSpan } from '../observe/tracing.ts'
@@ -145,7 +147,7 @@ function decideOne(turn: Turn, set: WorkingSet, options: DecideOptions): Promise
   if (!heard.delivery) return void set.apply(setAside(turn, heard.failure, options))
   const { delivery } = heard
   if (!isAdmitted(turn, delivery, set, options)) return undefined
-  if ('refusal' in turn) return void set.apply(setAside(turn, turn.refusal, options))
+  if ('refusal' in turn) return void set.apply(failed(turn, delivery, turn.refusal, options))
   const done = doneOf(delivery, set, options.codec)
   const { perform, transact } = delivery.bound.reaction
   if (!perform && !transact && !(done instanceof Promise)) {
@@ -168,11 +170,16 @@ async function decideLater(
     : undefined
   // Others may have been decided on in the meantime.
   if (!isAdmitted(turn, delivery, set, options)) return
-  if (outcome?.form === 'failed') set.apply(setAside(turn, outcome.error, options))
-  else if (outcome?.form === 'paused') set.apply(paused(turn, delivery, outcome.error, options))
+  if (outcome?.form === 'failed') set.apply(failed(turn, delivery, outcome.error, options))
+  else if (outcome?.form === 'paused')
+    set.apply(settingAside(paused(turn, delivery, outcome.error, options), delivery, options.outcomes))
   else if (delivery.bound.reaction.transact)
     await transact(turn, delivery, { performed: outcome?.performed, done }, set, options)
   else react(turn, delivery, { performed: outcome?.performed, done }, set, options)
+}
+
+function failed(turn: Turn, delivery: Delivery, error: unknown, options: DecideOptions): Changes {
+  return settingAside(setAside(turn, error, options), delivery, options.outcomes)
 }
 
 /** What a call gets beside its event. */
@@ -214,9 +221,9 @@ export async function performAhead(
   const waiting = [...turns]
   const workers = Array.from({ length: Math.min(options.performsMax, waiting.length) }, async () => {
     for (let turn = waiting.shift(); turn; turn = waiting.shift()) {
-      const { delivery, record } = turn.heard
+      const { delivery } = turn.heard
       if (!delivery || 'refusal' in turn) continue
-      if ((turn.retry ? admit(delivery, set) : admit(delivery, set, record)) !== 'run') continue
+      if (verdictOf(turn, delivery, set, options) !== 'run') continue
       const done = await doneOf(delivery, set, options.codec)
       if (!done?.failure) await performFor(delivery, callOf(turn, delivery, done, set, options), options)
     }
@@ -227,19 +234,30 @@ export async function performAhead(
 }
 
 /** Whether a delivery's reaction is to run; if not, what is recorded of it is applied. */
-function isAdmitted(turn: Turn, delivery: Delivery, set: WorkingSet, { log }: DecideOptions): boolean {
+function isAdmitted(turn: Turn, delivery: Delivery, set: WorkingSet, options: DecideOptions): boolean {
   const { heard, retry } = turn
-  const verdict = retry ? admit(delivery, set) : admit(delivery, set, heard.record)
+  const verdict = verdictOf(turn, delivery, set, options)
   if (verdict === 'run') return true
   if (verdict === 'parked') set.apply(follow(heard.record, delivery))
   else {
     const changes = withoutRunning(delivery, verdict)
-    if (changes) set.apply(changes)
+    if (changes && verdict === 'barred') set.apply(barring(changes, turn, delivery, { set, ...options }))
+    else if (changes) set.apply(ending(changes, delivery, set))
     if (retry) set.apply(handled(turn, retry))
   }
   turn.span?.became(verdict)
-  sayUnrun(verdict, turn, log)
+  sayUnrun(verdict, turn, options.log)
   return false
+}
+
+function verdictOf(
+  { heard, retry }: Turn,
+  delivery: Delivery,
+  set: WorkingSet,
+  { outcomes }: DecideOptions,
+): Verdict {
+  const record = retry ? undefined : heard.record
+  return admit(delivery, set, record, isCalledHere(delivery, outcomes))
 }
 
 function react(
@@ -268,13 +286,13 @@ function react(
         },
         (using, isAgain) => run(using, isAgain ? undefined : traceEmitted),
       )
-    set.apply(options.blocking.watch(delivery.bound.name, decided))
+    set.apply(ending(options.blocking.watch(delivery.bound.name, decided), delivery, set))
     if (turn.retry) set.apply(handled(turn, turn.retry))
     turn.span?.became('applied')
   } catch (error) {
     // A schema that is not registered yet is not the event's fault.
     if (isTroupeError(error, 'TROUPE_SCHEMA_AWAITED')) throw error
-    set.apply(setAside(turn, error, options))
+    set.apply(failed(turn, delivery, error, options))
   }
 }
 
@@ -286,7 +304,7 @@ async function transact(
   set: WorkingSet,
   options: DecideOptions,
 ): Promise<void> {
-  if (done?.failure) return set.apply(setAside(turn, done.failure.error, options))
+  if (done?.failure) return set.apply(failed(turn, delivery, done.failure.error, options))
   const { deciding, transacting, blocking } = options
   if (!transacting) throw new TypeError(`${delivery.bound.name} decides in SQL, and there is no transaction.`)
   const came = { performed, done: done?.data }
@@ -297,8 +315,8 @@ async function transact(
       transactOn(delivery, came, set, { tables, deciding, lane, traceEmitted }),
     ),
   )
-  if (!outcome.isDone) return set.apply(setAside(turn, outcome.error, options))
-  set.apply(outcome.result)
+  if (!outcome.isDone) return set.apply(failed(turn, delivery, outcome.error, options))
+  set.apply(ending(outcome.result, delivery, set))
   if (turn.retry) set.apply(handled(turn, turn.retry))
   turn.span?.became('applied')
 }

@@ -303,10 +303,11 @@ export function refuseFenced({ topic, partition, epoch, from, to }: PositionMove
 
 /** Where nothing is written, it does not matter what was read. */
 function isNothing(work: Work): boolean {
-  const { position, inbox, documents, steps, answers, outbox, deadlines, parking } = work
+  const { position, inbox, documents, steps, answers, outbox, deadlines, parking, doubts } = work
   return (
     !position &&
     !parking &&
+    !doubts &&
     [inbox, documents, steps, answers, outbox, deadlines].every(({ length }) => length === 0)
   )
 }

@@ -68,11 +68,14 @@ export interface PerformFor {
   readonly get: PerformContext['get']
 }
 
-/** What came of a call. One that is paused has not been made, or tells nothing: the latest ones all failed with `error`. */
+/**
+ * What came of a call. One that is paused has not been made, or tells nothing: the latest ones all failed with `error`.
+ * `isCalled`: it was begun, so that the other side may have heard it, whatever it failed with: a call may be several.
+ */
 export type Outcome =
   | { readonly form: 'done'; readonly performed: unknown }
-  | { readonly form: 'failed'; readonly error: unknown }
-  | { readonly form: 'paused'; readonly error: unknown }
+  | { readonly form: 'failed'; readonly error: unknown; readonly isCalled: true }
+  | { readonly form: 'paused'; readonly error: unknown; readonly isCalled: boolean }
 
 /** What came of the calls of the deliveries in hand. */
 export type Outcomes = WeakMap<Delivery, Outcome>
@@ -101,16 +104,19 @@ export async function performFor(
   if (!options.mayWait) throw mustWait
   const breaker = options.breakers.of(delivery.bound)
   const waits = delaysOf(delays)
+  let isCalled = false
   for (let tries = 1, attempts = 0; ; tries++) {
     let outcome: Outcome | undefined
     try {
-      const attempt = () =>
-        once(
+      const attempt = () => {
+        isCalled = true
+        return once(
           (inTime) =>
             perform(delivery.event as never, { idempotencyKey, signal: inTime, done, get } as never),
           delivery,
           options,
         )
+      }
       const performed = await breaker.run(
         () => (span ? span.perform(name, tries, attempt) : attempt()),
         signal,
@@ -120,11 +126,13 @@ export async function performFor(
     } catch (thrown) {
       const error = sayable(thrown)
       if (signal.aborted) throw calledOff(`perform ${delivery.bound.name}`, error)
-      if (thrown === notMade) return remember(delivery, { form: 'paused', error: breaker.because }, options)
+      if (thrown === notMade)
+        return remember(delivery, { form: 'paused', error: breaker.because, isCalled }, options)
       if (breaker.state === 'closed') attempts++
       complain(delivery, error, { ...options, attempts, isPaused: breaker.state !== 'closed', span })
       const isItsOwn = breaker.isProven || !options.makesTrials
-      if (attempts >= performAttemptsMax) outcome = { form: isItsOwn ? 'failed' : 'paused', error }
+      if (attempts >= performAttemptsMax)
+        outcome = { form: isItsOwn ? 'failed' : 'paused', error, isCalled: true }
     }
     if (outcome) {
       if (outcome.form === 'done')
@@ -184,7 +192,7 @@ function fit({ bound, event }: Delivery, performed: unknown): Outcome {
     `${bound.name} performed what cannot be kept as JSON: ${flaw}. Resolve to plain data, or to nothing. The call itself was made.`,
     { details: { reaction: bound.name, event: event.id } },
   )
-  return { form: 'failed', error }
+  return { form: 'failed', error, isCalled: true }
 }
 
 /** A getter in it may throw, or a proxy: that is its flaw. */

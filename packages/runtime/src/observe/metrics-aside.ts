@@ -1,4 +1,4 @@
-import type { ParkedSum, Parking } from '@troupe/core'
+import type { DoubtWrites, ParkedSum, Parking } from '@troupe/core'
 import { Counter, Gauge } from 'prom-client'
 import type { MetricsOptions } from './metrics.ts'
 import type { RetryOutcome } from '../aside/set-aside.ts'
@@ -7,6 +7,7 @@ type MetricName =
   | 'parked'
   | 'retries'
   | 'deadLetters'
+  | 'stepsInDoubt'
   | 'parkedKeys'
   | 'parkedEvents'
   | 'oldestParkedSeconds'
@@ -39,6 +40,12 @@ export function measureAside(
     labelNames: ['reaction'],
     registers: [],
   })
+  const inDoubt = new Counter({
+    name: metricNames.stepsInDoubt,
+    help: 'Steps that an undo barred while their calls to the outside may have been made, and those that were done after all, so that the undo was due again',
+    labelNames: ['reaction', 'outcome'],
+    registers: [],
+  })
   // There before the first of them: to Prometheus, a series that begins with 1 has not grown.
   for (const { name: reaction } of new Set(service.reactions.values())) {
     parked.inc({ reaction }, 0)
@@ -46,6 +53,12 @@ export function measureAside(
     for (const outcome of outcomes) retries.inc({ reaction, outcome }, 0)
   }
   deadLetters.inc({ reaction: unreadable }, 0)
+  const reactionOf = new Map<string, string>()
+  for (const { name: reaction, step, reaction: declared, isStep } of service.reactions.values()) {
+    if (!isStep || step === undefined || !declared.perform) continue
+    reactionOf.set(step, reaction)
+    for (const outcome of ['barred', 'undone']) inDoubt.inc({ reaction, outcome }, 0)
+  }
 
   let sum: ParkedSum = { keys: 0, paused: 0, held: 0, events: 0, bytes: 0, oldestMs: 0 }
   let countedAtMs = now()
@@ -87,7 +100,7 @@ export function measureAside(
   })
 
   return {
-    measured: [parked, retries, deadLetters, keys, events, oldest, full],
+    measured: [parked, retries, deadLetters, inDoubt, keys, events, oldest, full],
     retries,
     parkedSum(counted: ParkedSum): void {
       sum = counted
@@ -98,6 +111,12 @@ export function measureAside(
         if (one.form === 'park' && one.next.state !== 'paused')
           parked.inc({ reaction: one.next.failure.reaction ?? unreadable })
       for (const { failure } of letters) deadLetters.inc({ reaction: failure.reaction ?? unreadable })
+    },
+    doubted({ barred, undone }: DoubtWrites): void {
+      const count = (step: string, outcome: 'barred' | 'undone') =>
+        inDoubt.inc({ reaction: reactionOf.get(step) ?? step, outcome })
+      for (const { step, isInDoubt } of barred) if (isInDoubt) count(step, 'barred')
+      for (const { step } of undone) count(step, 'undone')
     },
   }
 }

@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
-import { type InboxEntry, type OutgoingRecord, reaction, service } from '@troupe/core'
+import { type InboxEntry, type OutgoingRecord, reaction, service, undo } from '@troupe/core'
 import type { ReceiverState, RelayState } from '@troupe/kafka'
-import { PaidIn } from '../kits/bank.test.kit.ts'
+import { eventType, PaidIn } from '../kits/bank.test.kit.ts'
 import { createDependencies } from '../service/dependencies.ts'
 import { keepingLog } from '../kits/fakes.test.kit.ts'
 import { createMetrics } from './metrics.ts'
 
 const chargePayment = reaction({ on: PaidIn, emits: [], react: () => undefined })
 const payment = service({ name: 'payment', reactions: { chargePayment } })
+/** Of which something may be in doubt. */
+const callingPayment = () => {
+  const Charged = eventType('Charged', 'payment')
+  const charge = reaction({ on: PaidIn, emits: [Charged], perform: async () => null, react() {} })
+  const on = eventType('Voided', 'counter')
+  const refund = undo(charge, { undoes: Charged, on, emits: [], react() {} })
+  return service({ name: 'payment', reactions: { charge, refund } })
+}
 const alertsFile = new URL('../../../../compose/prometheus/troupe.rules.yml', import.meta.url)
 
 function entry(type: string, outcome: InboxEntry['outcome']): InboxEntry {
@@ -19,7 +27,7 @@ function record(topic: string): OutgoingRecord {
   return { id: '1', lane: 'order.events/0', topic, key: 'k', headers: {}, value: new Uint8Array(0) }
 }
 
-function open() {
+function open(of = payment) {
   const dependencies = createDependencies({ log: keepingLog(), now: Date.now })
   const relay: { state: RelayState } = {
     state: {
@@ -45,7 +53,7 @@ function open() {
     ],
   }
   const metrics = createMetrics({
-    service: payment,
+    service: of,
     consumerGroup: 'review.payment',
     onWire: (topic) => `review.${topic}`,
     dependencies,
@@ -112,7 +120,7 @@ describe('the metrics of a service', () => {
       String(name),
     )
     expect(grown.length).toBeGreaterThan(2)
-    const { lines } = open()
+    const { lines } = open(callingPayment())
     const counted = await Promise.all(grown.map((name) => lines(name)))
     expect(grown.filter((_, at) => counted[at]?.length === 0)).toEqual([])
   })

@@ -7,6 +7,7 @@ import type {
   Forgettable,
   InboxEntry,
   OutgoingRecord,
+  DoubtWrites,
   ParkedSum,
   Parking,
   PendingDeadlines,
@@ -56,6 +57,7 @@ export const metricNames = {
   parked: 'troupe_parked_total',
   retries: 'troupe_retries_total',
   deadLetters: 'troupe_dead_letters_total',
+  stepsInDoubt: 'troupe_steps_in_doubt_total',
 } as const
 
 /** What is told on the way of an event. */
@@ -65,6 +67,7 @@ export interface Meter {
     readonly inbox: readonly InboxEntry[]
     readonly outbox: readonly OutgoingRecord[]
     readonly parking?: Parking | undefined
+    readonly doubts?: DoubtWrites | undefined
   }): void
   /** Told of each parked record that was tried again. */
   retried(reaction: string, outcome: RetryOutcome): void
@@ -181,8 +184,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     contentType: registry.contentType,
     meter: {
-      settled({ inbox, outbox, parking }) {
+      settled({ inbox, outbox, parking, doubts }) {
         if (parking) aside.settled(parking)
+        if (doubts) aside.doubted(doubts)
         let deadLetters = 0
         for (const { type, outcome } of inbox) {
           count(type, outcome)

@@ -28,6 +28,10 @@ export interface Found {
   readonly behind: readonly string[]
   /** Every key that the outside was called with, and for whom. */
   readonly outsideCalls: readonly { readonly idempotencyKey: string; readonly name: string }[]
+  /** For whom the outside has taken money, whoever heard of it. */
+  readonly outsideTook: ReadonlySet<string>
+  /** Whether a process may have been cut off from its calls: what it had not said by then nobody knows. */
+  readonly isAnybodyCutOff: boolean
   /** The codes of the errors for which keys were parked. */
   readonly blamedFor: readonly string[]
   /** What is at least done in a run that proves something. */
@@ -62,6 +66,7 @@ export function judge(found: Found): readonly Violation[] {
     ...moneyIsConserved(found, truth),
     ...commandsCountOnce(found),
     ...racesEndOneWay(found, truth),
+    ...whatWasTakenIsGivenBack(found, truth),
     ...deadlinesAreMet(found, truth),
     ...deadLettersArePoison(found, truth),
     ...nobodyIsBlamedForTrouble(found),
@@ -208,6 +213,22 @@ function racesEndOneWay({ documentOf, log }: Found, { races }: Truth): Violation
     const text = `${saga} is ${JSON.stringify(card)} and said ${told.join(', ')}`
     return [{ check: 'every saga ends: barred, or done once and undone once', text }]
   })
+}
+
+/** All of them are voided: barred is only what the outside has not taken. */
+function whatWasTakenIsGivenBack(
+  { documentOf, outsideTook, isAnybodyCutOff }: Found,
+  { races }: Truth,
+): Violation[] {
+  if (isAnybodyCutOff) return []
+  const kept = [...races].filter((saga) => {
+    const card = documentOf('card', saga) as { refunded: number } | undefined
+    return outsideTook.has(saga) && card?.refunded !== 1
+  })
+  return kept.map((text) => ({
+    check: 'what the outside took for a saga that is called off is given back',
+    text,
+  }))
 }
 
 /** How late a deadline may be fired in a world in which everything fails for a while. */

@@ -14,6 +14,8 @@ export interface Faults {
   readonly races: number
   /** Of one call to the outside. */
   readonly outsideFails: number
+  /** Of one call to the outside: it is carried out, and nobody hears of it. */
+  readonly outsideLost: number
   /** Milliseconds for which nobody answers calls to the outside, in one go. */
   readonly outsideAwayMs: number
   /** Of one batch: it is handed over once more, from an earlier offset. */
@@ -49,6 +51,7 @@ export const noFaults: Faults = {
   crashes: 0,
   races: 0,
   outsideFails: 0,
+  outsideLost: 0,
   outsideAwayMs: 0,
   redelivers: 0,
   moves: 0,

@@ -80,12 +80,16 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const deadlines = new Map<string, WatchedDeadline>()
   const blamedFor = new Set<string>()
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
+  const outsideTook = new Set<string>()
   const outside = async (idempotencyKey: string, name: string) => {
     outsideCalls.push({ idempotencyKey, name })
     await time.sleep(world.latencyMs())
     const fails = world.isTroubled && random.chance(faults.outsideFails)
     if (fails || troubles.isOutsideAway) throw new Error('nobody answers')
+    outsideTook.add(name)
     await time.sleep(world.latencyMs() * 2)
+    if (world.isTroubled && faults.outsideLost > 0 && random.chance(faults.outsideLost))
+      throw new Error('the answer was lost')
     return name
   }
   const stumbles = (name: string) => time.nowMs < (workload.stumbling.get(name) ?? 0)
@@ -167,6 +171,8 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
     left: [...bankLedger.tables.outbox.keys(), ...auditLedger.tables.outbox.keys()],
     behind: behind(),
     outsideCalls,
+    outsideTook,
+    isAnybodyCutOff: faults.crashes + faults.moves + faults.stalls + faults.restarts > 0,
     blamedFor: [...blamedFor],
     successesMin: 5,
   }
