@@ -34,6 +34,8 @@ export interface Found {
   readonly isAnybodyCutOff: boolean
   /** The codes of the errors for which keys were parked. */
   readonly blamedFor: readonly string[]
+  /** Why settlements were refused that no ledger takes. */
+  readonly contradictions: readonly string[]
   /** What is at least done in a run that proves something. */
   readonly successesMin: number
 }
@@ -70,6 +72,7 @@ export function judge(found: Found): readonly Violation[] {
     ...deadlinesAreMet(found, truth),
     ...deadLettersArePoison(found, truth),
     ...nobodyIsBlamedForTrouble(found),
+    ...nothingContradictsItself(found),
     ...keysHaveOnePartition(found),
     ...idsStandForOneThing(found),
     ...backlogIsDrained(found),
@@ -277,6 +280,11 @@ const troubles =
 function nobodyIsBlamedForTrouble({ blamedFor }: Found): Violation[] {
   const check = 'no key is parked for what no event can help'
   return blamedFor.filter((code) => troubles.test(code)).map((code) => ({ check, text: code }))
+}
+
+/** The runtime would get over it, event by event: nobody is to pay for that who did nothing wrong. */
+function nothingContradictsItself({ contradictions }: Found): Violation[] {
+  return contradictions.map((text) => ({ check: 'no settlement contradicts itself', text }))
 }
 
 function keysHaveOnePartition({ log }: Found): Violation[] {

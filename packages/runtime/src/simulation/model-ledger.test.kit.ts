@@ -1,6 +1,6 @@
 // What the simulation puts around the ledger in memory: its database forgets, and refuses, as real ones do, and
 // somebody stands beside it and takes notes.
-import type { Ledger } from '@troupe/core'
+import { isTroupeError, type Ledger, messageOf } from '@troupe/core'
 import type { MemoryTables } from '@troupe/core/memory-ledger'
 
 /** What the database never takes: an event that it chokes on, unless it is set aside. */
@@ -23,6 +23,21 @@ export function forgettingInbox(ledger: Ledger, { inbox }: Pick<MemoryTables, 'i
       const receipt = await ledger.settle(settlement)
       inbox.clear()
       return receipt
+    },
+  }
+}
+
+/** Notes what is refused though nobody was faster: what no ledger takes, however often it is settled. */
+export function watchContradictions(ledger: Ledger, contradictions: Set<string>): Ledger {
+  return {
+    ...ledger,
+    async settle(settlement) {
+      try {
+        return await ledger.settle(settlement)
+      } catch (error) {
+        if (!isTroupeError(error)) contradictions.add(messageOf(error))
+        throw error
+      }
     },
   }
 }

@@ -6,7 +6,7 @@ import { audit, bankWith } from './company.test.kit.ts'
 import { type WatchedDeadline, watchDeadlines } from './deadlines.test.kit.ts'
 import { type Faults, faultsEndMs } from './faults.test.kit.ts'
 import { createGroup, type Group } from './group.test.kit.ts'
-import { forgettingInbox, refusingPoison, watchBlame } from './model-ledger.test.kit.ts'
+import { forgettingInbox, refusingPoison, watchBlame, watchContradictions } from './model-ledger.test.kit.ts'
 import { modelLog } from './model-log.test.kit.ts'
 import { randomOf } from './random.test.kit.ts'
 import { installVirtualTime } from './virtual-time.test.kit.ts'
@@ -79,6 +79,7 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const [bankLedger, auditLedger] = [memoryLedger({ nowMs }), memoryLedger({ nowMs })]
   const deadlines = new Map<string, WatchedDeadline>()
   const blamedFor = new Set<string>()
+  const contradictions = new Set<string>()
   const outsideCalls: { idempotencyKey: string; name: string }[] = []
   const outsideTook = new Set<string>()
   const outside = async (idempotencyKey: string, name: string) => {
@@ -98,7 +99,8 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
     topic: 'counter.events',
     log,
     openLedger() {
-      const poisoned = refusingPoison(bankLedger.open(), (id) => workload.poison.byId.get(id) === 'refused')
+      const opened = watchContradictions(bankLedger.open(), contradictions)
+      const poisoned = refusingPoison(opened, (id) => workload.poison.byId.get(id) === 'refused')
       const forgetful = faults.forgetsInbox ? forgettingInbox(poisoned, bankLedger.tables) : poisoned
       return watchBlame(watchDeadlines(forgetful, bankLedger.tables, world, deadlines), blamedFor)
     },
@@ -106,7 +108,7 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
   const audits = createGroup(world, audit, {
     topic: 'bank.events',
     log,
-    openLedger: () => watchBlame(auditLedger.open(), blamedFor),
+    openLedger: () => watchBlame(watchContradictions(auditLedger.open(), contradictions), blamedFor),
   })
   banks.start(faults.banks)
   audits.start(2)
@@ -174,6 +176,7 @@ async function play(world: World, troubles: Troubles): Promise<Found> {
     outsideTook,
     isAnybodyCutOff: faults.crashes + faults.moves + faults.stalls + faults.restarts > 0,
     blamedFor: [...blamedFor],
+    contradictions: [...contradictions],
     successesMin: 5,
   }
 }
