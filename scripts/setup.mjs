@@ -17,6 +17,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   fail(`Troupe needs Node 20.19 or newer; this is ${process.version}. Install a newer Node and try again.`)
 }
 
+// Whoever set it has built all there is, and has commands run side by side that read it.
+if (process.env.TROUPE_IS_BUILT === '1') process.exit(0)
+
 const stamp = fingerprint()
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   process.stderr.write('Installing dependencies (first run or changed lockfile) …\n')
