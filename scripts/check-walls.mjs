@@ -140,7 +140,11 @@ const walls = [
 const statement =
   /\b(SELECT\s[\s\S]{1,200}\sFROM|INSERT INTO|DELETE FROM|UPDATE\s\S+\sSET|CREATE (TABLE|INDEX|SCHEMA))\b/
 
-const behindTheDoor = ['../../kafka/src/client/client.ts', '../dist/index.js', '@troupe/core/src/react.ts']
+const behindTheDoor = [
+  '../../kafka/src/client/client.ts',
+  '../dist/index.js',
+  '@troupe/core/src/batch/react.ts',
+]
 
 const wrongs = [...checkImports(), ...checkTexts()]
 for (const wrong of wrongs) process.stderr.write(`${wrong}\n`)

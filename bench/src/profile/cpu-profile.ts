@@ -15,10 +15,10 @@ export interface CpuUse {
 const purposes: readonly (readonly [purpose: string, file: RegExp])[] = [
   ['receive', /\/kafkajs\/src\/consumer\/|\/requests\/fetch\/|\/kafka\/dist\/receive\//],
   ['decode', /\/runtime\/dist\/batch\/decode\.js/],
-  ['recall', /\/postgres\/dist\/statements\/recall\.js|\/core\/dist\/delivery\.js/],
+  ['recall', /\/postgres\/dist\/statements\/recall\.js|\/core\/dist\/batch\/delivery\.js/],
   [
     'react',
-    /\/runtime\/dist\/(batch\/decide|calls\/perform)\.js|\/core\/dist\/(react|handling|working-set)\.js|\/services\//,
+    /\/runtime\/dist\/(batch\/decide|calls\/perform)\.js|\/core\/dist\/batch\/(react|handling|working-set)\.js|\/services\//,
   ],
   ['settle', /\/runtime\/dist\/batch\/settle\.js|\/postgres\/dist\/(settle|statements\/)/],
   ['relay', /\/kafkajs\/src\/producer\/|\/requests\/produce\/|\/kafka\/dist\/relay\//],

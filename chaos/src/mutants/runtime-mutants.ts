@@ -200,7 +200,7 @@ const parking: readonly Mutant[] = [
     25,
     'what comes behind a parked key is handled at once',
     [
-      'core/admit',
+      'core/batch/admit',
       "set.keys.isParked(keyNameOf(record))) return 'parked'",
       'set.keys.isParked(keyNameOf(record))) void 0',
     ],
@@ -238,7 +238,7 @@ const parking: readonly Mutant[] = [
     'retry-of-what-has-changed',
     17,
     'what was read of a parked key is tried although it has changed since',
-    ['core/key-set', 'if (!one || one.version !== version) return false', 'if (!one) return false'],
+    ['core/batch/key-set', 'if (!one || one.version !== version) return false', 'if (!one) return false'],
     { tests: parkedTests, titled: 'is left alone where a person discards it' },
   ),
   plant(
@@ -252,7 +252,11 @@ const parking: readonly Mutant[] = [
     'undo-given-up',
     12,
     'an undo that throws is a dead letter after as many attempts as any reaction',
-    ['core/retry-policy', "form === 'undo' ? { attempts: Number.POSITIVE_INFINITY }", "form === 'undo' ? {}"],
+    [
+      'core/declare/retry-policy',
+      "form === 'undo' ? { attempts: Number.POSITIVE_INFINITY }",
+      "form === 'undo' ? {}",
+    ],
     { rows: [12] },
   ),
   plant(

@@ -1,16 +1,16 @@
 // What the tests of this room share: event types without Avro, a small inventory, and a way to handle
 // events as a service would. Not part of the package.
-import { admit, type Verdict } from './admit.ts'
-import type { Delivery, DeriveId, Request } from './delivery.ts'
-import { recallFor } from './delivery.ts'
-import { document } from './document.ts'
+import { admit, type Verdict } from './batch/admit.ts'
+import type { Delivery, DeriveId, Request } from './batch/delivery.ts'
+import { recallFor } from './batch/delivery.ts'
+import { document } from './declare/document.ts'
 import { isTroupeError, type TroupeError } from './errors.ts'
-import type { AvroRecordSchema, Event, EventType } from './event-type.ts'
-import type { Deciding } from './saying.ts'
-import { reactTo, withoutRunning } from './react.ts'
-import { reaction, undo } from './reaction.ts'
-import { service, type Service } from './service.ts'
-import type { WorkingSet } from './working-set.ts'
+import type { AvroRecordSchema, Event, EventType } from './declare/event-type.ts'
+import type { Deciding } from './batch/saying.ts'
+import { reactTo, withoutRunning } from './batch/react.ts'
+import { reaction, undo } from './declare/reaction.ts'
+import { service, type Service } from './declare/service.ts'
+import type { WorkingSet } from './batch/working-set.ts'
 
 /** An event type that takes any data: its constructor checks nothing but that an order is named. */
 export function eventType<const Type extends string, Data extends { readonly orderId: string }>(

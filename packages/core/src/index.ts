@@ -1,15 +1,21 @@
-export { admit, type Verdict } from './admit.ts'
+export { admit, type Verdict } from './batch/admit.ts'
 export {
   checkChoreography,
   type ChoreographyFlaw,
   type ChoreographyReport,
   type FlawKind,
   type UndoneStep,
-} from './check-choreography.ts'
-export { command, type Command, type CommandContext, type CommandDeclaration } from './command.ts'
-export { type Deadline, type DeadlineDeclaration, isDelay, type When } from './deadline.ts'
-export { fieldsOf, functionIfAny, refuseDeclaration, refuseUnknownFields, refuseValue } from './declared.ts'
-export { type DeadLetterFacts, deadLetterHeaders, deadLetterIdOf, deadLetterOf } from './dead-letter.ts'
+} from './choreography/check-choreography.ts'
+export { command, type Command, type CommandContext, type CommandDeclaration } from './declare/command.ts'
+export { type Deadline, type DeadlineDeclaration, isDelay, type When } from './declare/deadline.ts'
+export {
+  fieldsOf,
+  functionIfAny,
+  refuseDeclaration,
+  refuseUnknownFields,
+  refuseValue,
+} from './declare/declared.ts'
+export { type DeadLetterFacts, deadLetterHeaders, deadLetterIdOf, deadLetterOf } from './aside/dead-letter.ts'
 export {
   causeIdOf,
   type Delivery,
@@ -21,14 +27,14 @@ export {
   callingStepOf,
   stepKey,
   stepOf,
-} from './delivery.ts'
+} from './batch/delivery.ts'
 export {
   document,
   type DocumentDeclaration,
   documentName,
   type DocumentRef,
   type DocumentType,
-} from './document.ts'
+} from './declare/document.ts'
 export {
   avroContentType,
   type Envelope,
@@ -44,7 +50,7 @@ export {
   type SchemaFacts,
   schemaNameIn,
   typeHeaderOf,
-} from './envelope.ts'
+} from './event/envelope.ts'
 export {
   isTroupeError,
   messageOf,
@@ -63,15 +69,15 @@ export type {
   EventType,
   InputOf,
   InputOfAll,
-} from './event-type.ts'
-export { callsPaused, callsPausedCode, type Failure, failureOf } from './failure.ts'
-export { keyNameOf } from './key-name.ts'
-export type { CalledStep, DoubtChange, DoubtWrites, KeptUndo, StoredDoubt } from './doubt.ts'
-export type { AsideChange, KeySet } from './key-set.ts'
-export { flawOfJson, freeze, type Json } from './json.ts'
-export { atLogPlace, logPlaceOf, offsetBits, offsetName, ofLife } from './log-place.ts'
-export { meantBy } from './misspelt.ts'
-export { flawOfName, nameLengthMax } from './name.ts'
+} from './declare/event-type.ts'
+export { callsPaused, callsPausedCode, type Failure, failureOf } from './aside/failure.ts'
+export { keyNameOf } from './event/key-name.ts'
+export type { CalledStep, DoubtChange, DoubtWrites, KeptUndo, StoredDoubt } from './batch/doubt.ts'
+export type { AsideChange, KeySet } from './batch/key-set.ts'
+export { flawOfJson, freeze, type Json } from './event/json.ts'
+export { atLogPlace, logPlaceOf, offsetBits, offsetName, ofLife } from './event/log-place.ts'
+export { meantBy } from './declare/misspelt.ts'
+export { flawOfName, nameLengthMax } from './declare/name.ts'
 export {
   type Claim,
   type ClaimedTopic,
@@ -111,10 +117,10 @@ export {
   type StoredSchema,
   type StoredStep,
 } from './ports.ts'
-export { type EventName, isSameEvent, type RawRecord, type TopicPartition } from './record.ts'
-export type { Deciding, Emitted, TraceEmitted } from './saying.ts'
-export { decideTwice, type Elsewhere, type PurityCheck } from './purity.ts'
-export { decideOn, type Performed, reactTo, readableBy, transactOn, withoutRunning } from './react.ts'
+export { type EventName, isSameEvent, type RawRecord, type TopicPartition } from './event/record.ts'
+export type { Deciding, Emitted, TraceEmitted } from './batch/saying.ts'
+export { decideTwice, type Elsewhere, type PurityCheck } from './batch/purity.ts'
+export { decideOn, type Performed, reactTo, readableBy, transactOn, withoutRunning } from './batch/react.ts'
 export {
   type BreakerPolicy,
   type Each,
@@ -129,7 +135,7 @@ export {
   type UndoContext,
   type UndoDeclaration,
   type UndoTransactContext,
-} from './reaction.ts'
+} from './declare/reaction.ts'
 export {
   type BoundReaction,
   type Ends,
@@ -139,7 +145,7 @@ export {
   type ServiceDeclaration,
   topicOf,
   type TopicShape,
-} from './service.ts'
+} from './declare/service.ts'
 export type {
   Sql,
   SqlRows,
@@ -149,8 +155,8 @@ export type {
   TableTransaction,
   UnitOptions,
   UnitOutcome,
-} from './tables.ts'
-export { onStepEvent, onUndoEvent, type StepVerdict } from './steps.ts'
+} from './declare/tables.ts'
+export { onStepEvent, onUndoEvent, type StepVerdict } from './batch/steps.ts'
 export {
   durationOf,
   type Topology,
@@ -158,8 +164,8 @@ export {
   type TopologyEvent,
   topologyOf,
   type TopologyService,
-} from './topology.ts'
-export { type Changes, refuseUnread, type WorkingSet, workingSet } from './working-set.ts'
+} from './choreography/topology.ts'
+export { type Changes, refuseUnread, type WorkingSet, workingSet } from './batch/working-set.ts'
 export {
   afterFailure,
   type FailureVerdict,
@@ -167,10 +173,10 @@ export {
   retryPolicyDefault,
   retryPolicyOf,
   type RetrySettings,
-} from './retry-policy.ts'
+} from './declare/retry-policy.ts'
 export { pause } from './pause.ts'
-export { type RetryVerdict, retryVerdictOf } from './retry-verdict.ts'
-export { shown } from './shown.ts'
+export { type RetryVerdict, retryVerdictOf } from './batch/retry-verdict.ts'
+export { shown } from './declare/shown.ts'
 export {
   type AsideDesk,
   type AsideFilter,
@@ -204,4 +210,4 @@ export {
   type StoredDeadLetter,
   type StoredOperatorAction,
   type StoredParkedKey,
-} from './set-aside.ts'
+} from './aside/set-aside.ts'

@@ -1,9 +1,9 @@
-import type { DoubtWrites, StoredDoubt } from './doubt.ts'
-import type { AnyEventType, DataOf } from './event-type.ts'
-import type { HeaderValue, RecordHeaders } from './envelope.ts'
-import type { Json } from './json.ts'
-import type { EventName, TopicPartition } from './record.ts'
-import type { AsideDesk, KeyPlace, Parking, ParkingLedger, RecalledKey } from './set-aside.ts'
+import type { DoubtWrites, StoredDoubt } from './batch/doubt.ts'
+import type { AnyEventType, DataOf } from './declare/event-type.ts'
+import type { HeaderValue, RecordHeaders } from './event/envelope.ts'
+import type { Json } from './event/json.ts'
+import type { EventName, TopicPartition } from './event/record.ts'
+import type { AsideDesk, KeyPlace, Parking, ParkingLedger, RecalledKey } from './aside/set-aside.ts'
 
 /** A log line's facts come first, as in pino. */
 export interface Log {

@@ -1,7 +1,7 @@
 // Which of what is set aside somebody asks for, and how much of it he gets at a time.
 
-import type { RawRecord } from '../record.ts'
-import type { AsideFilter, AsideList, StoredParkedKey } from '../set-aside.ts'
+import type { RawRecord } from '../event/record.ts'
+import type { AsideFilter, AsideList, StoredParkedKey } from '../aside/set-aside.ts'
 
 /** Whether it fits all that keys and letters are filtered by alike: everything but their events and sagas. */
 export function fitsAlike(

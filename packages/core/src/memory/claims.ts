@@ -1,9 +1,9 @@
 // Who holds which partition, and how often in a row owners died of it.
 
 import { TroupeError } from '../errors.ts'
-import { ofLife } from '../log-place.ts'
+import { ofLife } from '../event/log-place.ts'
 import { type Claim, type ClaimedTopic, type Held, laneOf, type TakenClaim } from '../ports.ts'
-import type { TopicPartition } from '../record.ts'
+import type { TopicPartition } from '../event/record.ts'
 
 /** Claims that come one after the other sooner than this, though nobody let go, are those of owners who died. */
 const restlessMs = 600_000

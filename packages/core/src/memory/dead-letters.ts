@@ -1,6 +1,6 @@
 // Dead letters: kept when they come, and until they are old and nobody needs them any more.
 
-import { ofLife } from '../log-place.ts'
+import { ofLife } from '../event/log-place.ts'
 import type {
   AsideDesk,
   DeadLetterFilter,
@@ -8,7 +8,7 @@ import type {
   DeadLetterState,
   DeadLetterWrite,
   StoredDeadLetter,
-} from '../set-aside.ts'
+} from '../aside/set-aside.ts'
 import { bytesOf, fitsAlike, pageOf } from './aside-filters.ts'
 import type { AtOnce } from './at-once.ts'
 import type { Numbers } from './numbers.ts'

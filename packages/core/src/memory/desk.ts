@@ -1,10 +1,15 @@
 // What people do about what is set aside: each deed at once and as a whole, with a note of who did it and why.
 
-import { deadLetterIdOf } from '../dead-letter.ts'
-import { headerNames } from '../envelope.ts'
-import type { Failure } from '../failure.ts'
-import type { RawRecord } from '../record.ts'
-import { type AsideDesk, type MendedValue, type OperatorAction, redrivenFromHeader } from '../set-aside.ts'
+import { deadLetterIdOf } from '../aside/dead-letter.ts'
+import { headerNames } from '../event/envelope.ts'
+import type { Failure } from '../aside/failure.ts'
+import type { RawRecord } from '../event/record.ts'
+import {
+  type AsideDesk,
+  type MendedValue,
+  type OperatorAction,
+  redrivenFromHeader,
+} from '../aside/set-aside.ts'
 import type { AtOnce } from './at-once.ts'
 import type { MemoryDeadLetters } from './dead-letters.ts'
 import type { MemoryActions } from './operator-actions.ts'

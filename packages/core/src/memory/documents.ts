@@ -1,6 +1,6 @@
 // Reading documents, one by one and by kind.
 
-import { documentName } from '../document.ts'
+import { documentName } from '../declare/document.ts'
 import { TroupeError } from '../errors.ts'
 import type { DocumentName, DocumentPage, StoredDocument } from '../ports.ts'
 

@@ -1,6 +1,6 @@
 // What is in doubt of steps, in memory: which event's call was begun, and what barred the step.
 
-import type { DoubtWrites, KeptUndo, StoredDoubt } from '../doubt.ts'
+import type { DoubtWrites, KeptUndo, StoredDoubt } from '../batch/doubt.ts'
 import type { StepName } from '../ports.ts'
 import { type DoubtRow, eventKey, found, type MemoryTables, nameOf } from './tables.ts'
 

@@ -1,6 +1,11 @@
 // What people did, portion by portion, told command by command.
 
-import type { AsideDesk, OperatorAction, OperatorActionFilter, StoredOperatorAction } from '../set-aside.ts'
+import type {
+  AsideDesk,
+  OperatorAction,
+  OperatorActionFilter,
+  StoredOperatorAction,
+} from '../aside/set-aside.ts'
 import { pageOf } from './aside-filters.ts'
 import type { AtOnce } from './at-once.ts'
 import type { Numbers } from './numbers.ts'

@@ -5,9 +5,9 @@
 // 2. Its version goes up whenever something else than a follower's coming changes it.
 // 3. Its records lie in the order of their places in the log.
 
-import { deadLetterIdOf } from '../dead-letter.ts'
-import { logPlaceOf } from '../log-place.ts'
-import type { TopicPartition } from '../record.ts'
+import { deadLetterIdOf } from '../aside/dead-letter.ts'
+import { logPlaceOf } from '../event/log-place.ts'
+import type { TopicPartition } from '../event/record.ts'
 import type {
   AsideDesk,
   AsideFilter,
@@ -19,7 +19,7 @@ import type {
   ParkingLedger,
   RecalledKey,
   StoredParkedKey,
-} from '../set-aside.ts'
+} from '../aside/set-aside.ts'
 import { bytesOf, fitsAlike, pageOf } from './aside-filters.ts'
 import type { AtOnce } from './at-once.ts'
 import type { Numbers } from './numbers.ts'

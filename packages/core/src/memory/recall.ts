@@ -1,4 +1,4 @@
-import { documentName } from '../document.ts'
+import { documentName } from '../declare/document.ts'
 import type { RecallRequest, Recollection, StoredAnswer, StoredResult } from '../ports.ts'
 import { refuseUnfit } from './documents.ts'
 import { recallDoubts } from './doubts.ts'

@@ -1,7 +1,14 @@
 // What a ledger in memory sets aside: parked keys, dead letters, and what people did about them.
 
-import type { EventName } from '../record.ts'
-import type { AsideDesk, AsideRecord, KeyPlace, Parking, ParkingLedger, RecalledKey } from '../set-aside.ts'
+import type { EventName } from '../event/record.ts'
+import type {
+  AsideDesk,
+  AsideRecord,
+  KeyPlace,
+  Parking,
+  ParkingLedger,
+  RecalledKey,
+} from '../aside/set-aside.ts'
 import type { AtOnce } from './at-once.ts'
 import { memoryDeadLetters } from './dead-letters.ts'
 import { memoryDesk } from './desk.ts'

@@ -1,6 +1,6 @@
 // One settlement after the other, each as a whole: first all that could refuse it is asked, then all of it is written.
 
-import { documentName } from '../document.ts'
+import { documentName } from '../declare/document.ts'
 import { TroupeError } from '../errors.ts'
 import { type DeadlineWrite, laneOf, type PositionMove, type Receipt, type Settlement } from '../ports.ts'
 import { refuseUnfit } from './documents.ts'

@@ -17,8 +17,8 @@ import type {
   StepName,
   StoredStep,
 } from '../ports.ts'
-import type { KeptUndo } from '../doubt.ts'
-import type { EventName } from '../record.ts'
+import type { KeptUndo } from '../batch/doubt.ts'
+import type { EventName } from '../event/record.ts'
 
 /** When a row came, by the ledger's clock. */
 interface Dated {
