@@ -176,6 +176,7 @@ export {
 } from './declare/retry-policy.ts'
 export { pause } from './pause.ts'
 export { type RetryVerdict, retryVerdictOf } from './batch/retry-verdict.ts'
+export { checkedFields, type FieldCheck, type FieldChecks, fieldIs } from './declare/fields.ts'
 export { shown } from './declare/shown.ts'
 export {
   type AsideDesk,

@@ -16,6 +16,7 @@ import { serveHttp } from '../http/http.ts'
 import type { HttpServer } from '../http/http-server.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { optionsOf, refuseNoService } from '../settings/options.ts'
+import { settingsOf } from '../settings/settings-of.ts'
 import {
   isOpen,
   type Routes,
@@ -36,12 +37,13 @@ export interface ServiceOptions {
 /**
  * Creates a service, unconnected.
  *
- * @throws TroupeError `TROUPE_SETTING_INVALID`; `TROUPE_DECLARATION_INVALID` for what is no service, and for options
- *   that are none
+ * @throws TroupeError `TROUPE_SETTING_INVALID`; `TROUPE_DECLARATION_INVALID` for what is no service, and for a
+ *   setting or an option that is none, or of another kind
  */
-export function createService(service: Service, settings: Settings, options: ServiceOptions): RunningService {
+export function createService(service: Service, given: Settings, options: ServiceOptions): RunningService {
   refuseNoService(service, 'createService')
   const { log, routes } = optionsOf(options, 'createService', ['log', 'routes'])
+  const settings = settingsOf(given, 'createService')
   const callOff = new AbortController()
   const stopping = new AbortController()
   const signal = shared(callOff.signal)

@@ -169,9 +169,9 @@ describe('a start that fails', () => {
     await running.stop()
   })
 
-  it('refuses settings that cannot be used before anything is opened', () => {
+  it('refuses settings that cannot be used before anything is opened', async () => {
     const { bank } = ecosystem('unfit')
-    const wrong = { databaseUrl: 'postgres://127.0.0.1' } as never
+    const wrong = await stack.settings('unfit', { databaseUrl: 'postgres://127.0.0.1' })
     expect(() => stack.create(bank, wrong)).toThrow(/database/)
   })
 })
