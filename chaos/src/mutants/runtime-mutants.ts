@@ -320,8 +320,8 @@ const pausing: readonly Mutant[] = [
     'an event whose call was not made, since the breaker is open, has failed',
     [
       'runtime/batch/decide',
-      'set.apply(paused(turn, delivery, outcome.error, options))',
-      'set.apply(setAside(turn, outcome.error, options))',
+      'paused(turn, delivery, outcome.error, options)',
+      'setAside(turn, outcome.error, options)',
     ],
     { rows: [15, 33] },
   ),
@@ -397,7 +397,7 @@ const deciding: readonly Mutant[] = [
     'poison-skipped-in-silence',
     17,
     'an event whose reaction throws is passed over, without a dead letter',
-    ['runtime/batch/decide', 'set.apply(setAside(turn, error, options))', 'void error'],
+    ['runtime/batch/decide', 'set.apply(failed(turn, delivery, error, options))', 'void error'],
     { rows: [25] },
   ),
   plant(
