@@ -9,11 +9,14 @@
 import { createCodec } from '@troupe/avro'
 import {
   type AnyEventType,
+  checkedFields,
   type Codec,
   commandLane,
   type DataOf,
   type EventDraft,
   type EventOf,
+  type FieldChecks,
+  fieldIs,
   headersOf,
   isTroupeError,
   type OutgoingRecord,
@@ -109,12 +112,27 @@ export interface EventTestHarness {
 
 const timeoutMsDefault = 5_000
 
+const { count, ifGiven } = fieldIs
+const checks: FieldChecks<HarnessOptions> = {
+  services: fieldIs.listOf(fieldIs.object, 'Give it a list of services.'),
+  // A name or a stack: the choice refuses what is neither.
+  stack: () => {},
+  timeoutMs: ifGiven(count()),
+  partitions: ifGiven(count(1)),
+  checksPurity: ifGiven(fieldIs.switch),
+  deadlinesMs: ifGiven(fieldIs.each(fieldIs.number, 'Use an object of milliseconds by event.')),
+  adminToken: ifGiven(fieldIs.secret),
+  print: ifGiven(fieldIs.function),
+}
+
 /**
  * Starts a stack, and services on it.
  *
- * @throws TroupeError as the stack's and the services' start do; then nothing is left running
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` for an option that is none, or of another kind; else as the
+ *   stack's and the services' start do; then nothing is left running
  */
-async function start(options: HarnessOptions): Promise<EventTestHarness> {
+async function start(given: HarnessOptions): Promise<EventTestHarness> {
+  const options = checkedFields(given, checks, 'the options object of `EventTestHarness.start`')
   const undo: (() => Promise<unknown>)[] = []
   try {
     const chosen = await chooseStack(options.stack)
