@@ -6,7 +6,7 @@
 // 2. What `stop` does not end, because it never came to that, Testcontainers' reaper ends: soon after this
 //    process is gone, however it went. With `reuse` neither of them ends anything.
 
-import { TroupeError } from '@troupe/core'
+import { checkedFields, type FieldChecks, fieldIs, TroupeError } from '@troupe/core'
 import { addressVariables } from '../stack/choose-stack.ts'
 import { stackAt, type StackAddresses } from '../stack/connect-stack.ts'
 import type { Stack } from '../stack/stack.ts'
@@ -50,13 +50,25 @@ export interface StartedPart {
   stop(): Promise<void>
 }
 
+const { ifGiven } = fieldIs
+const partChecks: FieldChecks<PartOptions> = { image: ifGiven(fieldIs.text) }
+const checks: FieldChecks<RealStackOptions> = {
+  kafka: ifGiven(fieldIs.of(partChecks)),
+  registry: ifGiven(fieldIs.of(partChecks)),
+  postgres: ifGiven(fieldIs.of<PostgresPartOptions>({ ...partChecks, fsync: ifGiven(fieldIs.switch) })),
+  reuse: ifGiven(fieldIs.switch),
+  log: ifGiven(fieldIs.function),
+}
+
 /**
  * Starts the stack.
  *
- * @throws TroupeError `TROUPE_STACK_UNAVAILABLE` if there is no Docker engine, no image, or a container that
+ * @throws TroupeError `TROUPE_DECLARATION_INVALID` for an option that is none, or of another kind;
+ *   `TROUPE_STACK_UNAVAILABLE` if there is no Docker engine, no image, or a container that
  *   does not come up; the message says which, why, and what to do
  */
-export async function startRealStack(options: RealStackOptions = {}): Promise<RealStack> {
+export async function startRealStack(given: RealStackOptions = {}): Promise<RealStack> {
+  const options = checkedFields(given, checks, 'the options object of `startRealStack`')
   const problem = await dockerProblem()
   if (problem) throw new TroupeError('TROUPE_STACK_UNAVAILABLE', problem.message, { cause: problem.cause })
   // Loaded only now: the modules import Testcontainers, which may not be installed.
