@@ -110,7 +110,8 @@ function openClient(settings: KafkaSettings, log: Log, options: OpenOptions): Ka
     clientId: settings.clientId,
     brokers: [...settings.brokers],
     ...(settings.ssl === undefined ? {} : { ssl: settings.ssl }),
-    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl as SASLOptions }),
+    // A copy: kafkajs writes into it.
+    ...(settings.sasl === undefined ? {} : { sasl: { ...settings.sasl } as SASLOptions }),
     connectionTimeout: options.connectionTimeoutMs ?? settings.connectionTimeoutMs ?? 3_000,
     requestTimeout: options.requestTimeoutMs ?? settings.requestTimeoutMs ?? 30_000,
     // All of it is named: kafkajs has other defaults where NODE_ENV is "test".
