@@ -1,11 +1,15 @@
 import { messageOf, TroupeError } from '@troupe/core'
 import { getContainerRuntimeClient, type GenericContainer, type StartedTestContainer } from 'testcontainers'
+import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { Part } from './images.ts'
 import { hasBeenKilledForMemory } from './killed-for-memory.ts'
+import { logOfEnded } from './log-of-ended.ts'
 
 /** Of containers that nobody ends: by it a person finds and removes them. */
 export const reusedLabel = 'troupe.reused'
+/** Tells one start from all others. */
+const startLabel = 'troupe.start'
 const linesMax = 20
 /** What Testcontainers allows by itself, a minute, is too little for Java on a machine that is busy. */
 export const startupTimeoutMs = 180_000
@@ -30,22 +34,24 @@ export async function startPart<Started extends StartedTestContainer>(
   const lines: string[] = []
   let output: Readable | undefined
   const startedAtMs = Date.now()
+  const keep = (chunk: Buffer | string): void => {
+    const written = String(chunk).split('\n')
+    lines.push(...written.filter((line) => line.trim() !== ''))
+    lines.splice(0, Math.max(0, lines.length - linesMax))
+  }
+  const start = randomUUID()
   try {
     const container = make()
     container.withLogConsumer((stream) => {
       output = stream
-      stream.on('data', (chunk: Buffer | string) => {
-        lines.push(
-          ...String(chunk)
-            .split('\n')
-            .filter((line) => line.trim() !== ''),
-        )
-        lines.splice(0, Math.max(0, lines.length - linesMax))
-      })
+      stream.on('data', keep)
     })
+    // What is found again by its labels has to have the same ones at each start.
     if (reuse) container.withLabels({ [reusedLabel]: 'true' }).withReuse()
+    else container.withLabels({ [startLabel]: start })
     return await container.start()
   } catch (cause) {
+    if (lines.length === 0 && !reuse) await logOfEnded(`${startLabel}=${start}`, keep)
     throw new TroupeError('TROUPE_STACK_UNAVAILABLE', await messageFor(part, cause, lines, startedAtMs), {
       cause,
       details: { image: part.image },

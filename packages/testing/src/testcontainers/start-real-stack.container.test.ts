@@ -108,15 +108,19 @@ describe('a container that cannot be started', () => {
     })
   })
 
-  it('because what is in it gives up shows the end of its log', async () => {
+  it.each([
+    ['at once', ['sh', '-c', 'echo no POSTGRES_PASSWORD >&2; exit 1']],
+    // Without a password the image refuses to make a database.
+    ['in time', undefined],
+  ])('because what is in it gives up (%s) shows the end of its log', async (_when, entrypoint) => {
     const part = partOf('postgres')
-    const refused = startPart(part, false, () =>
-      // Without a password the image refuses to make a database.
-      new GenericContainer(part.image)
+    const refused = startPart(part, false, () => {
+      const container = new GenericContainer(part.image)
         .withExposedPorts(5432)
         .withWaitStrategy(Wait.forListeningPorts())
-        .withStartupTimeout(10_000),
-    )
+        .withStartupTimeout(10_000)
+      return entrypoint ? container.withEntrypoint(entrypoint) : container
+    })
     await expect(refused).rejects.toMatchObject({
       code: 'TROUPE_STACK_UNAVAILABLE',
       message: expect.stringMatching(/^PostgreSQL did not start .*The end of its log:\n.*POSTGRES_PASSWORD/s),
